@@ -1,0 +1,35 @@
+"""What a caller can catch; each message says what was got, what was wanted and what to do."""
+
+from __future__ import annotations
+
+
+class GptossError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigError(GptossError):
+    """The model's configuration is missing, incomplete or not a gpt-oss one."""
+
+
+class CheckpointError(GptossError):
+    """The files of a checkpoint are missing, damaged, hostile or do not fit the configuration."""
+
+
+class TokenizerError(GptossError):
+    """The tokenizer file is missing, damaged or does not fit the model."""
+
+
+class MessageError(GptossError):
+    """A message or conversation cannot be rendered as harmony."""
+
+
+class RequestError(GptossError):
+    """A request asks for something outside its range: token ids, length, sampling values."""
+
+
+class KernelError(GptossError):
+    """An instruction set or thread count that this machine cannot run."""
+
+
+class OutputError(GptossError):
+    """A file or folder cannot be written."""
