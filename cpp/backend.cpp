@@ -1,0 +1,125 @@
+#include "backend.h"
+
+namespace gptoss {
+namespace {
+
+// Pieces this small take some tens of microseconds, which outweighs handing them out.
+constexpr Index kValuesPerPiece = 32768;
+// Output features a piece of a matrix product: at 2880 inputs 170 kB of bfloat16, a fraction of a second-level cache.
+constexpr Index kFeaturesPerPiece = 32;
+static_assert(kFeaturesPerPiece % kBlock == 0, "the input-major product works on whole blocks of features");
+
+Index rows_per_piece(Index width) { return width < kValuesPerPiece ? kValuesPerPiece / width : 1; }
+
+auto kernel(const Kernels* k, const Product<float>*) { return k->matmul_f32; }
+auto kernel(const Kernels* k, const Product<Bf16>*) { return k->matmul_bf16; }
+auto mxfp4_kernel(const Kernels* k, const Product<float>*) { return k->mxfp4_matmul_f32; }
+auto mxfp4_kernel(const Kernels* k, const Product<Bf16>*) { return k->mxfp4_matmul_bf16; }
+auto input_major_kernel(const Kernels* k, const Product<float>*) { return k->input_major_matmul_f32; }
+auto input_major_kernel(const Kernels* k, const Product<Bf16>*) { return k->input_major_matmul_bf16; }
+auto store_kernel(const Kernels* k, const float*) { return k->store_kv_f32; }
+auto store_kernel(const Kernels* k, const Bf16*) { return k->store_kv_bf16; }
+auto attention_kernel(const Kernels* k, const float*) { return k->attention_f32; }
+auto attention_kernel(const Kernels* k, const Bf16*) { return k->attention_bf16; }
+
+}  // namespace
+
+void Backend::to_bf16(const float* x, Bf16* out, Index count) {
+  pool_.run(count, kValuesPerPiece, [&](Index begin, Index end) { kernels_->to_bf16(x, out, begin, end); });
+}
+
+void Backend::rms_norm(const float* x, const float* weight, float* out, Index rows, Index width, float eps) {
+  pool_.run(rows, rows_per_piece(width),
+            [&](Index begin, Index end) { kernels_->rms_norm(x, weight, out, width, eps, begin, end); });
+}
+
+template <class Act>
+void Backend::matmul(const Product<Act>& product, const Bf16* weight, Index out) {
+  const auto run = kernel(kernels_, &product);
+  pool_.run(out, kFeaturesPerPiece, [&](Index begin, Index end) { run(product, weight, begin, end); });
+}
+
+// Pieces are numbered through all experts; experts without entries cost one comparison each.
+template <class Act, class Piece>
+void Backend::run_experts(const GroupedProduct<Act>& grouped, const Piece& piece) {
+  const Index pieces = (grouped.out + kFeaturesPerPiece - 1) / kFeaturesPerPiece;
+  pool_.run(grouped.experts * pieces, 1, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const Index expert = i / pieces;
+      const Index first = grouped.offsets[expert];
+      Product<Act> product = grouped.product;
+      product.num_entries = grouped.offsets[expert + 1] - first;
+      if (product.num_entries == 0) continue;
+      product.rows += first;
+      product.out += first * product.out_stride;
+      if (product.bias) product.bias += expert * grouped.out;
+      const Index feature = i % pieces * kFeaturesPerPiece;
+      const Index stop = feature + kFeaturesPerPiece < grouped.out ? feature + kFeaturesPerPiece : grouped.out;
+      piece(product, expert, feature, stop);
+    }
+  });
+}
+
+template <class Act>
+void Backend::mxfp4_matmul(const GroupedProduct<Act>& grouped, const std::uint8_t* blocks, const std::uint8_t* scales) {
+  const Index num_blocks = grouped.out * (grouped.product.in / kBlock);
+  run_experts(grouped, [&](const Product<Act>& product, Index expert, Index begin, Index end) {
+    const Mxfp4Weights weights = {blocks + expert * num_blocks * (kBlock / 2), scales + expert * num_blocks};
+    mxfp4_kernel(kernels_, &product)(product, weights, begin, end);
+  });
+}
+
+template <class Act>
+void Backend::expert_matmul(const GroupedProduct<Act>& grouped, const Bf16* weight) {
+  const Index values = grouped.out * grouped.product.in;
+  run_experts(grouped, [&](const Product<Act>& product, Index expert, Index begin, Index end) {
+    input_major_kernel(kernels_, &product)(product, weight + expert * values, grouped.out, begin, end);
+  });
+}
+
+void Backend::swiglu(const float* gate_up, float* out, Index rows, Index width, float alpha, float limit) {
+  pool_.run(rows, rows_per_piece(width),
+            [&](Index begin, Index end) { kernels_->swiglu(gate_up, out, width, alpha, limit, begin, end); });
+}
+
+void Backend::route(const float* logits, std::int32_t* ids, float* weights, Index tokens, Index experts, Index k) {
+  pool_.run(tokens, rows_per_piece(experts),
+            [&](Index begin, Index end) { kernels_->route(logits, ids, weights, experts, k, begin, end); });
+}
+
+void Backend::combine(const float* expert_out, const std::int32_t* entries, const float* weights, float* out,
+                      Index tokens, Index k, Index width) {
+  pool_.run(tokens, rows_per_piece(width * k), [&](Index begin, Index end) {
+    kernels_->combine(expert_out, entries, weights, out, k, width, begin, end);
+  });
+}
+
+void Backend::rope(float* x, const float* cos, const float* sin, Index tokens, Index heads, Index head_dim) {
+  pool_.run(tokens, rows_per_piece(heads * head_dim),
+            [&](Index begin, Index end) { kernels_->rope(x, cos, sin, heads, head_dim, begin, end); });
+}
+
+template <class Cached>
+void Backend::store_kv(const NewKeyValues<Cached>& n, Index tokens) {
+  const auto run = store_kernel(kernels_, static_cast<const Cached*>(n.pages));
+  pool_.run(tokens, rows_per_piece(n.kv_heads * n.head_dim), [&](Index begin, Index end) { run(n, begin, end); });
+}
+
+template <class Cached>
+void Backend::attention(const Attention<Cached>& attention, Index tokens) {
+  const auto run = attention_kernel(kernels_, attention.pages);
+  pool_.run(tokens * attention.kv_heads, 1, [&](Index begin, Index end) { run(attention, begin, end); });
+}
+
+template void Backend::matmul(const Product<float>&, const Bf16*, Index);
+template void Backend::matmul(const Product<Bf16>&, const Bf16*, Index);
+template void Backend::mxfp4_matmul(const GroupedProduct<float>&, const std::uint8_t*, const std::uint8_t*);
+template void Backend::mxfp4_matmul(const GroupedProduct<Bf16>&, const std::uint8_t*, const std::uint8_t*);
+template void Backend::expert_matmul(const GroupedProduct<float>&, const Bf16*);
+template void Backend::expert_matmul(const GroupedProduct<Bf16>&, const Bf16*);
+template void Backend::store_kv(const NewKeyValues<float>&, Index);
+template void Backend::store_kv(const NewKeyValues<Bf16>&, Index);
+template void Backend::attention(const Attention<float>&, Index);
+template void Backend::attention(const Attention<Bf16>&, Index);
+
+}  // namespace gptoss

@@ -1,0 +1,50 @@
+// The kernels of one instruction set spread over one thread pool: what Python sees as `Backend`.
+#pragma once
+
+#include "dispatch.h"
+#include "threads.h"
+
+namespace gptoss {
+
+// The right side of a matrix product over experts: entries of expert e are offsets[e] .. offsets[e + 1].
+template <class Act>
+struct GroupedProduct {
+  Product<Act> product;         // rows, bias and out for all entries and experts
+  const std::int32_t* offsets;  // (experts + 1)
+  Index experts, out;
+};
+
+class Backend {
+ public:
+  Backend(const Kernels* kernels, int num_threads) : kernels_(kernels), pool_(num_threads) {}
+
+  const char* isa() const { return kernels_->name; }
+  int num_threads() const { return pool_.num_threads(); }
+
+  void to_bf16(const float* x, Bf16* out, Index count);
+  void rms_norm(const float* x, const float* weight, float* out, Index rows, Index width, float eps);
+  template <class Act>
+  void matmul(const Product<Act>& product, const Bf16* weight, Index out);
+  template <class Act>
+  void mxfp4_matmul(const GroupedProduct<Act>& product, const std::uint8_t* blocks, const std::uint8_t* scales);
+  template <class Act>
+  void expert_matmul(const GroupedProduct<Act>& product, const Bf16* weight);
+  void swiglu(const float* gate_up, float* out, Index rows, Index width, float alpha, float limit);
+  void route(const float* logits, std::int32_t* ids, float* weights, Index tokens, Index experts, Index k);
+  void combine(const float* expert_out, const std::int32_t* entries, const float* weights, float* out, Index tokens,
+               Index k, Index width);
+  void rope(float* x, const float* cos, const float* sin, Index tokens, Index heads, Index head_dim);
+  template <class Cached>
+  void store_kv(const NewKeyValues<Cached>& new_key_values, Index tokens);
+  template <class Cached>
+  void attention(const Attention<Cached>& attention, Index tokens);
+
+ private:
+  template <class Act, class Piece>
+  void run_experts(const GroupedProduct<Act>& grouped, const Piece& piece);
+
+  const Kernels* kernels_;
+  ThreadPool pool_;
+};
+
+}  // namespace gptoss

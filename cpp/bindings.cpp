@@ -1,0 +1,286 @@
+// The Python module: checks shapes, dtypes and indices, releases the GIL, calls the backend. No logic.
+//
+// A check that fails is a fault of the calling Python code, so it raises ValueError; users never see it.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <optional>
+#include <string>
+
+#include "backend.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace gptoss {
+namespace {
+
+template <class T, int Dims>
+using Array = nb::ndarray<T, nb::ndim<Dims>, nb::c_contig, nb::device::cpu>;
+
+// bfloat16 crosses the boundary as uint16 bits, for which NumPy has a type.
+using Bits = std::uint16_t;
+
+template <class T>
+struct Stored {
+  using Type = T;
+};
+template <>
+struct Stored<Bits> {
+  using Type = Bf16;
+};
+
+template <class T>
+auto* data(T* p) {
+  if constexpr (std::is_const_v<T>)
+    return reinterpret_cast<const typename Stored<std::remove_const_t<T>>::Type*>(p);
+  else
+    return reinterpret_cast<typename Stored<T>::Type*>(p);
+}
+
+void require(bool holds, const char* what) {
+  if (!holds) throw nb::value_error(what);
+}
+
+template <class A>
+Index size(const A& array, std::size_t axis) {
+  return static_cast<Index>(array.shape(axis));
+}
+
+template <class A>
+void require_between(const A& array, Index low, Index high, const char* what) {
+  for (std::size_t i = 0; i < array.size(); ++i)
+    if (array.data()[i] < low || array.data()[i] >= high) throw nb::value_error(what);
+}
+
+template <class Work>
+void without_gil(const Work& work) {
+  const nb::gil_scoped_release release;
+  work();
+}
+
+const Kernels* choose(const std::optional<std::string>& isa) {
+  if (!isa) return runnable_tables().back();
+  const Kernels* table = find_table(*isa);
+  if (!table) throw nb::value_error("this machine cannot run that instruction set");
+  return table;
+}
+
+void to_bf16(Backend& self, Array<const float, 2> x, Array<Bits, 2> out) {
+  require(x.size() == out.size(), "to_bf16: x and out must have the same size");
+  without_gil([&] { self.to_bf16(x.data(), data(out.data()), static_cast<Index>(x.size())); });
+}
+
+void rms_norm(Backend& self, Array<const float, 2> x, Array<const float, 1> weight, Array<float, 2> out, float eps) {
+  const Index rows = size(x, 0), width = size(x, 1);
+  require(width % kBlock == 0, "rms_norm: width must be a multiple of 32");
+  require(size(weight, 0) == width && size(out, 0) == rows && size(out, 1) == width, "rms_norm: shapes differ");
+  without_gil([&] { self.rms_norm(x.data(), weight.data(), out.data(), rows, width, eps); });
+}
+
+template <class Act>
+void matmul(Backend& self, Array<const Act, 2> x, Array<const Bits, 2> weight,
+            std::optional<Array<const float, 1>> bias, Array<float, 2> out) {
+  const Index entries = size(x, 0), in = size(x, 1), features = size(weight, 0);
+  require(in % kBlock == 0, "matmul: in-features must be a multiple of 32");
+  require(size(weight, 1) == in, "matmul: x and weight differ in in-features");
+  require(size(out, 0) == entries && size(out, 1) == features, "matmul: out has the wrong shape");
+  require(!bias || size(*bias, 0) == features, "matmul: bias has the wrong length");
+  using Type = typename Stored<Act>::Type;
+  const Product<Type> product = {data(x.data()), nullptr, entries, in, bias ? bias->data() : nullptr,
+                                 out.data(),     features};
+  without_gil([&] { self.matmul(product, data(weight.data()), features); });
+}
+
+template <class Act>
+auto grouped(const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& rows,
+             const Array<const std::int32_t, 1>& offsets, const Array<const float, 2>& bias, const Array<float, 2>& out,
+             Index experts, Index features) {
+  const Index entries = size(rows, 0);
+  require(size(x, 1) % kBlock == 0, "expert product: in-features must be a multiple of 32");
+  require(features % kBlock == 0, "expert product: out-features must be a multiple of 32");
+  require(size(out, 0) == entries && size(out, 1) == features, "expert product: out has the wrong shape");
+  require(size(bias, 0) == experts && size(bias, 1) == features, "expert product: bias has the wrong shape");
+  require(size(offsets, 0) == experts + 1, "expert product: offsets must number experts + 1");
+  require(offsets.data()[0] == 0 && offsets.data()[experts] == entries, "expert product: offsets must span entries");
+  for (Index e = 0; e < experts; ++e)
+    require(offsets.data()[e] <= offsets.data()[e + 1], "expert product: offsets must not fall");
+  require_between(rows, 0, size(x, 0), "expert product: a row is outside x");
+  using Type = typename Stored<Act>::Type;
+  const Product<Type> product = {data(x.data()), rows.data(), entries, size(x, 1), bias.data(), out.data(), features};
+  return GroupedProduct<Type>{product, offsets.data(), experts, features};
+}
+
+template <class Act>
+void mxfp4_matmul(Backend& self, Array<const Act, 2> x, Array<const std::int32_t, 1> rows,
+                  Array<const std::int32_t, 1> offsets, Array<const std::uint8_t, 4> blocks,
+                  Array<const std::uint8_t, 3> scales, Array<const float, 2> bias, Array<float, 2> out) {
+  const Index experts = size(blocks, 0), features = size(blocks, 1), num_blocks = size(blocks, 2);
+  require(size(blocks, 3) == kBlock / 2, "mxfp4_matmul: a block must have 16 bytes");
+  require(num_blocks * kBlock == size(x, 1), "mxfp4_matmul: x and blocks differ in in-features");
+  require(size(scales, 0) == experts && size(scales, 1) == features && size(scales, 2) == num_blocks,
+          "mxfp4_matmul: blocks and scales differ in shape");
+  const auto product = grouped(x, rows, offsets, bias, out, experts, features);
+  without_gil([&] { self.mxfp4_matmul(product, blocks.data(), scales.data()); });
+}
+
+template <class Act>
+void expert_matmul(Backend& self, Array<const Act, 2> x, Array<const std::int32_t, 1> rows,
+                   Array<const std::int32_t, 1> offsets, Array<const Bits, 3> weight, Array<const float, 2> bias,
+                   Array<float, 2> out) {
+  require(size(weight, 1) == size(x, 1), "expert_matmul: x and weight differ in in-features");
+  const auto product = grouped(x, rows, offsets, bias, out, size(weight, 0), size(weight, 2));
+  without_gil([&] { self.expert_matmul(product, data(weight.data())); });
+}
+
+void swiglu(Backend& self, Array<const float, 2> gate_up, Array<float, 2> out, float alpha, float limit) {
+  const Index rows = size(out, 0), width = size(out, 1);
+  require(width % kBlock == 0, "swiglu: width must be a multiple of 32");
+  require(size(gate_up, 0) == rows && size(gate_up, 1) == 2 * width, "swiglu: shapes differ");
+  without_gil([&] { self.swiglu(gate_up.data(), out.data(), rows, width, alpha, limit); });
+}
+
+void route(Backend& self, Array<const float, 2> logits, Array<std::int32_t, 2> ids, Array<float, 2> weights) {
+  const Index tokens = size(logits, 0), experts = size(logits, 1), k = size(ids, 1);
+  require(0 < k && k <= experts, "route: k must be between 1 and the number of experts");
+  require(size(ids, 0) == tokens && size(weights, 0) == tokens && size(weights, 1) == k, "route: shapes differ");
+  without_gil([&] { self.route(logits.data(), ids.data(), weights.data(), tokens, experts, k); });
+}
+
+void combine(Backend& self, Array<const float, 2> expert_out, Array<const std::int32_t, 2> entries,
+             Array<const float, 2> weights, Array<float, 2> out) {
+  const Index tokens = size(entries, 0), k = size(entries, 1), width = size(out, 1);
+  require(width % kBlock == 0, "combine: width must be a multiple of 32");
+  require(size(expert_out, 1) == width && size(out, 0) == tokens, "combine: shapes differ");
+  require(size(weights, 0) == tokens && size(weights, 1) == k, "combine: entries and weights differ in shape");
+  require_between(entries, 0, size(expert_out, 0), "combine: an entry is outside expert_out");
+  without_gil([&] { self.combine(expert_out.data(), entries.data(), weights.data(), out.data(), tokens, k, width); });
+}
+
+void rope(Backend& self, Array<float, 3> x, Array<const float, 2> cos, Array<const float, 2> sin) {
+  const Index tokens = size(x, 0), heads = size(x, 1), head_dim = size(x, 2);
+  require(head_dim % 2 == 0, "rope: head_dim must be even");
+  for (const auto* table : {&cos, &sin})
+    require(size(*table, 0) == tokens && size(*table, 1) == head_dim / 2, "rope: cos and sin have the wrong shape");
+  without_gil([&] { self.rope(x.data(), cos.data(), sin.data(), tokens, heads, head_dim); });
+}
+
+template <class Pages>
+void require_pages(const Pages& pages, Index kv_heads, Index head_dim) {
+  require(size(pages, 1) == 2 && size(pages, 2) == kv_heads && size(pages, 4) == head_dim,
+          "pages must be (pages, 2, kv_heads, page_size, head_dim)");
+  require(size(pages, 3) <= kMaxPageSize, "page_size must be at most 128");
+  require(head_dim % 16 == 0 && head_dim <= kMaxHeadDim, "head_dim must be a multiple of 16, at most 128");
+}
+
+template <class Cached>
+void store_kv(Backend& self, Array<const float, 3> keys, Array<const float, 3> values, Array<Cached, 5> pages,
+              Array<const std::int64_t, 1> slots) {
+  const Index tokens = size(keys, 0), kv_heads = size(keys, 1), head_dim = size(keys, 2), page_size = size(pages, 3);
+  require(size(values, 0) == tokens && size(values, 1) == kv_heads && size(values, 2) == head_dim,
+          "store_kv: keys and values differ in shape");
+  require(size(slots, 0) == tokens, "store_kv: one slot is needed for each token");
+  require_pages(pages, kv_heads, head_dim);
+  require_between(slots, 0, size(pages, 0) * page_size, "store_kv: a slot is outside the pages");
+  const NewKeyValues<typename Stored<Cached>::Type> added = {
+      keys.data(), values.data(), data(pages.data()), slots.data(), kv_heads, head_dim, page_size};
+  without_gil([&] { self.store_kv(added, tokens); });
+}
+
+template <class Cached>
+void attention(Backend& self, Array<const float, 3> query, Array<const Cached, 5> pages,
+               Array<const std::int32_t, 2> page_table, Array<const std::int32_t, 1> sequence_index,
+               Array<const std::int64_t, 1> positions, Array<const float, 1> sinks, Array<float, 3> out, Index window,
+               float scale) {
+  const Index tokens = size(query, 0), heads = size(query, 1), head_dim = size(query, 2);
+  const Index kv_heads = size(pages, 2), page_size = size(pages, 3), max_pages = size(page_table, 1);
+  require_pages(pages, kv_heads, head_dim);
+  require(kv_heads > 0 && heads % kv_heads == 0 && heads / kv_heads <= kMaxGroup,
+          "attention: heads must be a multiple of kv_heads, at most 64 times");
+  require(size(out, 0) == tokens && size(out, 1) == heads && size(out, 2) == head_dim,
+          "attention: query and out differ in shape");
+  require(size(sequence_index, 0) == tokens && size(positions, 0) == tokens && size(sinks, 0) == heads,
+          "attention: sequence_index, positions or sinks has the wrong length");
+  require_between(sequence_index, 0, size(page_table, 0), "attention: a sequence has no page table");
+  require_between(positions, 0, max_pages * page_size, "attention: a position is outside the page table");
+  for (Index token = 0; token < tokens; ++token) {
+    const Index position = static_cast<Index>(positions.data()[token]);
+    const Index start = window > 0 && position + 1 > window ? position + 1 - window : 0;
+    const std::int32_t* table = page_table.data() + sequence_index.data()[token] * max_pages;
+    for (Index page = start / page_size; page <= position / page_size; ++page)
+      require(0 <= table[page] && table[page] < size(pages, 0), "attention: a visible page is absent");
+  }
+  const Attention<typename Stored<Cached>::Type> arguments = {query.data(),
+                                                              data(pages.data()),
+                                                              page_table.data(),
+                                                              sequence_index.data(),
+                                                              positions.data(),
+                                                              sinks.data(),
+                                                              out.data(),
+                                                              heads,
+                                                              kv_heads,
+                                                              head_dim,
+                                                              page_size,
+                                                              max_pages,
+                                                              window,
+                                                              scale};
+  without_gil([&] { self.attention(arguments, tokens); });
+}
+
+nb::tuple isas() {
+  nb::list names;
+  for (const Kernels* table : runnable_tables()) names.append(table->name);
+  return nb::tuple(names);
+}
+
+}  // namespace
+
+NB_MODULE(_kernels, module) {
+  module.doc() = "The C++ kernels; gptoss.kernels documents them.";
+  module.def("isas", &isas, "Instruction sets that this machine can run, slowest first.");
+  nb::class_<Backend>(module, "Backend")
+      .def(
+          "__init__",
+          [](Backend* self, std::optional<std::string> isa, int threads) {
+            require(threads > 0, "threads must be at least 1");
+            new (self) Backend(choose(isa), threads);
+          },
+          nb::kw_only(), "isa"_a = nb::none(), "threads"_a)
+      .def_prop_ro("isa", &Backend::isa)
+      .def_prop_ro("threads", &Backend::num_threads)
+      .def("to_bf16", &to_bf16, "x"_a.noconvert(), "out"_a.noconvert())
+      .def("rms_norm", &rms_norm, "x"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(),
+           "eps"_a)
+      .def("matmul", &matmul<float>, "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(),
+           "out"_a.noconvert())
+      .def("matmul", &matmul<Bits>, "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(),
+           "out"_a.noconvert())
+      .def("mxfp4_matmul", &mxfp4_matmul<float>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
+           "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())
+      .def("mxfp4_matmul", &mxfp4_matmul<Bits>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
+           "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())
+      .def("expert_matmul", &expert_matmul<float>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
+           "weight"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())
+      .def("expert_matmul", &expert_matmul<Bits>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
+           "weight"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())
+      .def("swiglu", &swiglu, "gate_up"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(), "alpha"_a, "limit"_a)
+      .def("route", &route, "logits"_a.noconvert(), "expert_ids"_a.noconvert(), "weights"_a.noconvert())
+      .def("combine", &combine, "expert_out"_a.noconvert(), "entries"_a.noconvert(), "weights"_a.noconvert(),
+           "out"_a.noconvert())
+      .def("rope", &rope, "x"_a.noconvert(), "cos"_a.noconvert(), "sin"_a.noconvert())
+      .def("store_kv", &store_kv<float>, "keys"_a.noconvert(), "values"_a.noconvert(), "pages"_a.noconvert(),
+           "slots"_a.noconvert())
+      .def("store_kv", &store_kv<Bits>, "keys"_a.noconvert(), "values"_a.noconvert(), "pages"_a.noconvert(),
+           "slots"_a.noconvert())
+      .def("attention", &attention<float>, "query"_a.noconvert(), "pages"_a.noconvert(), "page_table"_a.noconvert(),
+           "sequence_index"_a.noconvert(), "positions"_a.noconvert(), "sinks"_a.noconvert(), "out"_a.noconvert(),
+           nb::kw_only(), "window"_a, "scale"_a)
+      .def("attention", &attention<Bits>, "query"_a.noconvert(), "pages"_a.noconvert(), "page_table"_a.noconvert(),
+           "sequence_index"_a.noconvert(), "positions"_a.noconvert(), "sinks"_a.noconvert(), "out"_a.noconvert(),
+           nb::kw_only(), "window"_a, "scale"_a);
+}
+
+}  // namespace gptoss

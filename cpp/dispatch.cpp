@@ -1,0 +1,43 @@
+#include "dispatch.h"
+
+namespace gptoss {
+
+extern const Kernels kBaseline;
+#if defined(__x86_64__)
+extern const Kernels kAvx2;
+extern const Kernels kAvx512Vnni;
+#endif
+
+namespace {
+
+#if defined(__x86_64__)
+// __builtin_cpu_supports also asks whether the operating system saves the wide registers.
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+bool has_avx512vnni() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
+}
+#endif
+
+}  // namespace
+
+std::vector<const Kernels*> runnable_tables() {
+  std::vector<const Kernels*> tables = {&kBaseline};
+#if defined(__x86_64__)
+  if (has_avx2()) tables.push_back(&kAvx2);
+  if (has_avx2() && has_avx512vnni()) tables.push_back(&kAvx512Vnni);
+#endif
+  return tables;
+}
+
+const Kernels* find_table(const std::string& name) {
+  for (const Kernels* table : runnable_tables())
+    if (name == table->name) return table;
+  return nullptr;
+}
+
+}  // namespace gptoss

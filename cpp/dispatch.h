@@ -1,0 +1,17 @@
+// Chooses a table of kernels for this machine.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernels.h"
+
+namespace gptoss {
+
+// The tables that this machine can run, slowest first.
+std::vector<const Kernels*> runnable_tables();
+
+// The table of that name, or null if it is unknown or cannot run here.
+const Kernels* find_table(const std::string& name);
+
+}  // namespace gptoss

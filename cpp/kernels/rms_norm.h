@@ -1,0 +1,31 @@
+// RMS norm of rows, in float32.
+#pragma once
+
+#include "simd/isa.h"
+
+namespace gptoss {
+namespace {
+
+void to_bf16(const float* x, Bf16* out, Index begin, Index end) {
+  Index i = begin;
+  for (; i + Isa::kLanes <= end; i += Isa::kLanes) Isa::store(out + i, Isa::load(x + i));
+  for (; i < end; ++i) out[i] = round_to_bf16(x[i]);
+}
+
+void rms_norm(const float* x, const float* weight, float* out, Index width, float eps, Index begin, Index end) {
+  for (Index row = begin; row < end; ++row) {
+    const float* in = x + row * width;
+    Isa::F squares{};
+    for (Index i = 0; i < width; i += Isa::kLanes) {
+      const Isa::F v = Isa::load(in + i);
+      squares = Isa::fma(v, v, squares);
+    }
+    const float mean = Isa::sum(squares) / static_cast<float>(width);
+    const Isa::F factor = Isa::set1(1.0f / __builtin_sqrtf(mean + eps));
+    for (Index i = 0; i < width; i += Isa::kLanes)
+      Isa::store(out + row * width + i, Isa::load(in + i) * factor * Isa::load(weight + i));
+  }
+}
+
+}  // namespace
+}  // namespace gptoss

@@ -1,0 +1,37 @@
+// One table of kernels; compiled once per instruction set, with that set's flags (CMakeLists.txt).
+
+#include "kernels.h"
+#include "kernels/attention.h"
+#include "kernels/input_major_matmul.h"
+#include "kernels/matmul.h"
+#include "kernels/rms_norm.h"
+#include "kernels/rope.h"
+#include "kernels/router.h"
+#include "kernels/store_kv.h"
+#include "kernels/swiglu.h"
+
+namespace gptoss {
+
+extern const Kernels GPTOSS_TABLE;
+
+const Kernels GPTOSS_TABLE = {
+    .name = GPTOSS_ISA,
+    .to_bf16 = to_bf16,
+    .rms_norm = rms_norm,
+    .matmul_f32 = matmul<float>,
+    .matmul_bf16 = matmul<Bf16>,
+    .mxfp4_matmul_f32 = mxfp4_matmul<float>,
+    .mxfp4_matmul_bf16 = mxfp4_matmul<Bf16>,
+    .input_major_matmul_f32 = input_major_matmul<float>,
+    .input_major_matmul_bf16 = input_major_matmul<Bf16>,
+    .swiglu = swiglu,
+    .route = route,
+    .combine = combine,
+    .rope = rope,
+    .store_kv_f32 = store_kv<float>,
+    .store_kv_bf16 = store_kv<Bf16>,
+    .attention_f32 = attention<float>,
+    .attention_bf16 = attention<Bf16>,
+};
+
+}  // namespace gptoss

@@ -1,0 +1,209 @@
+"""The array functions of the forward pass, in C++, for the instruction set of this machine.
+
+`Backend` and `reference.Backend` have the same methods; the second, in plain NumPy, defines what is right. Arrays are
+C-contiguous; "act" means float32, or uint16 that holds bfloat16 bits, which NumPy has no type for. `out` is
+overwritten unless said otherwise and must not overlap an input. Every output element is summed in one order that
+depends on nothing but its own inputs, so the same element is the same bit for bit in any batch, for any number of
+threads. The backends of two instruction sets agree to rounding, not to the bit.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gptoss.errors import KernelError
+from gptoss.kernels import _kernels
+
+Float32 = NDArray[np.float32]
+Bfloat16Bits = NDArray[np.uint16]
+Activations = Float32 | Bfloat16Bits
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+ISA_VARIABLE = "GPTOSS_ISA"
+
+
+def isas() -> tuple[str, ...]:
+    """Instruction sets that this machine can run, slowest first."""
+    return tuple(_kernels.isas())
+
+
+def available_threads() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Backend:
+    """The kernels of one instruction set over one pool of threads.
+
+    Args:
+        isa: a name of `isas()`; None takes the environment variable GPTOSS_ISA, else the best.
+        threads: at least 1, the caller's included; None takes the cores that this process may use.
+
+    Raises KernelError for an instruction set or a thread count that this machine cannot run.
+    A call uses all threads and releases the GIL; concurrent calls wait for each other.
+    """
+
+    def __init__(self, *, isa: str | None = None, threads: int | None = None) -> None:
+        name = isa or os.environ.get(ISA_VARIABLE) or isas()[-1]
+        if name not in isas():
+            raise KernelError(
+                f"instruction set {name!r} cannot run here; this machine runs {', '.join(isas())}: "
+                f"choose one of these, or leave --isa and {ISA_VARIABLE} out"
+            )
+        count = available_threads() if threads is None else threads
+        if not 1 <= count <= 1024:
+            raise KernelError(f"got {count} threads; wanted 1 to 1024: leave --threads out for all")
+        self._native = _kernels.Backend(isa=name, threads=count)
+
+    @property
+    def isa(self) -> str:
+        """The instruction set in use."""
+        return self._native.isa
+
+    @property
+    def threads(self) -> int:
+        """The number of threads in use, the caller's included."""
+        return self._native.threads
+
+    def to_bf16(self, x: Float32, out: Bfloat16Bits) -> None:
+        """Round x (rows, width) to bfloat16: to nearest, ties to even; NaN stays NaN."""
+        self._native.to_bf16(x, out)
+
+    def rms_norm(self, x: Float32, weight: Float32, out: Float32, *, eps: float) -> None:
+        """x / sqrt(mean(x^2) + eps) * weight, for each row of x (tokens, width)."""
+        self._native.rms_norm(x, weight, out, eps=eps)
+
+    def matmul(
+        self, x: Activations, weight: Bfloat16Bits, bias: Float32 | None, out: Float32
+    ) -> None:
+        """x times the transposed weight, plus bias, summed in float32.
+
+        Shapes:
+            x       (tokens, in) act; in is a multiple of 32
+            weight  (out, in) bfloat16
+            bias    (out) or None
+            out     (tokens, out)
+        """
+        self._native.matmul(x, weight, bias, out)
+
+    def mxfp4_matmul(
+        self,
+        x: Activations,
+        rows: Int32,
+        offsets: Int32,
+        blocks: Bytes,
+        scales: Bytes,
+        bias: Float32,
+        out: Float32,
+    ) -> None:
+        """For each entry, the product of one row of x with its expert's MXFP4 weights.
+
+        Entries are sorted by expert: those of expert e are offsets[e] to offsets[e + 1]. Packed weights are decoded
+        in registers, exactly.
+
+        Shapes:
+            x        (tokens, in) act
+            rows     (entries) the row of x that an entry multiplies
+            offsets  (experts + 1)
+            blocks   (experts, out, in / 32, 16) two E2M1 values a byte, low nibble first
+            scales   (experts, out, in / 32) E8M0: 2^(byte - 127)
+            bias     (experts, out)
+            out      (entries, out)
+        """
+        self._native.mxfp4_matmul(x, rows, offsets, blocks, scales, bias, out)
+
+    def expert_matmul(
+        self,
+        x: Activations,
+        rows: Int32,
+        offsets: Int32,
+        weight: Bfloat16Bits,
+        bias: Float32,
+        out: Float32,
+    ) -> None:
+        """As `mxfp4_matmul`, with bfloat16 weight (experts, in, out): in-features first."""
+        self._native.expert_matmul(x, rows, offsets, weight, bias, out)
+
+    def swiglu(self, gate_up: Float32, out: Float32, *, alpha: float, limit: float) -> None:
+        """gate * sigmoid(alpha * gate) * (up + 1), of gate_up (rows, 2 * width), to out (rows, width).
+
+        Gate and up are interleaved; gate is clamped above at `limit`, up to -limit and limit.
+        """
+        self._native.swiglu(gate_up, out, alpha=alpha, limit=limit)
+
+    def route(self, logits: Float32, expert_ids: Int32, weights: Float32) -> None:
+        """The k largest of logits (tokens, experts), ties to the lower id, and the softmax over them.
+
+        expert_ids (tokens, k), largest first; weights (tokens, k).
+        """
+        self._native.route(logits, expert_ids, weights)
+
+    def combine(self, expert_out: Float32, entries: Int32, weights: Float32, out: Float32) -> None:
+        """Add to out (tokens, width) the weighted sum of expert_out (entries, width).
+
+        entries (tokens, k) names the rows of expert_out, weights (tokens, k) their factors; summed in that order.
+        """
+        self._native.combine(expert_out, entries, weights, out)
+
+    def rope(self, x: Float32, cos: Float32, sin: Float32) -> None:
+        """Rotate x (tokens, heads, head_dim) in place; value i pairs with i + head_dim / 2.
+
+        cos, sin (tokens, head_dim / 2) of each token's position.
+        """
+        self._native.rope(x, cos, sin)
+
+    def store_kv(self, keys: Float32, values: Float32, pages: Activations, slots: Int64) -> None:
+        """Write keys and values (tokens, kv_heads, head_dim) to the cache.
+
+        pages (pages, 2, kv_heads, page_size, head_dim) act, keys first; slots (tokens) = page * page_size + offset.
+        bfloat16 pages round to nearest, ties to even.
+        """
+        self._native.store_kv(keys, values, pages, slots)
+
+    def attention(
+        self,
+        query: Float32,
+        pages: Activations,
+        page_table: Int32,
+        sequence_index: Int32,
+        positions: Int64,
+        sinks: Float32,
+        out: Float32,
+        *,
+        window: int,
+        scale: float,
+    ) -> None:
+        """Attend each query to the cached keys of its own sequence, with one sink per head.
+
+        The sink joins the softmax as one more logit and contributes no value, so the visible keys' weights sum to
+        less than one. All in float32; the query's own key is already stored.
+
+        Shapes:
+            query           (tokens, heads, head_dim)
+            pages           as in `store_kv`; page_size at most 128, head_dim a multiple of 16 at most 128
+            page_table      (sequences, max_pages); entry i holds positions i * page_size and on, -1 = absent
+            sequence_index  (tokens) the row of page_table
+            positions       (tokens)
+            sinks           (heads) in units of the scaled scores
+            out             (tokens, heads, head_dim)
+        `window` counts the positions seen, the query's own included; 0 means all.
+        Source: openai/gpt-oss torch/model.py, `sdpa`.
+        """
+        self._native.attention(
+            query,
+            pages,
+            page_table,
+            sequence_index,
+            positions,
+            sinks,
+            out,
+            window=window,
+            scale=scale,
+        )
