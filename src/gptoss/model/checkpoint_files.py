@@ -1,0 +1,92 @@
+"""Finds the files of a checkpoint in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gptoss.errors import CheckpointError
+from gptoss.model.json_object import parse_object
+from gptoss.model.safetensors import pickle_refused
+
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+ORIGINAL_FOLDER = "original"
+
+_PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+# The released index takes about 35 kB.
+_MAX_INDEX_BYTES = 16 << 20
+
+
+def locate(directory: Path) -> Path:
+    """The folder that holds the weights: the one given, or `original/` inside it.
+
+    Raises CheckpointError when it is no folder, or holds no weights.
+    """
+    if directory.is_file():
+        if directory.suffix in _PICKLE_SUFFIXES:
+            raise pickle_refused(directory)
+        raise CheckpointError(
+            f"{directory} is a file; wanted the folder that holds it and its config.json"
+        )
+    if not directory.is_dir():
+        raise CheckpointError(
+            f"there is no folder {directory}; wanted one with config.json and {SINGLE}"
+        )
+    inner = directory / ORIGINAL_FOLDER
+    if not _has_weights(directory) and _has_weights(inner):
+        return inner
+    return directory
+
+
+def find_shards(directory: Path) -> list[Path]:
+    """The safetensors files of one checkpoint: the single file, those of the index, or all.
+
+    Raises CheckpointError when there are none, or the index names one that is not there.
+    """
+    single, index = directory / SINGLE, directory / INDEX
+    if single.is_file():
+        return [single]
+    if index.is_file():
+        return _read_index(index)
+    # The released 120b has its `original/` weights in several files without an index.
+    files = sorted(directory.glob("*.safetensors"))
+    if files:
+        return files
+    pickles = sorted(path for path in directory.iterdir() if path.suffix in _PICKLE_SUFFIXES)
+    if pickles:
+        raise pickle_refused(pickles[0])
+    raise CheckpointError(
+        f"{directory} holds no weights; wanted {SINGLE}, or {INDEX} and the files it names"
+    )
+
+
+def _has_weights(directory: Path) -> bool:
+    return (directory / INDEX).is_file() or any(directory.glob("*.safetensors"))
+
+
+def _read_index(index: Path) -> list[Path]:
+    """The shards by name, whatever the names count from: the released ones count from zero."""
+    try:
+        if index.stat().st_size > _MAX_INDEX_BYTES:
+            raise ValueError(f"it is larger than {_MAX_INDEX_BYTES} bytes")
+        weight_map = parse_object(index.read_bytes()).get("weight_map")
+        if not isinstance(weight_map, dict) or not weight_map:
+            raise ValueError("it has no weight_map from tensors to files")
+        names = {_checked_name(name) for name in weight_map.values()}
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{index} cannot be read: {error}; download it again") from None
+    shards = [index.with_name(name) for name in sorted(names)]
+    missing = [shard.name for shard in shards if not shard.is_file()]
+    if missing:
+        raise CheckpointError(
+            f"{index.parent} lacks {len(missing)} of {len(shards)} files that {INDEX} names "
+            f"({', '.join(missing[:3])}); download them"
+        )
+    return shards
+
+
+def _checked_name(name: object) -> str:
+    """A shard lies beside its index: a path could lead anywhere."""
+    if not isinstance(name, str) or not name.endswith(".safetensors") or name != Path(name).name:
+        raise ValueError(f"{name!r} is not the name of a safetensors file")
+    return name

@@ -1,0 +1,126 @@
+"""The forward pass: token ids and a KV cache to logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gptoss.kernels import Float32
+from gptoss.kernels.bf16 import bf16_to_float32
+from gptoss.model.attention import Attention
+from gptoss.model.batch import Batch, Step, check_token_ids
+from gptoss.model.config import Config, LayerType
+from gptoss.model.experts import Experts
+from gptoss.model.kv_cache import MAX_CHUNK, KVCache, SequenceCache
+from gptoss.model.precision import Precision
+from gptoss.model.rope import RotaryTables
+from gptoss.model.weights import ModelWeights
+from gptoss.model.workspace import Backend, Workspace
+
+
+@dataclass(frozen=True)
+class _Layer:
+    kind: LayerType
+    index_in_pool: int
+    attention: Attention
+    experts: Experts
+
+
+class Transformer:
+    """A model ready to compute.
+
+    A token's logits are the same bit for bit in whatever chunks, batches or steps its sequence is
+    computed on one backend. One pass at a time: the working buffers are shared.
+    """
+
+    def __init__(
+        self, config: Config, weights: ModelWeights, backend: Backend, precision: str = "bf16"
+    ) -> None:
+        self.config = config
+        self.precision = Precision.parse(precision)
+        self._weights = weights
+        self._workspace = Workspace(backend, self.precision)
+        self._rotary = RotaryTables(config.rope, config.head_dim)
+        self._layers = [
+            _Layer(
+                kind,
+                # Each kind of layers has a pool of its own, in the order of the layers.
+                config.layer_types[:number].count(kind),
+                Attention(config, kind, layer.attention, self._workspace),
+                Experts(config, layer.experts, self._workspace),
+            )
+            for number, (kind, layer) in enumerate(
+                zip(config.layer_types, weights.layers, strict=True)
+            )
+        ]
+
+    @property
+    def backend(self) -> Backend:
+        """The kernels that compute."""
+        return self._workspace.backend
+
+    def new_cache(self, *, max_tokens: int | None = None, max_sequences: int = 1) -> KVCache:
+        """A KV cache for this model at its precision; see `KVCache`."""
+        return KVCache(
+            self.config, self.precision, max_tokens=max_tokens, max_sequences=max_sequences
+        )
+
+    def forward(self, batch: Batch) -> Float32:
+        """Logits (wanted, vocabulary) of the batch's wanted rows, in a new array.
+
+        Stores the batch's keys and values and lengthens its sequences. Raises RequestError when a
+        sequence does not fit; its length is then what it was.
+        """
+        step = Step.of(batch, self._rotary)
+        hidden = bf16_to_float32(self._weights.embedding[batch.token_ids])
+        cache = batch.sequences[0].cache
+        for layer in self._layers:
+            layer.attention.add_to(hidden, step, cache.pool(layer.kind).pages[layer.index_in_pool])
+            layer.experts.add_to(hidden)
+        for index, sequence in enumerate(batch.sequences):
+            sequence.advance(batch.num_tokens(index))
+        return self._head(hidden[batch.wanted])
+
+    def prefill(self, sequence: SequenceCache, token_ids: ArrayLike) -> Float32:
+        """Store tokens of any number, chunk by chunk; the logits (vocabulary) of the last.
+
+        Raises RequestError for ids beyond the vocabulary, and before computing anything when the
+        tokens do not fit into the context.
+        """
+        ids = check_token_ids(token_ids, self.config)
+        sequence.require_room(len(ids))
+        logits = np.empty((0, self.config.vocab_size), np.float32)
+        for start in range(0, len(ids), MAX_CHUNK):
+            chunk = ids[start : start + MAX_CHUNK]
+            is_last = start + MAX_CHUNK >= len(ids)
+            logits = self.forward(Batch.of([(sequence, chunk)], None if is_last else []))
+        last: Float32 = logits[0]
+        return last
+
+    def logits(self, token_ids: ArrayLike) -> Float32:
+        """(tokens, vocabulary) of one full pass over a sequence, from an empty cache.
+
+        Raises RequestError for ids beyond the vocabulary and for more tokens than the context.
+        """
+        ids = check_token_ids(token_ids, self.config)
+        sequence = self.new_cache(max_tokens=len(ids)).sequence()
+        sequence.require_room(len(ids))
+        logits = np.empty((len(ids), self.config.vocab_size), np.float32)
+        for start in range(0, len(ids), MAX_CHUNK):
+            chunk = ids[start : start + MAX_CHUNK]
+            rows = np.arange(len(chunk))
+            logits[start : start + len(chunk)] = self.forward(Batch.of([(sequence, chunk)], rows))
+        return logits
+
+    def _head(self, hidden: Float32) -> Float32:
+        """The final norm and the projection to the vocabulary, of hidden (rows, hidden_size)."""
+        logits = np.empty((len(hidden), self.config.vocab_size), np.float32)
+        if not len(hidden):
+            return logits
+        normed = self._workspace.floats("normed", *hidden.shape)
+        self.backend.rms_norm(hidden, self._weights.norm, normed, eps=self.config.rms_norm_eps)
+        x = self._workspace.activation("normed", normed)
+        self.backend.matmul(x, self._weights.head, None, logits)
+        return logits

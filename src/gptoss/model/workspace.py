@@ -1,0 +1,46 @@
+"""What every part of the forward pass computes with: kernels, precision and reused buffers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from gptoss import kernels
+from gptoss.kernels import Activations, Float32, reference
+from gptoss.model.precision import Precision
+
+Backend = kernels.Backend | reference.Backend
+
+
+class Workspace:
+    """Kernels and named buffers that live from step to step, so that no step allocates.
+
+    A buffer's content is the caller's until the next request for the same name.
+    """
+
+    def __init__(self, backend: Backend, precision: Precision) -> None:
+        self.backend = backend
+        self.precision = precision
+        self._buffers: dict[str, NDArray[Any]] = {}
+
+    def floats(self, name: str, *shape: int) -> Float32:
+        """A float32 buffer of this shape, content undefined."""
+        return self._take(name, shape, np.float32)
+
+    def activation(self, name: str, x: Float32) -> Activations:
+        """x (rows, width) as a matrix input: rounded to bfloat16 at that precision."""
+        if self.precision is Precision.FLOAT32:
+            return x
+        rounded = self._take(f"{name} rounded", x.shape, np.uint16)
+        self.backend.to_bf16(x, rounded)
+        return rounded
+
+    def _take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        size = math.prod(shape)
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < size:
+            buffer = self._buffers[name] = np.empty(size, dtype)
+        return buffer[:size].reshape(shape)
