@@ -1,0 +1,196 @@
+"""The same functions in plain NumPy: the definition of right, that the C++ ones are tested by.
+
+Sums run in float64 and are rounded once, so this is also the more exact of the two. Rows are
+multiplied one at a time: BLAS chooses its order of summing by the number of rows, and a row's
+result must not depend on its company.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gptoss.errors import KernelError
+from gptoss.kernels import Activations, Bfloat16Bits, Bytes, Float32, Int32, Int64
+from gptoss.kernels.bf16 import bf16_to_float32, float32_to_bf16
+
+Float64 = NDArray[np.float64]
+
+# The eight magnitudes of E2M1, then the same with the sign bit.
+_E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
+
+
+class Backend:
+    """`gptoss.kernels.Backend` in NumPy; see there for what each method takes."""
+
+    isa = "reference"
+    threads = 1
+
+    def __init__(self, *, isa: str | None = None, threads: int | None = None) -> None:
+        if isa not in (None, self.isa):
+            raise KernelError(
+                f"instruction set {isa!r}: the reference has only {self.isa!r}; leave isa out"
+            )
+        if threads not in (None, self.threads):
+            raise KernelError(f"{threads} threads: the reference has one; leave threads out")
+
+    def to_bf16(self, x: Float32, out: Bfloat16Bits) -> None:
+        """Round to nearest, ties to even; NaN stays NaN."""
+        out[...] = float32_to_bf16(x)
+
+    def rms_norm(self, x: Float32, weight: Float32, out: Float32, *, eps: float) -> None:
+        """x / sqrt(mean(x^2) + eps) * weight, by rows."""
+        wide = x.astype(np.float64)
+        mean_square = (wide**2).mean(axis=-1, keepdims=True)
+        out[...] = wide / np.sqrt(mean_square + eps) * weight
+
+    def matmul(
+        self, x: Activations, weight: Bfloat16Bits, bias: Float32 | None, out: Float32
+    ) -> None:
+        """x (tokens, in) by the transpose of weight (out, in), plus bias."""
+        out[...] = _rows_by(_widen(x), _widen(weight), 0.0 if bias is None else bias)
+
+    def mxfp4_matmul(
+        self,
+        x: Activations,
+        rows: Int32,
+        offsets: Int32,
+        blocks: Bytes,
+        scales: Bytes,
+        bias: Float32,
+        out: Float32,
+    ) -> None:
+        """Entry i, of expert e: row rows[i] of x by the transpose of e's MXFP4 weight."""
+        wide = _widen(x)
+        for expert, entries in _groups(offsets):
+            weight = dequantise(blocks[expert], scales[expert])
+            out[entries] = _rows_by(wide[rows[entries]], weight, bias[expert])
+
+    def expert_matmul(
+        self,
+        x: Activations,
+        rows: Int32,
+        offsets: Int32,
+        weight: Bfloat16Bits,
+        bias: Float32,
+        out: Float32,
+    ) -> None:
+        """As `mxfp4_matmul`, with bfloat16 weight (experts, in, out): in-features first."""
+        wide = _widen(x)
+        for expert, entries in _groups(offsets):
+            transposed = np.ascontiguousarray(_widen(weight[expert]).T)
+            out[entries] = _rows_by(wide[rows[entries]], transposed, bias[expert])
+
+    def swiglu(self, gate_up: Float32, out: Float32, *, alpha: float, limit: float) -> None:
+        """gate * sigmoid(alpha * gate) * (up + 1); even columns are gate, odd ones up."""
+        gate = np.minimum(gate_up[:, 0::2].astype(np.float64), limit)
+        up = np.clip(gate_up[:, 1::2].astype(np.float64), -limit, limit)
+        # A gate far below zero overflows to infinity, whose reciprocal is the right limit, zero.
+        with np.errstate(over="ignore"):
+            sigmoid = 1 / (1 + np.exp(-alpha * gate))
+        out[...] = gate * sigmoid * (up + 1)
+
+    def route(self, logits: Float32, expert_ids: Int32, weights: Float32) -> None:
+        """The k largest logits, ties to the lower id, and the softmax over these k."""
+        order = np.argsort(-logits, axis=-1, kind="stable")[:, : expert_ids.shape[1]]
+        chosen = np.take_along_axis(logits, order, axis=-1).astype(np.float64)
+        exponentials = np.exp(chosen - chosen[:, :1])
+        expert_ids[...] = order
+        weights[...] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+    def combine(self, expert_out: Float32, entries: Int32, weights: Float32, out: Float32) -> None:
+        """out[t] += sum over j of weights[t, j] * expert_out[entries[t, j]], j in order."""
+        total = out.astype(np.float64)
+        for j in range(entries.shape[1]):
+            total += weights[:, j, None].astype(np.float64) * expert_out[entries[:, j]]
+        out[...] = total
+
+    def rope(self, x: Float32, cos: Float32, sin: Float32) -> None:
+        """Rotate in place the pairs (i, i + head_dim / 2) of each head."""
+        half = x.shape[-1] // 2
+        first = x[..., :half].astype(np.float64)
+        second = x[..., half:].astype(np.float64)
+        x[..., :half] = first * cos[:, None] - second * sin[:, None]
+        x[..., half:] = second * cos[:, None] + first * sin[:, None]
+
+    def store_kv(self, keys: Float32, values: Float32, pages: Activations, slots: Int64) -> None:
+        """Write keys and values to their slots: page * page_size + offset."""
+        page, offset = np.divmod(slots, pages.shape[3])
+        for which, new in enumerate((keys, values)):
+            pages[page, which, :, offset] = float32_to_bf16(new) if _is_bf16(pages) else new
+
+    def attention(
+        self,
+        query: Float32,
+        pages: Activations,
+        page_table: Int32,
+        sequence_index: Int32,
+        positions: Int64,
+        sinks: Float32,
+        out: Float32,
+        *,
+        window: int,
+        scale: float,
+    ) -> None:
+        """Attend each query to the cached keys of its own sequence, with one sink per head."""
+        page_size = pages.shape[3]
+        for token, position in enumerate(positions):
+            start = max(0, position + 1 - window) if window else 0
+            seen = np.arange(start, position + 1)
+            page = page_table[sequence_index[token], seen // page_size]
+            if (page < 0).any():
+                raise ValueError("attention: a visible page is absent")
+            keys = _widen(pages[page, 0, :, seen % page_size])
+            values = _widen(pages[page, 1, :, seen % page_size])
+            out[token] = _attend(query[token].astype(np.float64) * scale, keys, values, sinks)
+
+
+def dequantise(blocks: Bytes, scales: Bytes) -> Float64:
+    """MXFP4 to values: blocks (..., n, 16) and scales (..., n) to (..., 32 * n), exactly.
+
+    Byte j of a block holds value 2j in its low half and 2j + 1 in its high half.
+    """
+    values = _E2M1[np.stack((blocks & 0x0F, blocks >> 4), axis=-1)]
+    powers = np.exp2(scales.astype(np.float64) - 127)
+    scaled = values.reshape(*scales.shape, 32) * powers[..., None]
+    return scaled.reshape(*scales.shape[:-1], -1)
+
+
+def _attend(query: Float64, keys: Float64, values: Float64, sinks: Float32) -> Float64:
+    """query (heads, head_dim), already scaled; keys, values (seen, kv_heads, head_dim)."""
+    kv_heads = keys.shape[1]
+    grouped = query.reshape(kv_heads, -1, query.shape[-1])
+    scores = np.matmul(grouped, keys.transpose(1, 2, 0))
+    sink = sinks.astype(np.float64).reshape(kv_heads, -1, 1)
+    # The sink can be the largest logit, so it takes part in the maximum.
+    largest = np.maximum(scores.max(axis=-1, keepdims=True), sink)
+    exponentials = np.exp(scores - largest)
+    total = exponentials.sum(axis=-1, keepdims=True) + np.exp(sink - largest)
+    attended: Float64 = np.matmul(exponentials / total, values.transpose(1, 0, 2))
+    return attended.reshape(query.shape)
+
+
+def _rows_by(x: Float64, weight: Float64, bias: Float32 | float) -> Float64:
+    """x (rows, in) by the transpose of weight (out, in), plus bias."""
+    product = np.empty((len(x), len(weight)))
+    for row, values in zip(product, x, strict=True):
+        np.matmul(weight, values, out=row)
+    product += bias
+    return product
+
+
+def _groups(offsets: Int32) -> list[tuple[int, slice]]:
+    """The experts that have entries, and which."""
+    bounds = itertools.pairwise(offsets)
+    return [(expert, slice(a, b)) for expert, (a, b) in enumerate(bounds) if b > a]
+
+
+def _is_bf16(x: Activations) -> bool:
+    return x.dtype == np.uint16
+
+
+def _widen(x: Activations) -> Float64:
+    values = bf16_to_float32(x.view(np.uint16)) if _is_bf16(x) else x
+    return values.astype(np.float64)
