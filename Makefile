@@ -1,0 +1,73 @@
+# The verbs of README, CONTRIBUTING and CI. Each sets up what it needs; `make` alone lists them.
+
+VENV   := .venv
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3.14 python3 python,$(shell \
+	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+# What a build of the package depends on.
+SOURCES := pyproject.toml CMakeLists.txt $(shell find cpp -name '*.h' -o -name '*.cpp')
+CPP     := $(shell find cpp -name '*.h' -o -name '*.cpp')
+# A person at a terminal gets the interactive chat, a pipe or a script one answer.
+DEMO_QUESTION ?= What is 48213 + 9077?
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fix tree bench clean requirements
+
+help:  ## list these verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+requirements:
+	@checks/requirements.sh "$(PYTHON)"
+
+$(BIN)/python: | requirements
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+# One stamp for each set of packages. The package is installed in place; its kernels are rebuilt when a source changed.
+$(VENV)/installed: $(SOURCES) | $(BIN)/python
+	@echo "installing gptoss and building its kernels (about two minutes)"
+	@$(PIP) install --quiet "scikit-build-core>=1.1" "nanobind>=3.1" "cmake>=3.26" ninja
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --quiet --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	@echo "installing what the tests need (PyTorch among it)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --quiet --no-build-isolation --editable ".[test,recipe]"
+	@touch $@
+
+$(VENV)/installed-check: $(VENV)/installed-test
+	@echo "installing linters and type checker"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --quiet --no-build-isolation --editable ".[check]"
+	@touch $@
+
+setup: $(VENV)/installed-check  ## everything that development needs, in .venv
+
+demo: $(VENV)/installed  ## chat with the embedded model: interactive in a terminal, one answer otherwise
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/gptoss chat; \
+	else echo "> $(DEMO_QUESTION)"; $(BIN)/gptoss chat --reasoning high --show-reasoning "$(DEMO_QUESTION)"; fi
+
+test: $(VENV)/installed-test  ## the whole default test suite
+	@$(BIN)/python -m pytest -m "not slow and not weights" $(ARGS)
+
+check: $(VENV)/installed-check  ## formatting, lint, types, import contracts, exported symbols, stale files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/clang-format --dry-run -Werror $(CPP)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/python -m checks.symbols
+	$(BIN)/python -m checks.tree
+	$(BIN)/python -m checks.version
+
+fix: $(VENV)/installed-check  ## format, apply safe lint fixes, renew generated text
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(CPP)
+	$(BIN)/python -m checks.tree --write
+
+bench: $(VENV)/installed  ## speed of the embedded model; see benchmarks/ for the rest
+	@$(BIN)/gptoss bench
+
+clean:  ## remove what was built and installed
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
