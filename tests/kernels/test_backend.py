@@ -1,0 +1,399 @@
+"""Each C++ kernel against its NumPy twin, on every instruction set that this machine runs.
+
+Tolerances follow from the arithmetic: a float32 sum of n terms, in any order, differs from the exact one by at most
+n * 2^-24 times the sum of the terms' magnitudes (Higham, Accuracy and Stability, 4.2); exp is good to a few units in
+the last place. Nothing here is tuned until it passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from gptoss import kernels
+from gptoss.errors import KernelError
+from gptoss.kernels import reference
+
+EPSILON = 2.0**-24
+# Results below the smallest normal float may be flushed to zero, once for each product.
+TINY = 2.0**-126
+DTYPES = ("float32", "bfloat16")
+
+Array = np.ndarray
+
+
+@pytest.fixture(params=kernels.isas())
+def backend(request: pytest.FixtureRequest) -> kernels.Backend:
+    return kernels.Backend(isa=request.param, threads=2)
+
+
+@pytest.fixture
+def twin() -> reference.Backend:
+    return reference.Backend()
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(20260807)
+
+
+def floats(random: np.random.Generator, *shape: int, scale: float = 1.0) -> Array:
+    return (random.standard_normal(shape) * scale).astype(np.float32)
+
+
+def bits(values: Array) -> Array:
+    """The upper halves of floats: bfloat16 by truncation, good enough to make test data."""
+    return (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16)
+
+
+def widened(stored: Array) -> Array:
+    if stored.dtype == np.float32:
+        return stored
+    return (stored.astype(np.uint32) << 16).view(np.float32)
+
+
+def activations(random: np.random.Generator, dtype: str, *shape: int) -> Array:
+    values = floats(random, *shape)
+    return values if dtype == "float32" else bits(values)
+
+
+def assert_within(got: Array, wanted: Array, bound: Array | float) -> None:
+    excess = np.abs(got.astype(np.float64) - wanted.astype(np.float64)) - bound
+    assert np.isfinite(got).all()
+    assert (excess <= 0).all(), f"largest excess {excess.max():.3g}"
+
+
+def sum_bound(terms: int, magnitudes: Array) -> Array:
+    return (terms + 2) * EPSILON * magnitudes + terms * TINY
+
+
+# Conversion and norm
+
+
+def test_to_bf16_is_exact(backend: kernels.Backend, twin: reference.Backend) -> None:
+    # Every upper half with lower halves around the rounding boundary, odd length to leave a remainder.
+    upper = np.arange(65536, dtype=np.uint32)
+    patterns = [(upper << 16) | low for low in (0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF)]
+    x = np.concatenate(patterns).view(np.float32)[None, :-3]
+    got, wanted = (np.empty(x.shape, np.uint16) for _ in range(2))
+    backend.to_bf16(np.ascontiguousarray(x), got)
+    twin.to_bf16(np.ascontiguousarray(x), wanted)
+    is_nan = np.isnan(x)
+    assert np.array_equal(got[~is_nan], wanted[~is_nan])
+    assert np.isnan(widened(got)[is_nan]).all()
+
+
+@pytest.mark.parametrize("width", [32, 160, 2880])
+def test_rms_norm(
+    backend: kernels.Backend, twin: reference.Backend, random: np.random.Generator, width: int
+) -> None:
+    x, weight = floats(random, 5, width, scale=3.0), floats(random, width)
+    got, wanted = np.empty_like(x), np.empty_like(x)
+    backend.rms_norm(x, weight, got, eps=1e-5)
+    twin.rms_norm(x, weight, wanted, eps=1e-5)
+    assert_within(got, wanted, (width / 2 + 8) * EPSILON * np.abs(wanted) + TINY)
+
+
+# Matrix products
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("tokens", "inputs", "outputs"), [(1, 32, 1), (3, 64, 7), (9, 2880, 37), (70, 96, 131)])
+def test_matmul(
+    backend: kernels.Backend,
+    twin: reference.Backend,
+    random: np.random.Generator,
+    dtype: str,
+    tokens: int,
+    inputs: int,
+    outputs: int,
+) -> None:
+    x = activations(random, dtype, tokens, inputs)
+    weight = bits(floats(random, outputs, inputs))
+    bias = floats(random, outputs)
+    for term in (bias, None):
+        got, wanted = (np.empty((tokens, outputs), np.float32) for _ in range(2))
+        backend.matmul(x, weight, term, got)
+        twin.matmul(x, weight, term, wanted)
+        magnitude = np.abs(widened(x)) @ np.abs(widened(weight)).T + np.abs(bias)
+        assert_within(got, wanted, sum_bound(inputs, magnitude))
+
+
+def expert_case(
+    random: np.random.Generator, dtype: str, counts: tuple[int, ...], inputs: int
+) -> tuple[Array, Array, Array]:
+    x = activations(random, dtype, 11, inputs)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    rows = random.integers(0, len(x), offsets[-1]).astype(np.int32)
+    return x, rows, offsets
+
+
+COUNTS = [(1, 0, 0), (0, 5, 2), (9, 1, 17), (0, 0, 4)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("counts", COUNTS)
+@pytest.mark.parametrize(("inputs", "outputs"), [(32, 64), (160, 96)])
+def test_mxfp4_matmul(
+    backend: kernels.Backend,
+    twin: reference.Backend,
+    random: np.random.Generator,
+    dtype: str,
+    counts: tuple[int, ...],
+    inputs: int,
+    outputs: int,
+) -> None:
+    x, rows, offsets = expert_case(random, dtype, counts, inputs)
+    blocks = random.integers(0, 256, (3, outputs, inputs // 32, 16), dtype=np.uint8)
+    scales = random.integers(118, 130, (3, outputs, inputs // 32), dtype=np.uint8)
+    bias = floats(random, 3, outputs)
+    got, wanted = (np.empty((len(rows), outputs), np.float32) for _ in range(2))
+    backend.mxfp4_matmul(x, rows, offsets, blocks, scales, bias, got)
+    twin.mxfp4_matmul(x, rows, offsets, blocks, scales, bias, wanted)
+    # No value exceeds 6 * 2^(129 - 127).
+    magnitude = np.abs(widened(x)).sum(1)[rows][:, None] * 24.0 + np.abs(bias).max()
+    assert_within(got, wanted, sum_bound(inputs, magnitude))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_mxfp4_values_are_exact(
+    backend: kernels.Backend, twin: reference.Backend, dtype: str
+) -> None:
+    """Each code at each position of a block, and scales from the smallest to the largest that stays finite."""
+    inputs = np.eye(32, dtype=np.float32)
+    x = inputs if dtype == "float32" else bits(inputs)
+    codes = np.arange(256, dtype=np.uint8)
+    blocks = np.repeat(codes[:, None, None], 16, axis=2)[None]
+    rows, offsets = np.arange(32, dtype=np.int32), np.array([0, 32], np.int32)
+    bias = np.zeros((1, 256), np.float32)
+    for scale in (1, 2, 64, 127, 200, 251):
+        scales = np.full((1, 256, 1), scale, np.uint8)
+        got, wanted = (np.empty((32, 256), np.float32) for _ in range(2))
+        backend.mxfp4_matmul(x, rows, offsets, blocks, scales, bias, got)
+        twin.mxfp4_matmul(x, rows, offsets, blocks, scales, bias, wanted)
+        assert_within(got, wanted, 2.0**-127 if scale < 2 else 0.0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("counts", COUNTS)
+def test_expert_matmul(
+    backend: kernels.Backend,
+    twin: reference.Backend,
+    random: np.random.Generator,
+    dtype: str,
+    counts: tuple[int, ...],
+) -> None:
+    inputs, outputs = 96, 160
+    x, rows, offsets = expert_case(random, dtype, counts, inputs)
+    weight = bits(floats(random, 3, inputs, outputs))
+    bias = floats(random, 3, outputs)
+    got, wanted = (np.empty((len(rows), outputs), np.float32) for _ in range(2))
+    backend.expert_matmul(x, rows, offsets, weight, bias, got)
+    twin.expert_matmul(x, rows, offsets, weight, bias, wanted)
+    magnitude = np.abs(widened(x)).sum(1)[rows][:, None] * np.abs(widened(weight)).max() + 5.0
+    assert_within(got, wanted, sum_bound(inputs, magnitude))
+
+
+# Experts: activation, routing, sum
+
+
+def test_swiglu(
+    backend: kernels.Backend, twin: reference.Backend, random: np.random.Generator
+) -> None:
+    gate_up = floats(random, 7, 128, scale=6.0)
+    gate_up[0, :8] = [100.0, 100.0, -100.0, -100.0, 0.0, -1.0, 7.0, 7.0]
+    got, wanted = (np.empty((7, 64), np.float32) for _ in range(2))
+    backend.swiglu(gate_up, got, alpha=1.702, limit=7.0)
+    twin.swiglu(gate_up, wanted, alpha=1.702, limit=7.0)
+    # exp(y) carries the rounding of y = 1.702 * gate, so the error grows with |y|.
+    gate = np.minimum(gate_up[:, ::2], 7.0)
+    assert_within(got, wanted, (8 + 2 * np.abs(1.702 * gate)) * EPSILON * np.abs(wanted) + 1e-36)
+
+
+@pytest.mark.parametrize(("experts", "k"), [(2, 1), (4, 4), (8, 2), (32, 4), (128, 4)])
+def test_route(
+    backend: kernels.Backend,
+    twin: reference.Backend,
+    random: np.random.Generator,
+    experts: int,
+    k: int,
+) -> None:
+    logits = floats(random, 50, experts, scale=4.0)
+    logits[0] = 1.0
+    logits[1, ::2] = logits[1, 0]
+    ids, twin_ids = (np.empty((50, k), np.int32) for _ in range(2))
+    weights, twin_weights = (np.empty((50, k), np.float32) for _ in range(2))
+    backend.route(logits, ids, weights)
+    twin.route(logits, twin_ids, twin_weights)
+    assert np.array_equal(ids, twin_ids)
+    spread = logits.max() - logits.min()
+    assert_within(weights, twin_weights, (8 + spread) * EPSILON * twin_weights)
+
+
+def test_route_keeps_ids_in_range_for_nan(backend: kernels.Backend) -> None:
+    ids, weights = np.empty((3, 4), np.int32), np.empty((3, 4), np.float32)
+    backend.route(np.full((3, 32), np.nan, np.float32), ids, weights)
+    assert (ids >= 0).all() and (ids < 32).all()
+
+
+def test_combine(
+    backend: kernels.Backend, twin: reference.Backend, random: np.random.Generator
+) -> None:
+    expert_out, weights = floats(random, 20, 96), np.abs(floats(random, 5, 4))
+    entries = random.permutation(20).reshape(5, 4).astype(np.int32)
+    start = floats(random, 5, 96)
+    got, wanted = start.copy(), start.copy()
+    backend.combine(expert_out, entries, weights, got)
+    twin.combine(expert_out, entries, weights, wanted)
+    magnitude = np.abs(start) + np.abs(expert_out[entries] * weights[..., None]).sum(1)
+    assert_within(got, wanted, sum_bound(5, magnitude))
+
+
+# Attention
+
+
+@pytest.mark.parametrize("head_dim", [16, 32, 64])
+def test_rope(
+    backend: kernels.Backend, twin: reference.Backend, random: np.random.Generator, head_dim: int
+) -> None:
+    x = floats(random, 6, 3, head_dim)
+    angle = random.uniform(0, 7, (6, head_dim // 2))
+    cos, sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+    got, wanted = x.copy(), x.copy()
+    backend.rope(got, cos, sin)
+    twin.rope(wanted, cos, sin)
+    half = np.abs(x[..., : head_dim // 2]) + np.abs(x[..., head_dim // 2 :])
+    assert_within(got, wanted, 3 * EPSILON * np.concatenate([half, half], axis=-1))
+
+
+def cached(
+    random: np.random.Generator, store: Callable[..., None], dtype: str, heads: int, head_dim: int
+) -> tuple[Array, Array]:
+    """Two sequences of 75 positions in shuffled pages of 16, unused slots filled with NaN, and their page table."""
+    page_size, length = 16, 75
+    pages = np.full((12, 2, heads, page_size, head_dim), np.nan, np.float32)
+    pages = pages if dtype == "float32" else bits(pages)
+    table = random.permutation(12)[:10].reshape(2, 5).astype(np.int32)
+    for row in table:
+        positions = np.arange(length)
+        slots = row[positions // page_size].astype(np.int64) * page_size + positions % page_size
+        store(floats(random, length, heads, head_dim), floats(random, length, heads, head_dim), pages, slots)
+    return pages, table
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_store_kv_is_exact(
+    backend: kernels.Backend, twin: reference.Backend, dtype: str
+) -> None:
+    got, _ = cached(np.random.default_rng(1), backend.store_kv, dtype, 2, 32)
+    wanted, _ = cached(np.random.default_rng(1), twin.store_kv, dtype, 2, 32)
+    assert np.array_equal(widened(got), widened(wanted), equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("window", [0, 1, 16, 23])
+@pytest.mark.parametrize(("heads", "kv_heads", "head_dim"), [(2, 2, 16), (8, 2, 32), (8, 1, 64)])
+def test_attention(
+    backend: kernels.Backend,
+    twin: reference.Backend,
+    random: np.random.Generator,
+    dtype: str,
+    window: int,
+    heads: int,
+    kv_heads: int,
+    head_dim: int,
+) -> None:
+    pages, table = cached(random, twin.store_kv, dtype, kv_heads, head_dim)
+    positions = np.array([0, 1, 15, 16, 40, 74, 74, 33], np.int64)
+    sequences = np.array([0, 1, 0, 1, 1, 0, 1, 0], np.int32)
+    query = floats(random, len(positions), heads, head_dim, scale=2.0)
+    # One sink larger than any score, one that hardly matters.
+    sinks = np.linspace(-20, 40, heads).astype(np.float32)
+    results = []
+    for each in (backend, twin):
+        out = np.full(query.shape, np.nan, np.float32)
+        each.attention(
+            query, pages, table, sequences, positions, sinks, out, window=window, scale=head_dim**-0.5
+        )
+        results.append(out)
+    # Scores reach about 40: their rounding enters the weights through exp, and the weighted sum of values adds its own.
+    largest_value = np.nanmax(np.abs(widened(pages)[:, 1]))
+    assert_within(results[0], results[1], (40 * (head_dim + 2) + 75) * EPSILON * largest_value)
+
+
+# Same bits, whatever else runs
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_do_not_depend_on_the_batch(
+    backend: kernels.Backend, random: np.random.Generator, dtype: str
+) -> None:
+    x = activations(random, dtype, 23, 160)
+    weight = bits(floats(random, 133, 160))
+    whole, single = np.empty((23, 133), np.float32), np.empty((1, 133), np.float32)
+    backend.matmul(x, weight, None, whole)
+    blocks = random.integers(0, 256, (1, 96, 5, 16), dtype=np.uint8)
+    scales = random.integers(118, 130, (1, 96, 5), dtype=np.uint8)
+    bias = floats(random, 1, 96)
+    packed, packed_single = np.empty((23, 96), np.float32), np.empty((1, 96), np.float32)
+    rows, offsets = np.arange(23, dtype=np.int32), np.array([0, 23], np.int32)
+    backend.mxfp4_matmul(x, rows, offsets, blocks, scales, bias, packed)
+    for row in range(23):
+        backend.matmul(x[row : row + 1], weight, None, single)
+        assert np.array_equal(single[0], whole[row])
+        one, span = np.array([row], np.int32), np.array([0, 1], np.int32)
+        backend.mxfp4_matmul(x, one, span, blocks, scales, bias, packed_single)
+        assert np.array_equal(packed_single[0], packed[row])
+
+
+@pytest.mark.parametrize("isa", kernels.isas())
+def test_results_do_not_depend_on_threads(isa: str, random: np.random.Generator) -> None:
+    x, weight = floats(random, 9, 320), bits(floats(random, 1000, 320))
+    results = []
+    for threads in (1, 2, 3, 7):
+        out = np.empty((9, 1000), np.float32)
+        kernels.Backend(isa=isa, threads=threads).matmul(x, weight, None, out)
+        results.append(out)
+    assert all(np.array_equal(results[0], other) for other in results[1:])
+
+
+# Bad input
+
+
+def test_unknown_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KernelError, match="this machine runs baseline"):
+        kernels.Backend(isa="sse9")
+    monkeypatch.setenv("GPTOSS_ISA", "nonsense")
+    with pytest.raises(KernelError, match="nonsense"):
+        kernels.Backend()
+
+
+@pytest.mark.parametrize("threads", [0, -1, 100_000])
+def test_bad_thread_count_is_refused(threads: int) -> None:
+    with pytest.raises(KernelError, match="wanted 1 to 1024"):
+        kernels.Backend(threads=threads)
+
+
+def test_wrong_shapes_and_indices_raise(backend: kernels.Backend) -> None:
+    out = np.empty((2, 4), np.float32)
+    with pytest.raises(ValueError, match="in-features"):
+        backend.matmul(np.ones((2, 64), np.float32), np.ones((4, 32), np.uint16), None, out)
+    with pytest.raises(ValueError, match="multiple of 32"):
+        backend.matmul(np.ones((2, 48), np.float32), np.ones((4, 48), np.uint16), None, out)
+    with pytest.raises(TypeError):
+        backend.matmul(np.ones((2, 64)), np.ones((4, 64), np.uint16), None, out)  # type: ignore[arg-type]
+    pages = np.zeros((2, 2, 1, 16, 16), np.float32)
+    with pytest.raises(ValueError, match="absent"):
+        backend.attention(
+            np.ones((1, 1, 16), np.float32),
+            pages,
+            np.array([[0, -1]], np.int32),
+            np.zeros(1, np.int32),
+            np.array([20], np.int64),
+            np.zeros(1, np.float32),
+            np.empty((1, 1, 16), np.float32),
+            window=0,
+            scale=1.0,
+        )
