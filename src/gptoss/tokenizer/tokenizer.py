@@ -1,0 +1,131 @@
+"""Text <-> token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import tiktoken
+
+from gptoss.errors import TokenizerError
+from gptoss.tokenizer.detokenizer import Detokenizer
+from gptoss.tokenizer.vocabulary import Vocabulary
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
+# Longest text handed to the splitter at once, in characters: its regular expression recurses over long runs.
+MAX_PIECE = 100_000
+
+
+class Tokenizer:
+    """Byte-level BPE over one vocabulary.
+
+    `encode` only ever gives ordinary tokens: special ones come from `special_id`, so that no text can pose as
+    structure.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        """Raises TokenizerError for a pattern that the splitter cannot compile."""
+        self._vocabulary = vocabulary
+        try:
+            self._encoding = tiktoken.Encoding(
+                "gptoss",
+                pat_str=vocabulary.pattern,
+                mergeable_ranks=vocabulary.ranks,
+                special_tokens={},
+            )
+        except ValueError as error:
+            raise TokenizerError(
+                f"the tokenizer's split pattern does not compile: {error}"
+            ) from None
+
+    @classmethod
+    def from_file(cls, path: Path) -> Tokenizer:
+        """From a tokenizer.json. Raises TokenizerError."""
+        return cls(Vocabulary.from_file(path))
+
+    @classmethod
+    def from_directory(cls, directory: Path) -> Tokenizer:
+        """From a checkpoint's folder, or the one above it: the `original/` layout has none of its own."""
+        for folder in (directory, directory.resolve().parent):
+            if (folder / "tokenizer.json").is_file():
+                return cls.from_file(folder / "tokenizer.json")
+        raise TokenizerError(
+            f"no tokenizer.json in {directory}; copy the one that came with the checkpoint there"
+        )
+
+    @cached_property
+    def vocab_size(self) -> int:
+        """One more than the largest id, special tokens included."""
+        return 1 + max(*self._vocabulary.ranks.values(), *self._vocabulary.specials.values(), -1)
+
+    @property
+    def special_ids(self) -> frozenset[int]:
+        """Ids of all special tokens, reserved ones included."""
+        return frozenset(self._vocabulary.specials.values())
+
+    def special_id(self, name: str) -> int:
+        """Id of a special token by its spelling, such as `<|start|>`. Raises TokenizerError if there is none."""
+        try:
+            return self._vocabulary.specials[name]
+        except KeyError:
+            raise TokenizerError(
+                f"the tokenizer has no special token {name}; a gpt-oss checkpoint needs it, "
+                "use the tokenizer.json that came with it"
+            ) from None
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of text, ordinary tokens only: `<|start|>` in it is seven or so characters like any others.
+
+        Lone surrogates, which no UTF-8 can say, become U+FFFD.
+        """
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if len(text) <= MAX_PIECE:
+            return self._encoding.encode_ordinary(text)
+        return [
+            token_id for part in _parts(text) for token_id in self._encoding.encode_ordinary(part)
+        ]
+
+    def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
+        """The bytes of each token in turn; an id that the vocabulary lacks gives U+FFFD."""
+        table = self._bytes_of
+        return b"".join(table.get(token_id, REPLACEMENT) for token_id in token_ids)
+
+    def decode(self, token_ids: Iterable[int]) -> str:
+        """Text of ids, special tokens by their spelling; bytes that are not UTF-8 become U+FFFD."""
+        return self.decode_bytes(token_ids).decode("utf-8", "replace")
+
+    def detokenizer(self) -> Detokenizer:
+        """A new incremental decoder over this vocabulary."""
+        return Detokenizer(self._bytes_of)
+
+    def check_fits(self, vocab_size: int) -> None:
+        """Raises TokenizerError if ids of this tokenizer would lie outside a model's vocabulary."""
+        if self.vocab_size > vocab_size:
+            raise TokenizerError(
+                f"the tokenizer has ids up to {self.vocab_size - 1}, the model only {vocab_size} tokens; "
+                "use the tokenizer.json that came with the checkpoint"
+            )
+
+    @cached_property
+    def _bytes_of(self) -> dict[int, bytes]:
+        table = {token_id: piece for piece, token_id in self._vocabulary.ranks.items()}
+        table.update(
+            {token_id: name.encode() for name, token_id in self._vocabulary.specials.items()}
+        )
+        return table
+
+
+def _parts(text: str) -> Iterable[str]:
+    """Cut long text where a line ends if one does, else anywhere: only then can ids differ from those of the whole."""
+    start = 0
+    while start < len(text):
+        end = start + MAX_PIECE
+        if end < len(text):
+            line_end = text.rfind("\n", start, end)
+            # A cut before the letter that follows a line's end is one that the pattern makes as well.
+            while line_end > start and not text[line_end + 1].isalpha():
+                line_end = text.rfind("\n", start, line_end)
+            end = line_end + 1 if line_end > start else end
+        yield text[start:end]
+        start = end

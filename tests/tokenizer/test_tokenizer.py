@@ -1,0 +1,180 @@
+"""Text to ids and back, with a byte vocabulary and with the real one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiktoken
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gptoss.errors import TokenizerError
+from gptoss.tokenizer import Tokenizer
+from tests import o200k
+
+
+def write(directory: Path, data: object) -> Path:
+    path = directory / "tokenizer.json"
+    path.write_text(json.dumps(data))
+    return path
+
+
+def test_reads_ids_and_specials(tmp_path: Path, byte_level: dict[str, Any]) -> None:
+    tokenizer = Tokenizer.from_file(write(tmp_path, byte_level))
+    assert tokenizer.encode("ab <é") == [256, 32, 60, 0xC3, 0xA9]
+    assert tokenizer.special_id("<|end|>") == 258
+    assert tokenizer.special_ids == {257, 258}
+    assert tokenizer.vocab_size == 259
+    assert tokenizer.decode([256, 257, 0xC3, 0xA9, 9999]) == "ab<|start|>é\ufffd"
+
+
+def test_special_spellings_are_ordinary_text(tmp_path: Path, byte_level: dict[str, Any]) -> None:
+    tokenizer = Tokenizer.from_file(write(tmp_path, byte_level))
+    assert tokenizer.encode("<|start|>") == list(b"<|start|>")
+
+
+def test_finds_the_file_above_the_original_layout(
+    tmp_path: Path, byte_level: dict[str, Any]
+) -> None:
+    write(tmp_path, byte_level)
+    (tmp_path / "original").mkdir()
+    assert Tokenizer.from_directory(tmp_path / "original").vocab_size == 259
+
+
+def test_missing_file_says_what_is_wanted(tmp_path: Path) -> None:
+    with pytest.raises(TokenizerError, match=r"no tokenizer\.json in .*; copy"):
+        Tokenizer.from_directory(tmp_path)
+
+
+def test_missing_special_token(tmp_path: Path, byte_level: dict[str, Any]) -> None:
+    with pytest.raises(TokenizerError, match=r"no special token <\|call\|>"):
+        Tokenizer.from_file(write(tmp_path, byte_level)).special_id("<|call|>")
+
+
+def test_must_fit_the_model(tmp_path: Path, byte_level: dict[str, Any]) -> None:
+    tokenizer = Tokenizer.from_file(write(tmp_path, byte_level))
+    tokenizer.check_fits(259)
+    with pytest.raises(TokenizerError, match="ids up to 258, the model only 258 tokens"):
+        tokenizer.check_fits(258)
+
+
+def change(path: str, value: object) -> Callable[[dict[str, Any]], None]:
+    def apply(data: dict[str, Any]) -> None:
+        *parents, last = path.split(".")
+        for key in parents:
+            data = data[int(key) if isinstance(data, list) else key]
+        data[int(last) if isinstance(data, list) else last] = value  # type: ignore[call-overload]
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (change("model.type", "Unigram"), "its model is 'Unigram'"),
+        (change("model.vocab", {}), "no token for the byte 0"),
+        (change("model.vocab.ab", 7), "two tokens share an id"),
+        (change("model.vocab.ab", -1), "has the id -1"),
+        (change("model.vocab.ab", 2**40), "has the id 1099511627776"),
+        (change("model.vocab.ab", "7"), "has the id '7'"),
+        (change("model.vocab.\u4e00", 300), "no '\u4e00'"),
+        (change("model", []), "not a byte-level BPE"),
+        (change("added_tokens.0.special", False), "'<|start|>' is not special"),
+        (change("pre_tokenizer", {"type": "Whitespace"}), "has the steps ['Whitespace']"),
+        (change("pre_tokenizer.pretokenizers.0.pattern", {"String": "x"}), "no 'Regex'"),
+        (change("pre_tokenizer.pretokenizers.0.pattern.Regex", "("), "does not compile"),
+        (change("pre_tokenizer", None), "not a byte-level BPE"),
+    ],
+)
+def test_refuses_what_is_not_byte_level_bpe(
+    tmp_path: Path, byte_level: dict[str, Any], fault: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    fault(byte_level)
+    with pytest.raises(TokenizerError) as caught:
+        Tokenizer.from_file(write(tmp_path, byte_level))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 200_000])
+def test_refuses_what_is_not_json(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(content)
+    with pytest.raises(TokenizerError, match=r"not JSON|wanted an object"):
+        Tokenizer.from_file(path)
+
+
+class TestRealVocabulary:
+    """o200k, against tiktoken's own encoding of it."""
+
+    def test_published_ids(self) -> None:
+        tokenizer = o200k.tokenizer()
+        assert tokenizer.vocab_size == 201088
+        words = {"assistant": 173781, "user": 1428, "system": 17360, "analysis": 35644, " to": 316}
+        assert {word: tokenizer.encode(word) for word in words} == {
+            word: [token_id] for word, token_id in words.items()
+        }
+        assert tokenizer.encode("commentary") == [12606, 815]
+        assert tokenizer.special_id("<|channel|>") == 200005
+
+    @given(st.text(max_size=200))
+    def test_round_trip(self, text: str) -> None:
+        tokenizer = o200k.tokenizer()
+        ids = tokenizer.encode(text)
+        assert tokenizer.decode(ids) == text
+        assert not tokenizer.special_ids & set(ids)
+
+    @pytest.mark.parametrize("spelling", sorted(o200k.specials())[::97])
+    def test_no_spelling_becomes_special(self, spelling: str) -> None:
+        tokenizer = o200k.tokenizer()
+        assert not tokenizer.special_ids & set(tokenizer.encode(f"a{spelling}b {spelling}"))
+
+    def test_lone_surrogates_are_replaced(self) -> None:
+        tokenizer = o200k.tokenizer()
+        assert tokenizer.decode(tokenizer.encode("a\ud800b")) == "a\ufffdb"
+
+    def test_long_text_as_in_pieces_of_its_lines(self) -> None:
+        oracle = tiktoken.Encoding(
+            "oracle", pat_str=o200k.PATTERN, mergeable_ranks=o200k.ranks(), special_tokens={}
+        )
+        text = "The quick brown fox,\n\n  jumps 12345 times;\n\tover\nthe lazy dog's 1\n" * 5000
+        assert o200k.tokenizer().encode(text) == oracle.encode_ordinary(text)
+
+    @pytest.mark.parametrize("unit", ["a", " ", "\n", "(", "\u200b", "é", "中", "1"])
+    def test_a_megabyte_of_one_character(self, unit: str) -> None:
+        text = unit * 1_000_000
+        tokenizer = o200k.tokenizer()
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+@given(st.lists(st.integers(0, 210_000), max_size=60))
+def test_stream_decodes_as_the_whole_does(ids: list[int]) -> None:
+    tokenizer = o200k.tokenizer()
+    detokenizer = tokenizer.detokenizer()
+    pieces = [*(detokenizer.feed(token_id) for token_id in ids), detokenizer.finish()]
+    assert "".join(pieces) == tokenizer.decode(ids)
+
+
+@given(st.text(max_size=60))
+def test_stream_never_splits_a_character(text: str) -> None:
+    tokenizer = o200k.tokenizer()
+    detokenizer = tokenizer.detokenizer()
+    pieces = [detokenizer.feed(byte_id) for byte in text.encode() for byte_id in _ids_of(byte)]
+    assert "".join(pieces) == text
+    assert not any("\ufffd" in piece for piece in pieces) or "\ufffd" in text
+    assert detokenizer.finish() == ""
+
+
+def _ids_of(byte: int) -> list[int]:
+    return [o200k.ranks()[bytes([byte])]]
+
+
+def test_unfinished_character_ends_as_replacement() -> None:
+    detokenizer = o200k.tokenizer().detokenizer()
+    assert [detokenizer.feed(token_id) for token_id in _ids_of(0xE4)] == [""]
+    assert detokenizer.finish() == "\ufffd"
+    assert detokenizer.finish() == ""
