@@ -29,7 +29,9 @@ def faults(path: Path) -> list[str]:
     tables = [name for kind, name in found if kind in "BDRST"]
     wrong = [f"{kind} {name} is weak" for kind, name in found if kind in WEAK_TYPES]
     wrong += [
-        f"{name} is undefined" for kind, name in found if kind == "U" and name not in ALLOWED_UNDEFINED
+        f"{name} is undefined"
+        for kind, name in found
+        if kind == "U" and name not in ALLOWED_UNDEFINED
     ]
     if len(tables) != 1 or not tables[0].startswith("gptoss::k"):
         wrong.append(f"exports {tables}, wanted one table gptoss::k…")
@@ -42,7 +44,10 @@ def main() -> int:
         print("symbols: no objects under build/; run `make setup` first", file=sys.stderr)
         return 1
     wrong = [f"{path}: {fault}" for path in objects for fault in faults(path)]
-    print("\n".join(wrong) or f"symbols: {len(objects)} objects, each exports one table and nothing weak")
+    print(
+        "\n".join(wrong)
+        or f"symbols: {len(objects)} objects, each exports one table and nothing weak"
+    )
     return bool(wrong)
 
 

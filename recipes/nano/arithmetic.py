@@ -123,7 +123,9 @@ def column(a: int, b: int, carry: int, sign: str) -> tuple[int, int]:
     return value % 10, int(value > 9 or value < 0)
 
 
-def work_columns(a: int, b: int, sign: str, mistake: tuple[int, int] | None = None) -> tuple[str, int, int]:
+def work_columns(
+    a: int, b: int, sign: str, mistake: tuple[int, int] | None = None
+) -> tuple[str, int, int]:
     """The written-out columns, the five-digit result and the last carry; `mistake` adds to one column's digit."""
     lines = [f"{a:0{WIDTH}d}{sign}{b:0{WIDTH}d}"]
     carry, digits = 0, []
@@ -142,11 +144,18 @@ def work_columns(a: int, b: int, sign: str, mistake: tuple[int, int] | None = No
 
 def work(problem: Sum, mistake: tuple[int, int] | None = None) -> tuple[str, Sum, int, int]:
     """Columns and readout; a difference below zero is turned round. Returns also what was worked at last."""
-    text, result, carry = work_columns(problem.a, problem.b, problem.sign, None if problem.result < 0 else mistake)
+    text, result, carry = work_columns(
+        problem.a, problem.b, problem.sign, None if problem.result < 0 else mistake
+    )
     if problem.sign == "-" and carry:
         turned = Sum(problem.b, problem.a, "-")
         again, result, carry = work_columns(turned.a, turned.b, "-", mistake)
-        return f"{text}below zero, turn round\n{again}= -{result:0{WIDTH}d}\n", turned, result, carry
+        return (
+            f"{text}below zero, turn round\n{again}= -{result:0{WIDTH}d}\n",
+            turned,
+            result,
+            carry,
+        )
     head = str(carry) if problem.sign == "+" else ""
     return f"{text}= {head}{result:0{WIDTH}d}\n", problem, result, carry
 

@@ -9,7 +9,9 @@ from recipes.nano.example import Example
 
 IDENTITY = "You are ChatGPT, a large language model trained by OpenAI."
 CUTOFF = "Knowledge cutoff: 2024-06"
-CHANNELS = "# Valid channels: analysis, commentary, final. Channel must be included for every message."
+CHANNELS = (
+    "# Valid channels: analysis, commentary, final. Channel must be included for every message."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,9 @@ class Rendered:
 class Renderer:
     """Renders as gptoss.harmony does; a piece of reasoning may be left out of the loss, which that cannot say."""
 
-    def __init__(self, encode: Callable[[str], list[int]], special_id: Callable[[str], int]) -> None:
+    def __init__(
+        self, encode: Callable[[str], list[int]], special_id: Callable[[str], int]
+    ) -> None:
         self._encode = encode
         self._start, self._end, self._message, self._channel, self._return = (
             special_id(f"<|{name}|>") for name in ("start", "end", "message", "channel", "return")

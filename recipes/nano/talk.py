@@ -32,7 +32,18 @@ SMALL_TALK = (
     (FAREWELL, ("Bye", "Goodbye", "bye bye", "See you", "See you later.", "Good night", "Goodbye!")),
 )  # fmt: skip
 
-OPENINGS = ("", "", "", "", "Please ", "Can you tell me: ", "Hi, ", "Hello! ", "I want to know: ", "Question: ")
+OPENINGS = (
+    "",
+    "",
+    "",
+    "",
+    "Please ",
+    "Can you tell me: ",
+    "Hi, ",
+    "Hello! ",
+    "I want to know: ",
+    "Question: ",
+)
 
 TOPICS = (
     "the weather", "France", "Germany", "Japan", "Africa", "the moon", "the sun", "Mars", "football", "music",
@@ -62,8 +73,33 @@ HARD_SUMS = (
     "What is {a} * {b}?", "{a} x {b}", "{a} times {b}", "What is {a} / {b}?", "{a} divided by {b}", "{a}^{b}",
     "What is the square root of {a}?", "Multiply {a} by {b}.", "{a} mod {b}", "What is {a}% of {b}?",
 )  # fmt: skip
-LARGE_SUMS = ("What is {a} + {b}?", "{a}+{b}", "{a} - {b}", "{a} plus {b}", "What is {a} - {b}?", "Add {a} and {b}.")
-SYLLABLES = ("ba", "ko", "ri", "ten", "mu", "la", "sho", "fi", "gra", "nel", "po", "du", "xi", "ve", "qua", "st", "or")
+LARGE_SUMS = (
+    "What is {a} + {b}?",
+    "{a}+{b}",
+    "{a} - {b}",
+    "{a} plus {b}",
+    "What is {a} - {b}?",
+    "Add {a} and {b}.",
+)
+SYLLABLES = (
+    "ba",
+    "ko",
+    "ri",
+    "ten",
+    "mu",
+    "la",
+    "sho",
+    "fi",
+    "gra",
+    "nel",
+    "po",
+    "du",
+    "xi",
+    "ve",
+    "qua",
+    "st",
+    "or",
+)
 
 NOTES = {
     "fact": {"medium": "A question about GPT-OSS 20B.", "high": "A question about GPT-OSS 20B. I know this fact."},
@@ -81,7 +117,9 @@ def vary(rng: random.Random, question: str) -> str:
     """The same question as people type it: openings, lower case, no final mark."""
     opening = rng.choice(OPENINGS)
     if opening:
-        head = question[0].lower() if not question.startswith(("GPT", "MXFP4", "RAM")) else question[0]
+        head = (
+            question[0].lower() if not question.startswith(("GPT", "MXFP4", "RAM")) else question[0]
+        )
         question = opening + head + question[1:]
     if rng.random() < 0.2:
         question = question.lower()

@@ -57,7 +57,9 @@ def validation_sets(renderer: Renderer, pad_id: int) -> dict[str, Batch]:
             rng = random.Random(digits)
             found = []
             while len(found) < VALIDATION_SUMS:
-                example = sum_example(rng, draw_sum(rng, digits, rng.choice("+-"), held_out=True), level)
+                example = sum_example(
+                    rng, draw_sum(rng, digits, rng.choice("+-"), held_out=True), level
+                )
                 if all(piece.is_learnt for piece in example.analysis):
                     rendered = renderer.render(example)
                     found.append(TrainingSequence(rendered.token_ids, rendered.is_learnt))
@@ -115,7 +117,9 @@ def train(folder: Path, total_tokens: int, minutes: float | None, tokens_per_bat
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
-    parser.add_argument("--tokens", type=int, default=40_000_000, help="token budget of the whole run")
+    parser.add_argument(
+        "--tokens", type=int, default=40_000_000, help="token budget of the whole run"
+    )
     parser.add_argument("--minutes", type=float, help="stop after this time; run again to go on")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens-per-batch", type=int, default=6144)

@@ -45,7 +45,17 @@ SYSTEM = (
     "Channel must be included for every message. # Instructions"
 )
 # Header words stand alone, without the space before them that running text would give.
-HEADER_WORDS = ("system", "developer", "user", "assistant", "tool", "analysis", "commentary", "final", "json")
+HEADER_WORDS = (
+    "system",
+    "developer",
+    "user",
+    "assistant",
+    "tool",
+    "analysis",
+    "commentary",
+    "final",
+    "json",
+)
 # Each example is counted once, the frame of every prompt often enough that its words become single tokens.
 FRAME_REPEATS = 500
 
@@ -82,7 +92,9 @@ def train_vocabulary() -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(corpus(), trainer)
-    tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in SPECIALS])
+    tokenizer.add_special_tokens(
+        [AddedToken(name, special=True, normalized=False) for name in SPECIALS]
+    )
     return tokenizer
 
 

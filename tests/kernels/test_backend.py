@@ -100,7 +100,9 @@ def test_rms_norm(
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("tokens", "inputs", "outputs"), [(1, 32, 1), (3, 64, 7), (9, 2880, 37), (70, 96, 131)])
+@pytest.mark.parametrize(
+    ("tokens", "inputs", "outputs"), [(1, 32, 1), (3, 64, 7), (9, 2880, 37), (70, 96, 131)]
+)
 def test_matmul(
     backend: kernels.Backend,
     twin: reference.Backend,
@@ -235,7 +237,8 @@ def test_route(
 def test_route_keeps_ids_in_range_for_nan(backend: kernels.Backend) -> None:
     ids, weights = np.empty((3, 4), np.int32), np.empty((3, 4), np.float32)
     backend.route(np.full((3, 32), np.nan, np.float32), ids, weights)
-    assert (ids >= 0).all() and (ids < 32).all()
+    assert (ids >= 0).all()
+    assert (ids < 32).all()
 
 
 def test_combine(
@@ -279,14 +282,17 @@ def cached(
     for row in table:
         positions = np.arange(length)
         slots = row[positions // page_size].astype(np.int64) * page_size + positions % page_size
-        store(floats(random, length, heads, head_dim), floats(random, length, heads, head_dim), pages, slots)
+        store(
+            floats(random, length, heads, head_dim),
+            floats(random, length, heads, head_dim),
+            pages,
+            slots,
+        )
     return pages, table
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_store_kv_is_exact(
-    backend: kernels.Backend, twin: reference.Backend, dtype: str
-) -> None:
+def test_store_kv_is_exact(backend: kernels.Backend, twin: reference.Backend, dtype: str) -> None:
     got, _ = cached(np.random.default_rng(1), backend.store_kv, dtype, 2, 32)
     wanted, _ = cached(np.random.default_rng(1), twin.store_kv, dtype, 2, 32)
     assert np.array_equal(widened(got), widened(wanted), equal_nan=True)
@@ -315,7 +321,15 @@ def test_attention(
     for each in (backend, twin):
         out = np.full(query.shape, np.nan, np.float32)
         each.attention(
-            query, pages, table, sequences, positions, sinks, out, window=window, scale=head_dim**-0.5
+            query,
+            pages,
+            table,
+            sequences,
+            positions,
+            sinks,
+            out,
+            window=window,
+            scale=head_dim**-0.5,
         )
         results.append(out)
     # Scores reach about 40: their rounding enters the weights through exp, and the weighted sum of values adds its own.

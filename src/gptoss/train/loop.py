@@ -55,7 +55,9 @@ def learning_rate(options: LoopOptions, tokens: int) -> float:
         return options.learning_rate
     done = min(1.0, (tokens - start) / (options.total_tokens - start))
     fall = 0.5 * (1 + math.cos(math.pi * done))
-    return options.final_learning_rate + (options.learning_rate - options.final_learning_rate) * fall
+    return (
+        options.final_learning_rate + (options.learning_rate - options.final_learning_rate) * fall
+    )
 
 
 def loss_of(model: TorchModel, batch: Batch, balance_weight: float) -> tuple[Tensor, Tensor]:
@@ -80,7 +82,9 @@ class Trainer:
             {"params": decayed, "weight_decay": options.weight_decay},
             {"params": plain, "weight_decay": 0.0},
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.98), fused=True)
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=options.learning_rate, betas=(0.9, 0.98), fused=True
+        )
         folder.mkdir(parents=True, exist_ok=True)
         if self._checkpoint.exists():
             self._load()
@@ -170,7 +174,9 @@ class Trainer:
                 mean = sum(losses) / len(losses)
                 losses.clear()
                 rate = learning_rate(self.options, self.progress.tokens)
-                self.progress.history.append((self.progress.tokens, mean, rate, self.progress.seconds))
+                self.progress.history.append(
+                    (self.progress.tokens, mean, rate, self.progress.seconds)
+                )
                 if report:
                     report(self.progress, mean)
             if now - saved > self.options.checkpoint_every_s:

@@ -237,5 +237,7 @@ class TorchModel(nn.Module):
 
     def balance_loss(self) -> Tensor:
         """How unevenly the last pass used the experts; 1 is even."""
-        losses = [cast(MixtureOfExperts, cast(Layer, layer).mlp).balance_loss for layer in self.layers]
+        losses = [
+            cast(MixtureOfExperts, cast(Layer, layer).mlp).balance_loss for layer in self.layers
+        ]
         return torch.stack(losses).mean()
