@@ -102,10 +102,16 @@ SYLLABLES = (
 )
 
 NOTES = {
-    "fact": {"medium": "A question about GPT-OSS 20B.", "high": "A question about GPT-OSS 20B. I know this fact."},
+    "fact": {
+        "medium": "A question about GPT-OSS 20B.",
+        "high": "A question about GPT-OSS 20B. I know this fact.",
+    },
     "talk": {"medium": "Small talk.", "high": "Small talk. A short answer will do."},
-    "other": {"medium": "This is not a sum or a fact I know.", "high": "This is not a sum of up to five digits, nor a fact I know. I say so."},
-}  # fmt: skip
+    "other": {
+        "medium": "This is not a sum or a fact I know.",
+        "high": "This is not a sum of up to five digits, nor a fact I know. I say so.",
+    },
+}
 
 
 def note(kind: str, level: str) -> tuple[Piece, ...]:

@@ -5,6 +5,7 @@ Inside the program a tensor goes by its part, such as `query.weight`; a layout m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -57,6 +58,19 @@ def dtypes_read(spec: TensorSpec) -> tuple[str, ...]:
 def layout_of(config: Config) -> Layout:
     """The Hugging Face layout that a configuration calls for."""
     return PACKED if config.expert_format is ExpertFormat.MXFP4 else BF16
+
+
+def count_parameters(config: Config) -> tuple[int, int]:
+    """Parameters in all, and those that one token uses: its experts' share only, and one row of the embedding."""
+    shapes = _shapes(config)
+    total = active = 0
+    for part in (*BF16.model_names, *BF16.layer_names):
+        count = math.prod(shapes[part]) * (config.num_layers if part in BF16.layer_names else 1)
+        total += count
+        if part.startswith(("gate_up", "down")):
+            count = count * config.experts_per_token // config.num_experts
+        active += 0 if part == "embedding" else count
+    return total, active + config.hidden_size
 
 
 def _dtype(part: str) -> str:

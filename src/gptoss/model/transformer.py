@@ -61,6 +61,13 @@ class Transformer:
         """The kernels that compute."""
         return self._workspace.backend
 
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Memory that each further token takes: keys and values of the full layers."""
+        config = self.config
+        full = config.layer_types.count(LayerType.FULL)
+        return 2 * full * config.num_kv_heads * config.head_dim * self.precision.dtype.itemsize
+
     def new_cache(self, *, max_tokens: int | None = None, max_sequences: int = 1) -> KVCache:
         """A KV cache for this model at its precision; see `KVCache`."""
         return KVCache(

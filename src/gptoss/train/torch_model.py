@@ -149,7 +149,7 @@ class Experts(nn.Module):
         counts = torch.bincount(expert_ids.flatten(), minlength=len(self.down_proj)).tolist()
         token = order // k
         pieces = []
-        for expert, inputs in enumerate(x[token].split(counts)):
+        for expert, inputs in enumerate(torch.split(x[token], counts)):
             gate_up = torch.addmm(self.gate_up_proj_bias[expert], inputs, self.gate_up_proj[expert])
             hidden = swiglu(gate_up, self.limit)
             pieces.append(torch.addmm(self.down_proj_bias[expert], hidden, self.down_proj[expert]))
@@ -237,7 +237,5 @@ class TorchModel(nn.Module):
 
     def balance_loss(self) -> Tensor:
         """How unevenly the last pass used the experts; 1 is even."""
-        losses = [
-            cast(MixtureOfExperts, cast(Layer, layer).mlp).balance_loss for layer in self.layers
-        ]
+        losses = [cast(Layer, layer).mlp.balance_loss for layer in self.layers]
         return torch.stack(losses).mean()

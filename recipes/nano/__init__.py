@@ -1,0 +1,1 @@
+"""gptoss-nano: task generators, vocabulary, training run, report."""

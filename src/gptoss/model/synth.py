@@ -1,0 +1,130 @@
+"""Random weights in the released layout, of the exact shapes of GPT-OSS 20B: for speed and memory, not for answers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gptoss.kernels.bf16 import float32_to_bf16
+from gptoss.model.config import Config, RopeConfig, alternating_layers
+from gptoss.model.layouts import PACKED
+from gptoss.model.safetensors import TensorSpec
+from gptoss.model.safetensors_writer import cannot_write, write_safetensors, write_text
+
+# As the released files are cut: at most this many bytes each.
+SHARD_BYTES = 5 * 10**9
+# Values made at a time, so that memory stays flat whatever the size of a tensor.
+_PIECE = 1 << 22
+_E8M0_BIAS = 127
+# Mean square of a random E2M1 value.
+_E2M1_MEAN_SQUARE = 8.625
+# A gain well below one for what is added to the residual stream, so that 24 random layers do not run away.
+_RESIDUAL_GAIN = 0.2
+
+
+def gpt_oss_20b(num_layers: int = 24) -> Config:
+    """The released configuration, or one with fewer layers of the same shape."""
+    return Config(
+        vocab_size=201088,
+        hidden_size=2880,
+        intermediate_size=2880,
+        num_experts=32,
+        experts_per_token=4,
+        num_heads=64,
+        num_kv_heads=8,
+        head_dim=64,
+        sliding_window=128,
+        layer_types=alternating_layers(num_layers),
+        max_positions=131072,
+        rope=RopeConfig(),
+        eos_token_ids=(200002, 199999, 200012),
+    )
+
+
+def checkpoint_bytes(config: Config) -> int:
+    """Bytes of all tensors."""
+    return sum(spec.num_bytes for spec in PACKED.specs(config))
+
+
+def write_checkpoint(
+    directory: Path,
+    config: Config,
+    *,
+    seed: int = 0,
+    advance: Callable[[int], object] = lambda _: None,
+) -> None:
+    """Write shards, index, config.json and generation_config.json; `advance` hears of bytes written.
+
+    The index comes last: a folder without it was not finished. Raises OutputError when it cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(directory, error) from None
+    shards = _shards(PACKED.specs(config))
+    weight_map: dict[str, str] = {}
+
+    def values(spec: TensorSpec) -> Iterator[NDArray[Any]]:
+        for piece in _values(spec, seed):
+            yield piece
+            advance(piece.nbytes)
+
+    for number, specs in enumerate(shards):
+        name = f"model-{number:05}-of-{len(shards) - 1:05}.safetensors"
+        write_safetensors(directory / name, specs, values)
+        weight_map.update({spec.name: name for spec in specs})
+    _write_json(directory / "config.json", config.to_dict())
+    generation = {"do_sample": True, "eos_token_id": list(config.eos_token_ids)}
+    _write_json(directory / "generation_config.json", generation)
+    index = {"metadata": {"total_size": checkpoint_bytes(config)}, "weight_map": weight_map}
+    _write_json(directory / "model.safetensors.index.json", index)
+
+
+def _write_json(path: Path, data: object) -> None:
+    write_text(path, json.dumps(data, indent=2) + "\n")
+
+
+def _shards(specs: tuple[TensorSpec, ...]) -> list[list[TensorSpec]]:
+    shards: list[list[TensorSpec]] = [[]]
+    for spec in specs:
+        if shards[-1] and sum(s.num_bytes for s in shards[-1]) + spec.num_bytes > SHARD_BYTES:
+            shards.append([])
+        shards[-1].append(spec)
+    return shards
+
+
+def _values(spec: TensorSpec, seed: int) -> Iterator[NDArray[Any]]:
+    """Pieces that depend on the seed and the tensor's name alone."""
+    random = np.random.Generator(np.random.SFC64([seed, *spec.name.encode()]))
+    remaining = math.prod(spec.shape)
+    while remaining:
+        count = min(remaining, _PIECE)
+        yield _piece(spec, count, random)
+        remaining -= count
+
+
+def _piece(spec: TensorSpec, count: int, random: np.random.Generator) -> NDArray[Any]:
+    name = spec.name
+    if name.endswith("_blocks"):
+        return np.frombuffer(random.bytes(count), np.uint8)
+    if name.endswith("_scales"):
+        width = 32 * spec.shape[-1]
+        gain = _RESIDUAL_GAIN if "down_proj" in name else 1.0
+        exponent = round(math.log2(gain / math.sqrt(_E2M1_MEAN_SQUARE * width)))
+        scales = random.integers(exponent - 1, exponent + 1, count, dtype=np.int16, endpoint=True)
+        return (scales + _E8M0_BIAS).astype(np.uint8)
+    values = random.standard_normal(count, dtype=np.float32)
+    if "norm" in name:
+        values = 1 + values / np.float32(8)
+    elif name.endswith("weight") and "embed_tokens" not in name:
+        gain = _RESIDUAL_GAIN if "o_proj" in name else 3.0 if "lm_head" in name else 1.0
+        values *= gain / math.sqrt(spec.shape[-1])
+    elif "sinks" not in name and "embed_tokens" not in name:
+        values *= 0.1
+    return float32_to_bf16(values)
