@@ -20,6 +20,11 @@ from gptoss.tokenizer import Tokenizer
 MAX_HEADER_CHARACTERS = 160
 
 _ENDS = ("end", "return", "call")
+_DELTAS: dict[Channel, type[ReasoningDelta | PreambleDelta | ContentDelta]] = {
+    Channel.ANALYSIS: ReasoningDelta,
+    Channel.COMMENTARY: PreambleDelta,
+    Channel.FINAL: ContentDelta,
+}
 
 
 class Parser:
@@ -211,12 +216,7 @@ class Parser:
             return []
         if header.recipient is not None:
             return [ToolCallDelta(header.recipient, text)]
-        kinds = {
-            Channel.ANALYSIS: ReasoningDelta,
-            Channel.COMMENTARY: PreambleDelta,
-            Channel.FINAL: ContentDelta,
-        }
-        return [kinds[header.channel](text)]
+        return [_DELTAS[header.channel](text)]
 
     def _ignore(self, spelling: str) -> list[Event]:
         held = self._read_text(self._detokenizer.finish())

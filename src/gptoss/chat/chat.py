@@ -1,0 +1,94 @@
+"""A conversation with a loaded model."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+from gptoss.chat.events import TurnEvent, TurnFinished
+from gptoss.chat.loading import LoadedModel
+from gptoss.chat.reply import Reply
+from gptoss.chat.turn import Turn
+from gptoss.engine import FinishReason, SamplingParams
+from gptoss.harmony import DeveloperContent, Effort, Message, Role, SystemContent
+
+
+class Chat:
+    """Remembers what was said. One turn at a time.
+
+    reasoning     `low`, `medium` or `high`; may be changed between turns
+    system        what an application tells the model; harmony has it in the developer message
+    current_date  `YYYY-MM-DD` for the system message; None: today
+    max_tokens    new tokens of a turn at most, reasoning included; None: what the context holds
+
+    Raises MessageError for an unknown reasoning level.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        reasoning: str = "medium",
+        *,
+        system: str | None = None,
+        sampling: SamplingParams | None = None,
+        max_tokens: int | None = None,
+        current_date: str | None = None,
+    ) -> None:
+        self.model = model
+        self.reasoning = Effort.parse(reasoning)
+        self.system = system
+        self.sampling = sampling or SamplingParams()
+        self.max_tokens = max_tokens
+        self.current_date = current_date
+        self.history: list[Message] = []
+        self._turn: Turn | None = None
+
+    @property
+    def context(self) -> int:
+        """Tokens that the conversation may have, answers included."""
+        return self.model.context
+
+    def send(self, text: str) -> Reply:
+        """Say something and wait for the whole reply. Raises RequestError if it does not fit into the context."""
+        for event in self.stream(text):
+            if isinstance(event, TurnFinished):
+                return event.reply
+        raise AssertionError("a turn ends with TurnFinished")
+
+    def stream(self, text: str) -> Iterator[TurnEvent]:
+        """Say something; the events of the reply as they come, last a TurnFinished.
+
+        The history grows when the turn has finished. One that fails, is left early, or is stopped before its answer
+        began was never said.
+        """
+        question = Message(Role.USER, text)
+        self._turn = Turn(
+            self.model,
+            [*self._opening(), *self.history, question],
+            self.sampling,
+            max_tokens=self.max_tokens,
+        )
+        for event in self._turn.events():
+            if isinstance(event, TurnFinished):
+                self._remember(question, event.reply)
+            yield event
+
+    def stop(self) -> None:
+        """End the running turn, from a signal handler or another thread; its stream closes with what there is."""
+        if self._turn is not None:
+            self._turn.cancel()
+
+    def reset(self) -> None:
+        """Forget what was said."""
+        self.history.clear()
+
+    def _remember(self, question: Message, reply: Reply) -> None:
+        if reply.finish_reason is not FinishReason.CANCELLED or reply.content:
+            self.history += [question, *reply.messages]
+
+    def _opening(self) -> list[Message]:
+        date = self.current_date or datetime.date.today().isoformat()
+        opening = [Message(Role.SYSTEM, SystemContent(current_date=date, effort=self.reasoning))]
+        if self.system is not None:
+            opening.append(Message(Role.DEVELOPER, DeveloperContent(self.system)))
+        return opening

@@ -1,0 +1,150 @@
+"""From a name or a folder to a model that answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gptoss import harmony, nano
+from gptoss.engine import Engine, Generation, LogitsProcessor, Request, SamplingParams, Worker
+from gptoss.errors import CheckpointError
+from gptoss.kernels import Backend, Float32
+from gptoss.model.checkpoint import Checkpoint, open_checkpoint
+from gptoss.model.config import Config
+from gptoss.model.transformer import Transformer
+from gptoss.tokenizer import Tokenizer
+
+MODEL_VARIABLE = "GPTOSS_MODEL"
+
+
+class LoadedModel:
+    """Weights, tokenizer and the worker that runs them."""
+
+    def __init__(
+        self,
+        name: str,
+        checkpoint: Checkpoint,
+        tokenizer: Tokenizer,
+        backend: Backend,
+        *,
+        precision: str = "bf16",
+        context: int | None = None,
+        load_s: float = 0.0,
+    ) -> None:
+        """Raises TokenizerError if the tokenizer does not fit the model, RequestError for a wrong precision."""
+        tokenizer.check_fits(checkpoint.config.vocab_size)
+        self.name = name
+        self.checkpoint = checkpoint
+        self.tokenizer = tokenizer
+        self.backend = backend
+        self.load_s = load_s
+        self.transformer = Transformer(checkpoint.config, checkpoint.weights, backend, precision)
+        self._context = context
+
+    @property
+    def config(self) -> Config:
+        """The model's shape."""
+        return self.checkpoint.config
+
+    @property
+    def precision(self) -> str:
+        """What matrix inputs are rounded to: `bf16`, or `float32` for parity."""
+        return str(self.transformer.precision)
+
+    @property
+    def context(self) -> int:
+        """Tokens that a conversation may have, prompt and answer together."""
+        return self._worker.context
+
+    def logits(self, token_ids: ArrayLike) -> Float32:
+        """(tokens, vocabulary) float32 of one full forward pass from an empty cache; for parity and scoring.
+
+        Not while a request runs: both use the same buffers. Raises RequestError for ids beyond the vocabulary.
+        """
+        return self.transformer.logits(token_ids)
+
+    def submit(
+        self, token_ids: Sequence[int], sampling: SamplingParams, *, max_tokens: int | None = None
+    ) -> Generation:
+        """Continue a prompt of token ids. Raises RequestError for one that the engine cannot take."""
+        request = Request(
+            token_ids=token_ids,
+            sampling=sampling,
+            max_tokens=max_tokens,
+            stop_ids=self._stop_ids,
+            processors=self._processors,
+        )
+        return self._worker.submit(request)
+
+    def close(self) -> None:
+        """Cancel what runs and end the worker's thread."""
+        self._worker.close()
+
+    @cached_property
+    def _worker(self) -> Worker:
+        return Worker(Engine(self.transformer, context=self._context))
+
+    @cached_property
+    def _stop_ids(self) -> frozenset[int]:
+        # `<|end|>` ends a message, not the turn, whatever a configuration says.
+        end = self.tokenizer.special_id("<|end|>")
+        return (harmony.stop_ids(self.tokenizer) | set(self.config.eos_token_ids)) - {end}
+
+    @cached_property
+    def _processors(self) -> tuple[LogitsProcessor, ...]:
+        """Rows of the head that no token stands behind cannot be sampled."""
+        known = self.tokenizer.vocab_size
+        if known == self.config.vocab_size:
+            return ()
+
+        def forbid_unknown(_: Sequence[int], logits: Float32) -> Float32:
+            logits[known:] = -np.inf
+            return logits
+
+        return (forbid_unknown,)
+
+
+def load(
+    path_or_name: str | Path | None = None,
+    precision: str = "bf16",
+    threads: int | None = None,
+    *,
+    isa: str | None = None,
+    context: int | None = None,
+) -> LoadedModel:
+    """Open a checkpoint for answering; weights stay in their files, memory-mapped.
+
+    path_or_name  a checkpoint's folder, or `nano`; None: the environment variable GPTOSS_MODEL, else nano
+    precision     what matrix inputs are rounded to: `bf16`, or `float32` for parity
+    threads       None: all cores that this process may use
+    isa           an instruction set by name; None: the best of this machine
+    context       tokens that a conversation may have; None: the model's own
+
+    Raises a GptossError that says what to do: CheckpointError, ConfigError, TokenizerError, KernelError, RequestError.
+    """
+    began = time.perf_counter()
+    chosen = path_or_name or os.environ.get(MODEL_VARIABLE) or nano.NAME
+    directory = nano.checkpoint_path() if str(chosen) == nano.NAME else Path(chosen).expanduser()
+    if not directory.exists():
+        raise CheckpointError(
+            f"there is no model {str(chosen)!r}; wanted the folder of a checkpoint, or {nano.NAME!r}"
+        )
+    checkpoint = open_checkpoint(directory)
+    tokenizer = Tokenizer.from_directory(checkpoint.directory)
+    name = nano.NAME if directory == nano.checkpoint_path() else directory.resolve().name
+    model = LoadedModel(
+        name,
+        checkpoint,
+        tokenizer,
+        Backend(isa=isa, threads=threads),
+        precision=precision,
+        context=context,
+    )
+    model.load_s = time.perf_counter() - began
+    return model

@@ -1,0 +1,105 @@
+"""A finished turn."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from gptoss.engine import FinishReason, Timings
+from gptoss.harmony import Channel, Message, Repair
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of a turn. `reasoning_tokens` are among `completion_tokens`, `cached_tokens` among `prompt_tokens`."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function that the model wants called; `arguments` is text, JSON if the model kept to it."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the assistant said in one turn.
+
+    content        the answer; empty when the turn ended before it, see `finish_reason`
+    reasoning      the chain of thought, raw: not meant for an application's users
+    messages       the turn as harmony messages
+    repairs        where the model left the format, and what was assumed
+    """
+
+    content: str
+    reasoning: str
+    tool_calls: tuple[ToolCall, ...]
+    finish_reason: FinishReason
+    usage: Usage
+    timings: Timings
+    messages: tuple[Message, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    seed: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        messages: Sequence[Message],
+        repairs: Sequence[Repair],
+        finish_reason: FinishReason,
+        usage: Usage,
+        timings: Timings,
+        seed: int | None,
+    ) -> Reply:
+        """Gather the parts from a turn's messages; only the assistant's own count."""
+        own = [message for message in messages if message.role == "assistant"]
+        said = [message for message in own if not message.is_tool_call]
+        calls = [
+            ToolCall((message.recipient or "").removeprefix("functions."), message.text)
+            for message in own
+            if message.is_tool_call
+        ]
+        if calls and finish_reason is FinishReason.STOP and own[-1].is_tool_call:
+            finish_reason = FinishReason.TOOL_CALLS
+        return cls(
+            content="".join(m.text for m in said if m.channel == Channel.FINAL),
+            reasoning="\n".join(m.text for m in said if m.channel == Channel.ANALYSIS),
+            tool_calls=tuple(calls),
+            finish_reason=finish_reason,
+            usage=usage,
+            timings=timings,
+            messages=tuple(messages),
+            repairs=tuple(repairs),
+            seed=seed,
+        )
+
+    def to_json(self) -> str:
+        """One line of JSON, with the names that scripts rely on."""
+        timings = self.timings
+        speeds = {
+            "prefill_tokens_per_s": timings.prefill_tokens_per_s,
+            "decode_tokens_per_s": timings.decode_tokens_per_s,
+        }
+        data = {
+            "content": self.content,
+            "reasoning": self.reasoning,
+            "tool_calls": [asdict(call) for call in self.tool_calls],
+            "finish_reason": str(self.finish_reason),
+            "usage": asdict(self.usage),
+            "timings": {
+                "queue_s": round(timings.queue_s, 6),
+                "prefill_s": round(timings.prefill_s, 6),
+                "decode_s": round(timings.decode_s, 6),
+                **{k: None if math.isnan(v) else round(v, 2) for k, v in speeds.items()},
+            },
+            "seed": self.seed,
+        }
+        return json.dumps(data, ensure_ascii=False)

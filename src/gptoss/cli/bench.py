@@ -1,0 +1,52 @@
+"""`gptoss bench`: prefill and decode speed, start-up and memory of one model on this machine."""
+
+from __future__ import annotations
+
+import json as json_module
+from typing import Annotated
+
+import typer
+
+from gptoss.cli import options
+
+
+def bench(
+    model: options.Model = None,
+    prefill: Annotated[int, typer.Option(min=1, help="Tokens of the measured prompt.")] = 512,
+    decode: Annotated[int, typer.Option(min=1, help="Measured new tokens.")] = 64,
+    depth: Annotated[int, typer.Option(min=0, help="Tokens that are there before.")] = 0,
+    threads: options.Threads = None,
+    precision: options.Precision = "bf16",
+    isa: options.Isa = None,
+    json: options.Json = False,
+) -> None:
+    """Measure prefill and decode apart; each is the median of its parts."""
+    from rich.progress import Progress
+
+    from gptoss.chat import load
+    from gptoss.chat.speed import measure_speed
+    from gptoss.cli.output import Screen
+
+    loaded = load(model, precision, threads, isa=isa)
+    screen = Screen()
+    with Progress(transient=True, disable=json) as progress:
+        task = progress.add_task("measuring", total=depth + prefill + decode)
+        result = measure_speed(
+            loaded,
+            prefill_tokens=prefill,
+            decode_tokens=decode,
+            depth=depth,
+            advance=lambda n: progress.advance(task, n),
+        )
+    if json:
+        print(json_module.dumps(result))
+        return
+    for name, value in result.items():
+        shown = (
+            f"{value:,.1f}"
+            if isinstance(value, float)
+            else f"{value:,}"
+            if isinstance(value, int)
+            else value
+        )
+        screen.write(f"{name.replace('_', ' '):<24}{shown}\n")

@@ -1,0 +1,62 @@
+"""`gptoss chat`: one answer, or a conversation."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gptoss.cli import options
+
+
+def chat(
+    prompt: Annotated[
+        str | None,
+        typer.Argument(help="One question; without it, a conversation, or what is piped in."),
+    ] = None,
+    model: options.Model = None,
+    reasoning: options.Reasoning = "medium",
+    system: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Instructions to the model.")
+    ] = None,
+    show_reasoning: Annotated[
+        bool | None,
+        typer.Option(
+            "--show-reasoning/--hide-reasoning",
+            help="Print the chain of thought. Default: in a conversation only.",
+        ),
+    ] = None,
+    json: options.Json = False,
+    seed: options.Seed = None,
+    temperature: options.Temperature = 1.0,
+    top_p: options.TopP = 1.0,
+    top_k: options.TopK = 0,
+    min_p: options.MinP = 0.0,
+    max_tokens: options.MaxTokens = None,
+    context: options.Context = None,
+    threads: options.Threads = None,
+    precision: options.Precision = "bf16",
+    isa: options.Isa = None,
+) -> None:
+    """Talk to the model."""
+    from gptoss.chat import Chat, load
+    from gptoss.cli.answer import show_answer
+    from gptoss.cli.conversation import converse
+    from gptoss.cli.output import Screen
+    from gptoss.engine import SamplingParams
+
+    sampling = SamplingParams(
+        temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed
+    )
+    is_conversation = prompt is None and sys.stdin.isatty() and not json
+    question = prompt if prompt is not None or is_conversation else sys.stdin.read().strip()
+    loaded = load(model, precision, threads, isa=isa, context=context)
+    talk = Chat(loaded, reasoning, system=system, sampling=sampling, max_tokens=max_tokens)
+    screen = Screen()
+    if question is None:
+        converse(screen, talk, show_reasoning=show_reasoning is not False)
+    elif json:
+        print(talk.send(question).to_json())
+    else:
+        show_answer(screen, talk, question, show_reasoning=bool(show_reasoning))

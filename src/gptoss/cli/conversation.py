@@ -1,0 +1,85 @@
+"""The interactive conversation."""
+
+from __future__ import annotations
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.formatted_text import HTML
+
+from gptoss.chat import Chat
+from gptoss.cli.answer import show_answer, summary
+from gptoss.cli.output import Screen
+from gptoss.errors import GptossError
+from gptoss.harmony import Effort
+
+_HELP = """\
+/reasoning low|medium|high   how much the model reasons from now on
+/thinking                    show or hide the chain of thought
+/system [TEXT]               instructions to the model; without text, none
+/new                         forget what was said
+/exit                        leave; Ctrl-D does too
+Alt-Enter begins a new line, Ctrl-C stops an answer.
+"""
+
+
+def converse(screen: Screen, chat: Chat, *, show_reasoning: bool) -> None:
+    """Ask, answer, until the user leaves."""
+    model = chat.model
+    backend = model.backend
+    screen.write(f"{model.name}", "bold")
+    screen.write(
+        f"  {model.precision}, {backend.isa}, {backend.threads} threads, "
+        f"context {chat.context}. /help lists what else there is.\n",
+        "dim",
+    )
+    session: PromptSession[str] = PromptSession(auto_suggest=AutoSuggestFromHistory())
+    conversation = _Conversation(screen, chat, show_reasoning)
+    while True:
+        try:
+            line = session.prompt(HTML("<b>&gt; </b>")).strip()
+        except KeyboardInterrupt:
+            continue
+        except EOFError:
+            return
+        if line in ("/exit", "/quit"):
+            return
+        if line:
+            conversation.take(line)
+
+
+class _Conversation:
+    def __init__(self, screen: Screen, chat: Chat, show_reasoning: bool) -> None:
+        self._screen = screen
+        self._chat = chat
+        self._show_reasoning = show_reasoning
+
+    def take(self, line: str) -> None:
+        """Obey a command or answer a question; an error is said and the conversation goes on."""
+        try:
+            if line.startswith("/"):
+                self._screen.write(self._obey(*line[1:].partition(" ")[::2]) + "\n", "dim")
+            else:
+                reply = show_answer(
+                    self._screen, self._chat, line, show_reasoning=self._show_reasoning
+                )
+                self._screen.write(f"{summary(reply)}\n\n", "dim")
+        except GptossError as error:
+            self._screen.write(f"{error}\n", "red")
+
+    def _obey(self, command: str, argument: str) -> str:
+        match command:
+            case "reasoning":
+                self._chat.reasoning = Effort.parse(argument.strip())
+                return f"reasoning {self._chat.reasoning}"
+            case "thinking":
+                self._show_reasoning = not self._show_reasoning
+                return f"the chain of thought is {'shown' if self._show_reasoning else 'hidden'}"
+            case "system":
+                self._chat.system = argument.strip() or None
+                return "instructions set" if self._chat.system else "no instructions"
+            case "new":
+                self._chat.reset()
+                return "a new conversation"
+            case "help":
+                return _HELP
+        return f"there is no command /{command}; /help lists them"

@@ -1,0 +1,62 @@
+"""The command `gptoss`: its subcommands, and how errors reach a person."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import gptoss
+from gptoss.cli.bench import bench
+from gptoss.cli.chat import chat
+from gptoss.cli.complete import complete
+from gptoss.cli.info import info
+from gptoss.cli.synth import synth
+from gptoss.errors import GptossError
+
+# What a user can put right; also what argparse and click use for bad usage.
+USER_ERROR = 2
+
+app = typer.Typer(
+    name="gptoss",
+    help="GPT-OSS 20B on your own machine: offline, no GPU, no key.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (chat, complete, info, bench, synth):
+    app.command()(command)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"gptoss {gptoss.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command line; an error of the user's is one line on stderr and exit status 2."""
+    try:
+        app()
+    except GptossError as error:
+        print(f"gptoss: {error}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except BrokenPipeError:
+        # Whoever read our output has left; the interpreter must not flush into the closed pipe on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

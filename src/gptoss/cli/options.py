@@ -1,0 +1,47 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="DIR|NAME",
+        help="A checkpoint's folder, or nano. Default: $GPTOSS_MODEL, else nano.",
+    ),
+]
+Reasoning = Annotated[
+    str, typer.Option("--reasoning", "-r", metavar="low|medium|high", help="How much to reason.")
+]
+Temperature = Annotated[
+    float, typer.Option(metavar="T", help="Divides the logits; 0 takes the most likely token.")
+]
+TopP = Annotated[float, typer.Option("--top-p", metavar="P", help="Nucleus sampling; 1 keeps all.")]
+TopK = Annotated[int, typer.Option("--top-k", metavar="K", help="Most likely tokens kept; 0: all.")]
+MinP = Annotated[
+    float,
+    typer.Option("--min-p", metavar="P", help="Share of the most likely token's probability."),
+]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="The same seed gives the same answer.")]
+MaxTokens = Annotated[
+    int | None, typer.Option(metavar="N", help="New tokens at most, reasoning included.")
+]
+Context = Annotated[
+    int | None, typer.Option(metavar="N", help="Tokens of a conversation. Default: the model's.")
+]
+Threads = Annotated[int | None, typer.Option(metavar="N", help="Default: all cores.")]
+Precision = Annotated[
+    str, typer.Option(metavar="bf16|float32", help="What matrix inputs are rounded to.")
+]
+Isa = Annotated[
+    str | None,
+    typer.Option(
+        "--isa", metavar="NAME", help="Instruction set. Default: the best of this machine."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -1,0 +1,55 @@
+"""`gptoss synth`: a random-weight checkpoint of the real size, to measure speed and memory with."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gptoss.errors import OutputError
+
+
+def synth(
+    directory: Annotated[Path, typer.Argument(help="A folder to make.")],
+    layers: Annotated[int, typer.Option(min=1, max=64, help="24 is the 20B.")] = 24,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same weights.")] = 0,
+) -> None:
+    """Write random weights in the released layout and the exact shapes of GPT-OSS 20B (13.8 GB).
+
+    The model answers nonsense; its vocabulary's text is nano's.
+    """
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    from gptoss.model.synth import checkpoint_bytes, gpt_oss_20b, write_checkpoint
+    from gptoss.nano import checkpoint_path
+
+    config = gpt_oss_20b(layers)
+    total = checkpoint_bytes(config)
+    _require_space(directory, total)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task("", total=total)
+        write_checkpoint(directory, config, seed=seed, advance=lambda n: progress.advance(task, n))
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(checkpoint_path() / name, directory / name)
+    print(f"wrote {total:,} bytes of random weights to {directory}")
+
+
+def _require_space(directory: Path, wanted: int) -> None:
+    existing = next(
+        folder for folder in (directory, *directory.absolute().parents) if folder.exists()
+    )
+    free = shutil.disk_usage(existing).free
+    if free < wanted:
+        raise OutputError(
+            f"cannot write {directory}: its disk has {free:,} bytes free, wanted {wanted:,}; "
+            "choose another folder, or fewer --layers"
+        )
