@@ -55,12 +55,15 @@ void ThreadPool::run_pieces(const Task& task) {
   const std::lock_guard lock(one_caller_);
   task_ = task;
   next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  gate_.store(kOpen, std::memory_order_release);
   generation_.fetch_add(1, std::memory_order_acq_rel);
   generation_.notify_all();
   take_pieces();
-  for (int left = busy_.load(std::memory_order_acquire); left != 0; left = busy_.load(std::memory_order_acquire))
-    wait_for_change(busy_, left);
+  // Nothing is left: who has not come in by now stays out, and only those inside are waited for. A worker whose core
+  // another program has taken would otherwise hold up every kernel.
+  for (auto inside = gate_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen; inside != 0;
+       inside = gate_.load(std::memory_order_acquire))
+    wait_for_change(gate_, inside);
 }
 
 void ThreadPool::take_pieces() {
@@ -72,14 +75,23 @@ void ThreadPool::take_pieces() {
   }
 }
 
+bool ThreadPool::enter() {
+  auto gate = gate_.load(std::memory_order_acquire);
+  while ((gate & kOpen) != 0) {
+    if (gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acq_rel, std::memory_order_acquire)) return true;
+  }
+  return false;
+}
+
 void ThreadPool::work_until_stopped() {
   std::uint32_t seen = 0;
   for (;;) {
     wait_for_change(generation_, seen);
     seen = generation_.load(std::memory_order_acquire);
     if (stopping_.load(std::memory_order_acquire)) return;
+    if (!enter()) continue;
     take_pieces();
-    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_all();
+    if (gate_.fetch_sub(1, std::memory_order_acq_rel) == 1) gate_.notify_all();
   }
 }
 

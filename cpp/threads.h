@@ -41,13 +41,16 @@ class ThreadPool {
   };
 
   void run_pieces(const Task& task);
+  bool enter();
   void take_pieces();
   void work_until_stopped();
 
   std::mutex one_caller_;
   Task task_{};
   std::atomic<Index> next_{0};
-  std::atomic<int> busy_{0};
+  // Workers inside the task, and whether more may come in.
+  static constexpr std::uint32_t kOpen = 1u << 31;
+  std::atomic<std::uint32_t> gate_{0};
   std::atomic<std::uint32_t> generation_{0};
   std::atomic<bool> stopping_{false};
   std::vector<std::thread> workers_;
