@@ -65,7 +65,7 @@ class LoadedModel:
     def logits(self, token_ids: ArrayLike) -> Float32:
         """(tokens, vocabulary) float32 of one full forward pass from an empty cache; for parity and scoring.
 
-        Not while a request runs: both use the same buffers. Raises RequestError for ids beyond the vocabulary.
+        Raises RequestError for ids beyond the vocabulary, or more of them than the context.
         """
         return self.transformer.logits(token_ids)
 

@@ -21,15 +21,13 @@ def bench(
     json: options.Json = False,
 ) -> None:
     """Measure prefill and decode apart; each is the median of its parts."""
-    from rich.progress import Progress
-
     from gptoss.chat import load
     from gptoss.chat.speed import measure_speed
-    from gptoss.cli.output import Screen
+    from gptoss.cli.output import Screen, progress_bar
 
     loaded = load(model, precision, threads, isa=isa)
     screen = Screen()
-    with Progress(transient=True, disable=json) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("measuring", total=depth + prefill + decode)
         result = measure_speed(
             loaded,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 
 # What a terminal would obey: a model's text must not move the cursor or change colours.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -38,3 +39,9 @@ class Screen:
         else:
             self._console.file.write(text)
         self._console.file.flush()
+
+
+def progress_bar(*columns: ProgressColumn) -> Progress:
+    """On standard error, in a terminal only, and gone when done."""
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

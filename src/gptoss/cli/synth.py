@@ -23,11 +23,11 @@ def synth(
     from rich.progress import (
         BarColumn,
         DownloadColumn,
-        Progress,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
 
+    from gptoss.cli.output import progress_bar
     from gptoss.model.synth import checkpoint_bytes, gpt_oss_20b, write_checkpoint
     from gptoss.nano import checkpoint_path
 
@@ -35,7 +35,7 @@ def synth(
     total = checkpoint_bytes(config)
     _require_space(directory, total)
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True) as progress:
+    with progress_bar(*columns) as progress:
         task = progress.add_task("", total=total)
         write_checkpoint(directory, config, seed=seed, advance=lambda n: progress.advance(task, n))
     for name in ("tokenizer.json", "tokenizer_config.json"):

@@ -22,7 +22,6 @@ def sample(logits: Float32, params: SamplingParams, *, seed: int, position: int)
     if params.temperature == 0:
         return top
     ids, probabilities = _candidates(logits, params)
-    # At a temperature near zero the differences overflow to minus infinity; the largest keeps weight one.
     cumulative = np.cumsum(probabilities)
     generator = np.random.Generator(np.random.Philox(key=seed, counter=position))
     threshold = generator.random() * cumulative[-1]
@@ -49,7 +48,9 @@ def _most_likely(logits: Float32) -> int:
 def _candidates(logits: Float32, params: SamplingParams) -> tuple[Int64, Float64]:
     """Ids in ascending order and their unnormalised probabilities, the largest 1."""
     ids = np.arange(len(logits))
-    scaled = (logits - logits.max()).astype(np.float64) / params.temperature
+    with np.errstate(over="ignore"):
+        # At a temperature near zero all but the largest may become minus infinity, as they should.
+        scaled = (logits.astype(np.float64) - float(logits.max())) / params.temperature
     if 0 < params.top_k < len(ids):
         # Stable, so that the lower id wins a tie for the last place.
         ids = np.sort(np.argsort(-scaled, kind="stable")[: params.top_k])

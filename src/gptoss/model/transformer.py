@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,7 @@ class Transformer:
     """A model ready to compute.
 
     A token's logits are the same bit for bit in whatever chunks, batches or steps its sequence is
-    computed on one backend. One pass at a time: the working buffers are shared.
+    computed on one backend. Passes from several threads wait for each other: they share buffers.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Transformer:
         self.precision = Precision.parse(precision)
         self._weights = weights
         self._workspace = Workspace(backend, self.precision)
+        self._one_pass = threading.Lock()
         self._rotary = RotaryTables(config.rope, config.head_dim)
         self._layers = [
             _Layer(
@@ -80,15 +82,8 @@ class Transformer:
         Stores the batch's keys and values and lengthens its sequences. Raises RequestError when a
         sequence does not fit; its length is then what it was.
         """
-        step = Step.of(batch, self._rotary)
-        hidden = bf16_to_float32(self._weights.embedding[batch.token_ids])
-        cache = batch.sequences[0].cache
-        for layer in self._layers:
-            layer.attention.add_to(hidden, step, cache.pool(layer.kind).pages[layer.index_in_pool])
-            layer.experts.add_to(hidden)
-        for index, sequence in enumerate(batch.sequences):
-            sequence.advance(batch.num_tokens(index))
-        return self._head(hidden[batch.wanted])
+        with self._one_pass:
+            return self._forward(batch)
 
     def prefill(self, sequence: SequenceCache, token_ids: ArrayLike) -> Float32:
         """Store tokens of any number, chunk by chunk; the logits (vocabulary) of the last.
@@ -120,6 +115,17 @@ class Transformer:
             rows = np.arange(len(chunk))
             logits[start : start + len(chunk)] = self.forward(Batch.of([(sequence, chunk)], rows))
         return logits
+
+    def _forward(self, batch: Batch) -> Float32:
+        step = Step.of(batch, self._rotary)
+        hidden = bf16_to_float32(self._weights.embedding[batch.token_ids])
+        cache = batch.sequences[0].cache
+        for layer in self._layers:
+            layer.attention.add_to(hidden, step, cache.pool(layer.kind).pages[layer.index_in_pool])
+            layer.experts.add_to(hidden)
+        for index, sequence in enumerate(batch.sequences):
+            sequence.advance(batch.num_tokens(index))
+        return self._head(hidden[batch.wanted])
 
     def _head(self, hidden: Float32) -> Float32:
         """The final norm and the projection to the vocabulary, of hidden (rows, hidden_size)."""

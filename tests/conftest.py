@@ -1,0 +1,99 @@
+"""Models for every layer's tests: a tiny random one, and one that says what it is told to."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pytest
+
+from gptoss import nano
+from gptoss.chat import LoadedModel
+from gptoss.kernels import Backend, Float32
+from gptoss.model.batch import Batch
+from gptoss.model.checkpoint import open_checkpoint
+from gptoss.model.config import alternating_layers
+from gptoss.model.layouts import PACKED
+from gptoss.model.transformer import Transformer
+from gptoss.tokenizer import Tokenizer
+from tests.model.random_model import SMALL, RandomModel
+
+
+class ScriptedModel(Protocol):
+    """Makes a model that writes given markup."""
+
+    def __call__(self, markup: str, pause_s: float = 0.0) -> LoadedModel: ...
+
+
+@pytest.fixture(scope="session")
+def nano_tokenizer() -> Tokenizer:
+    return Tokenizer.from_directory(nano.checkpoint_path())
+
+
+@pytest.fixture(scope="session")
+def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model of two layers and four experts, with nano's vocabulary beside it."""
+    config = dataclasses.replace(SMALL, vocab_size=1100, layer_types=alternating_layers(2))
+    directory = RandomModel.of(config, 0).write(tmp_path_factory.mktemp("tiny"), PACKED)
+    shutil.copyfile(nano.checkpoint_path() / "tokenizer.json", directory / "tokenizer.json")
+    return directory
+
+
+@pytest.fixture
+def tiny_model(tiny_directory: Path) -> Transformer:
+    checkpoint = open_checkpoint(tiny_directory)
+    return Transformer(checkpoint.config, checkpoint.weights, Backend(threads=1))
+
+
+class ScriptedTransformer(Transformer):
+    """Takes the place of arithmetic: the likeliest next tokens are those of a script, one after the other."""
+
+    def __init__(self, model: Transformer, script: Sequence[int], pause_s: float) -> None:
+        self.__dict__.update(model.__dict__)
+        self.script = list(script)
+        self.pause_s = pause_s
+
+    def forward(self, batch: Batch) -> Float32:
+        for index, sequence in enumerate(batch.sequences):
+            sequence.reserve(batch.num_tokens(index))
+            sequence.advance(batch.num_tokens(index))
+        time.sleep(self.pause_s)
+        logits = np.zeros((len(batch.wanted), self.config.vocab_size), np.float32)
+        for row in logits:
+            row[self.script.pop(0)] = 100.0
+        return logits
+
+
+@pytest.fixture
+def scripted_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> ScriptedModel:
+    """From markup, in which spellings of special tokens stand for them, to a model that writes just that.
+
+    `pause_s` is the time it takes for a token.
+    """
+
+    def make(markup: str, pause_s: float = 0.0) -> LoadedModel:
+        model = LoadedModel(
+            "scripted", open_checkpoint(tiny_directory), nano_tokenizer, Backend(threads=1)
+        )
+        script = ids_of(markup, nano_tokenizer)
+        model.transformer = ScriptedTransformer(model.transformer, script, pause_s)
+        return model
+
+    return make
+
+
+def ids_of(markup: str, tokenizer: Tokenizer) -> list[int]:
+    """Token ids of text in which the spellings of special tokens stand for those tokens."""
+    ids: list[int] = []
+    for piece in re.split(r"(<\|\w+\|>)", markup):
+        if piece.startswith("<|"):
+            ids.append(tokenizer.special_id(piece))
+        else:
+            ids += tokenizer.encode(piece)
+    return ids

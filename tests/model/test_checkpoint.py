@@ -1,0 +1,269 @@
+"""Damaged, hostile and foreign checkpoints end in one line that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gptoss.errors import CheckpointError, ConfigError, GptossError, OutputError
+from gptoss.model.checkpoint import open_checkpoint
+from gptoss.model.config import Config
+from gptoss.model.layouts import PACKED
+from gptoss.model.safetensors import SafetensorsFile
+from gptoss.model.safetensors_writer import write_arrays
+from gptoss.model.synth import gpt_oss_20b, write_checkpoint
+from tests.model.random_model import LAYOUTS, SMALL, RandomModel
+
+MODEL = RandomModel.of(SMALL, 0)
+Tensors = dict[str, tuple[str, Any]]
+
+
+def refusal(directory: Path) -> str:
+    """The message of the error, which must be one short line."""
+    with pytest.raises(GptossError) as caught:
+        open_checkpoint(directory)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 600
+    return message
+
+
+def rewritten(directory: Path, change: Callable[[Tensors], object]) -> Path:
+    tensors = MODEL.named(PACKED)
+    change(tensors)
+    MODEL.write(directory, PACKED)
+    write_arrays(directory / "model.safetensors", tensors)
+    return directory
+
+
+SOME = "model.layers.1.mlp.router.weight"
+BLOCKS = "model.layers.0.mlp.experts.gate_up_proj_blocks"
+
+
+class TestFiles:
+    def test_no_folder(self, tmp_path: Path) -> None:
+        assert "there is no folder" in refusal(tmp_path / "none")
+
+    def test_empty_folder(self, tmp_path: Path) -> None:
+        assert "holds no weights" in refusal(tmp_path)
+
+    def test_file_instead_of_folder(self, tmp_path: Path) -> None:
+        MODEL.write(tmp_path, PACKED)
+        assert "wanted the folder" in refusal(tmp_path / "model.safetensors")
+
+    def test_pickles_are_never_opened(self, tmp_path: Path) -> None:
+        (tmp_path / "config.json").write_text("{}")
+        (tmp_path / "pytorch_model.bin").write_bytes(pickle.dumps({"a": 1}))
+        assert "safetensors" in refusal(tmp_path)
+        assert "safetensors" in refusal(tmp_path / "pytorch_model.bin")
+
+    def test_no_config(self, tmp_path: Path) -> None:
+        MODEL.write(tmp_path, PACKED)
+        (tmp_path / "config.json").unlink()
+        assert "config.json" in refusal(tmp_path)
+
+    def test_shard_of_the_index_is_missing(self, tmp_path: Path) -> None:
+        MODEL.write(tmp_path, PACKED)
+        (tmp_path / "model.safetensors").rename(tmp_path / "model-00000-of-00001.safetensors")
+        index = {"weight_map": {SOME: "model-00000-of-00001.safetensors", "x": "b.safetensors"}}
+        (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+        assert "lacks 1 of 2 files" in refusal(tmp_path)
+
+    @pytest.mark.parametrize("name", ["../evil.safetensors", "/etc/passwd", "a.bin", 3, None])
+    def test_index_leads_elsewhere(self, tmp_path: Path, name: object) -> None:
+        MODEL.write(tmp_path, PACKED)
+        (tmp_path / "model.safetensors").unlink()
+        index = tmp_path / "model.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": {SOME: name}}))
+        assert "is not the name of a safetensors file" in refusal(tmp_path)
+
+    def test_shards_and_index_read_as_one(self, tmp_path: Path) -> None:
+        tensors = MODEL.named(PACKED)
+        names = sorted(tensors)
+        weight_map = {}
+        for number, part in enumerate((names[::2], names[1::2])):
+            file = f"model-{number:05}-of-00001.safetensors"
+            write_arrays(tmp_path / file, {name: tensors[name] for name in part})
+            weight_map.update(dict.fromkeys(part, file))
+        index = tmp_path / "model.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": weight_map}))
+        (tmp_path / "config.json").write_text(json.dumps(SMALL.to_dict()))
+        found = open_checkpoint(tmp_path).weights.layers[1].experts.router.weight
+        np.testing.assert_array_equal(found, tensors[SOME][1])
+
+
+class TestTensors:
+    def test_missing(self, tmp_path: Path) -> None:
+        message = refusal(rewritten(tmp_path, lambda tensors: tensors.pop(SOME)))
+        assert f"1 tensors are missing ({SOME})" in message
+
+    def test_unexpected(self, tmp_path: Path) -> None:
+        extra = ("F32", np.zeros(3, np.float32))
+        message = refusal(rewritten(tmp_path, lambda tensors: tensors.update(evil=extra)))
+        assert "1 are unexpected (evil)" in message
+
+    def test_wrong_shape(self, tmp_path: Path) -> None:
+        wrong = ("BF16", np.zeros((3, 64), np.uint16))
+        message = refusal(rewritten(tmp_path, lambda tensors: tensors.update({SOME: wrong})))
+        assert f"{SOME} is BF16 [3, 64], wanted BF16 [4, 64]" in message
+
+    def test_wrong_dtype(self, tmp_path: Path) -> None:
+        wrong = ("F32", np.zeros((4, 64), np.float32))
+        message = refusal(rewritten(tmp_path, lambda tensors: tensors.update({SOME: wrong})))
+        assert f"{SOME} is F32 [4, 64], wanted BF16 [4, 64]" in message
+
+    def test_other_layers_than_the_config(self, tmp_path: Path) -> None:
+        MODEL.write(tmp_path, PACKED)
+        data = SMALL.to_dict() | {"num_hidden_layers": 3}
+        data.pop("layer_types")
+        (tmp_path / "config.json").write_text(json.dumps(data))
+        assert "3 layers" in refusal(tmp_path)
+
+    def test_packed_weights_without_their_quantisation(self, tmp_path: Path) -> None:
+        MODEL.write(tmp_path, PACKED)
+        data = SMALL.to_dict()
+        del data["quantization_config"]
+        (tmp_path / "config.json").write_text(json.dumps(data))
+        assert "no quantization_config" in refusal(tmp_path)
+
+    def test_vectors_may_be_float32(self, tmp_path: Path) -> None:
+        name = "model.norm.weight"
+        values = np.linspace(0, 1, 64, dtype=np.float32)
+        rewritten(tmp_path, lambda tensors: tensors.update({name: ("F32", values)}))
+        np.testing.assert_array_equal(open_checkpoint(tmp_path).weights.norm, values)
+
+
+class TestConfig:
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            ({"model_type": "llama"}, "model_type = 'llama', wanted 'gpt_oss'"),
+            ({"quantization_config": {"quant_method": "gptq"}}, "quant_method = 'gptq'"),
+            ({"hidden_size": 100}, "hidden_size = 100, wanted a multiple of 32"),
+            ({"hidden_size": -64}, "hidden_size = -64"),
+            ({"hidden_size": "64"}, "hidden_size = '64'"),
+            ({"num_hidden_layers": 10**9}, "num_hidden_layers = 1000000000"),
+            ({"num_experts_per_tok": 9}, "num_experts_per_tok = 9, wanted at most 4"),
+            ({"rope_scaling": None}, "rope_scaling"),
+            ({"attention_bias": False}, "attention_bias = False, wanted True"),
+            ({"layer_types": ["full_attention"]}, "layer_types"),
+            ({"eos_token_id": 10**6}, "eos_token_id"),
+        ],
+    )
+    def test_what_is_no_gpt_oss(self, tmp_path: Path, change: dict[str, object], said: str) -> None:
+        MODEL.write(tmp_path, PACKED)
+        (tmp_path / "config.json").write_text(json.dumps(SMALL.to_dict() | change))
+        assert said in refusal(tmp_path)
+
+    @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": NaN}', '{"a":1,"a":2}', "\xff"])
+    def test_what_is_no_json(self, tmp_path: Path, text: str) -> None:
+        MODEL.write(tmp_path, PACKED)
+        (tmp_path / "config.json").write_bytes(text.encode("latin-1"))
+        assert "cannot be read" in refusal(tmp_path)
+
+    def test_both_spellings_say_the_same(self, tmp_path: Path) -> None:
+        configs = [
+            open_checkpoint(MODEL.write(tmp_path / name, layout)).config
+            for name, layout in LAYOUTS.items()
+        ]
+        assert configs[0].rope == configs[1].rope == configs[2].rope
+        assert {config.sliding_window for config in configs} == {SMALL.sliding_window}
+
+    def test_survives_its_own_file(self) -> None:
+        config = gpt_oss_20b()
+        data = config.to_dict() | {"eos_token_id": list(config.eos_token_ids)}
+        assert Config.from_dict(json.loads(json.dumps(data))) == config
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.data())
+    def test_any_value_of_any_key(self, data: st.DataObject) -> None:
+        fields = SMALL.to_dict()
+        key = data.draw(st.sampled_from(sorted(fields)))
+        scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+        nested = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3), max_leaves=5)
+        with contextlib.suppress(ConfigError):
+            Config.from_dict(fields | {key: data.draw(nested)})
+
+
+class TestHeader:
+    """The safetensors header is parsed by us."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def content(cls, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+        directory = MODEL.write(tmp_path_factory.mktemp("whole"), PACKED)
+        return (directory / "model.safetensors").read_bytes()
+
+    def opened(self, directory: Path, content: bytes) -> None:
+        path = directory / "x.safetensors"
+        path.write_bytes(content)
+        SafetensorsFile(path)
+
+    @pytest.mark.parametrize("keep", [0, 7, 8, 100, 5000, -1])
+    def test_truncated(self, tmp_path: Path, content: bytes, keep: int) -> None:
+        with pytest.raises(CheckpointError, match=r"x\.safetensors"):
+            self.opened(tmp_path, content[:keep])
+
+    @pytest.mark.parametrize(
+        ("entry", "said"),
+        [
+            ({"dtype": "BF16", "shape": [4], "data_offsets": [0, 9]}, "needs 8"),
+            ({"dtype": "BF16", "shape": [-4], "data_offsets": [0, 8]}, "wanted up to 8 sizes"),
+            ({"dtype": "BF16", "shape": [2**62, 4], "data_offsets": [0, 8]}, "needs"),
+            ({"dtype": "XX", "shape": [4], "data_offsets": [0, 8]}, "unknown dtype"),
+            ({"dtype": "BF16", "shape": [4], "data_offsets": [8, 0]}, "offsets"),
+            ({"dtype": "BF16", "shape": [4], "data_offsets": [8, 16]}, "leaves a gap"),
+            ({"dtype": "BF16", "shape": [4], "data_offsets": [0, 8], "x": 1}, "or has more"),
+            ({"dtype": "BF16", "shape": [True], "data_offsets": [0, 2]}, "sizes"),
+            ([], "no dtype"),
+        ],
+    )
+    def test_hostile_entry(self, tmp_path: Path, entry: object, said: str) -> None:
+        header = json.dumps({"a": entry}).encode()
+        content = len(header).to_bytes(8, "little") + header + bytes(8)
+        with pytest.raises(CheckpointError, match=said):
+            self.opened(tmp_path, content)
+
+    @pytest.mark.parametrize("length", [2**63, 2**24 + 1, 10**6])
+    def test_header_longer_than_the_file(self, tmp_path: Path, length: int) -> None:
+        with pytest.raises(CheckpointError, match="header claims"):
+            self.opened(tmp_path, length.to_bytes(8, "little") + b"{}")
+
+    @settings(
+        max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    @given(at=st.integers(0, 4000), byte=st.integers(0, 255))
+    def test_any_changed_byte(self, tmp_path: Path, content: bytes, at: int, byte: int) -> None:
+        changed = bytearray(content)
+        changed[at] = byte
+        with contextlib.suppress(CheckpointError):
+            self.opened(tmp_path, bytes(changed))
+
+
+class TestSynth:
+    def test_exact_size_of_the_released_files(self) -> None:
+        assert sum(spec.num_bytes for spec in PACKED.specs(gpt_oss_20b())) == 13_761_264_768
+
+    def test_written_checkpoint_opens_and_repeats(self, tmp_path: Path) -> None:
+        written = []
+        for name in "ab":
+            done: list[int] = []
+            write_checkpoint(tmp_path / name, SMALL, seed=3, advance=done.append)
+            assert sum(done) == open_checkpoint(tmp_path / name).num_bytes
+            written.append((tmp_path / name / "model-00000-of-00000.safetensors").read_bytes())
+        assert written[0] == written[1]
+
+    def test_unwritable_folder_leaves_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(OutputError, match="cannot write"):
+            write_checkpoint(tmp_path / "file" / "inner", SMALL)
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]

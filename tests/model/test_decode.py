@@ -1,0 +1,148 @@
+"""However a sequence is computed, its logits are the same bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gptoss.errors import RequestError
+from gptoss.kernels import Backend, Float32, isas, reference
+from gptoss.model.batch import Batch
+from gptoss.model.checkpoint import open_checkpoint
+from gptoss.model.config import LayerType, alternating_layers
+from gptoss.model.kv_cache import MAX_CHUNK, PAGE_SIZE
+from gptoss.model.layouts import PACKED
+from gptoss.model.transformer import Transformer
+from tests.model.random_model import SMALL, RandomModel, random_ids
+
+CONFIG = replace(SMALL, layer_types=alternating_layers(4), sliding_window=40, max_positions=1024)
+# Past the window of 40, past many pages of 32, past a chunk of 512.
+LENGTH = 560
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return RandomModel.of(CONFIG, 1).write(tmp_path_factory.mktemp("model"), PACKED)
+
+
+def load(directory: Path, precision: str, **options: object) -> Transformer:
+    checkpoint = open_checkpoint(directory)
+    backend = Backend(**options)  # type: ignore[arg-type]
+    return Transformer(checkpoint.config, checkpoint.weights, backend, precision)
+
+
+@pytest.fixture(params=isas())
+def isa(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def ids() -> NDArray[np.int64]:
+    return random_ids(CONFIG, LENGTH)
+
+
+def stepwise(model: Transformer, ids: NDArray[np.int64], chunks: list[int]) -> Float32:
+    """The last logits of each chunk."""
+    sequence = model.new_cache(max_tokens=len(ids)).sequence()
+    ends = np.cumsum(chunks)
+    return np.stack(
+        [model.prefill(sequence, part) for part in np.split(ids, ends[:-1]) if len(part)]
+    )
+
+
+@pytest.mark.parametrize("precision", ["bf16", "float32"])
+def test_decode_equals_one_full_pass(
+    directory: Path, isa: str, precision: str, ids: NDArray[np.int64]
+) -> None:
+    # Past the window by several pages.
+    ids = ids[:160]
+    model = load(directory, precision, isa=isa)
+    whole = model.logits(ids)
+    np.testing.assert_array_equal(stepwise(model, ids, [1] * len(ids)), whole)
+
+
+@pytest.mark.parametrize("chunk", [7, PAGE_SIZE, 100, MAX_CHUNK])
+def test_any_chunk_size(directory: Path, isa: str, chunk: int, ids: NDArray[np.int64]) -> None:
+    model = load(directory, "bf16", isa=isa)
+    chunks = [chunk] * (LENGTH // chunk) + [LENGTH % chunk] * (LENGTH % chunk > 0)
+    whole = model.logits(ids)
+    np.testing.assert_array_equal(stepwise(model, ids, chunks), whole[np.cumsum(chunks) - 1])
+
+
+def test_any_number_of_threads(directory: Path, isa: str, ids: NDArray[np.int64]) -> None:
+    one, three = (load(directory, "bf16", isa=isa, threads=n).logits(ids) for n in (1, 3))
+    np.testing.assert_array_equal(one, three)
+
+
+def test_alone_or_in_a_batch(directory: Path, isa: str, ids: NDArray[np.int64]) -> None:
+    model = load(directory, "bf16", isa=isa)
+    prompts = np.split(ids[:300], [3, 50, 170])
+    alone = [model.logits(prompt)[-1] for prompt in prompts]
+    cache = model.new_cache(max_tokens=400, max_sequences=len(prompts))
+    batch = Batch.of([(cache.sequence(), prompt) for prompt in prompts])
+    np.testing.assert_array_equal(model.forward(batch), np.stack(alone))
+
+
+def test_kernels_agree_with_the_plain_twin(directory: Path, isa: str) -> None:
+    checkpoint = open_checkpoint(directory)
+    ids = random_ids(CONFIG, 70)
+    plain = Transformer(checkpoint.config, checkpoint.weights, reference.Backend(), "float32")
+    fast = load(directory, "float32", isa=isa)
+    np.testing.assert_allclose(fast.logits(ids), plain.logits(ids), rtol=0, atol=1e-3)
+
+
+def test_pages_are_reused_without_a_trace(directory: Path, ids: NDArray[np.int64]) -> None:
+    model = load(directory, "bf16")
+    cache = model.new_cache(max_tokens=LENGTH)
+    fresh = model.prefill(cache.sequence(), ids[:90])
+    used = model.new_cache(max_tokens=LENGTH)
+    first = used.sequence()
+    model.prefill(first, ids[100:])
+    first.release()
+    np.testing.assert_array_equal(model.prefill(used.sequence(), ids[:90]), fresh)
+
+
+def test_sliding_layers_hold_the_window_only(directory: Path, ids: NDArray[np.int64]) -> None:
+    model = load(directory, "bf16")
+    cache = model.new_cache(max_tokens=LENGTH)
+    sequence = cache.sequence()
+    model.prefill(sequence, ids)
+    held = np.count_nonzero(sequence.page_table(LayerType.SLIDING) >= 0)
+    assert held <= -(-CONFIG.sliding_window // PAGE_SIZE) + 1
+    assert np.count_nonzero(sequence.page_table(LayerType.FULL) >= 0) == -(-LENGTH // PAGE_SIZE)
+
+
+def test_too_long_is_refused_and_nothing_is_lost(directory: Path, ids: NDArray[np.int64]) -> None:
+    model = load(directory, "bf16")
+    sequence = model.new_cache(max_tokens=50).sequence()
+    expected = model.prefill(sequence, ids[:40])
+    with pytest.raises(RequestError, match="60 tokens do not fit: the context holds 50"):
+        model.prefill(sequence, ids[:20])
+    assert sequence.length == 40
+    sequence.release()
+    np.testing.assert_array_equal(model.prefill(sequence, ids[:40]), expected)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ([], "no token ids"),
+        ([1, 96], r"token id 96 at position 1; wanted 0 to 95"),
+        ([-1], "token id -1"),
+        ([1.5], "of type float64"),
+        ([[1]], "no token ids"),
+    ],
+)
+def test_wrong_token_ids(directory: Path, wrong: list[object], said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        load(directory, "bf16").logits(wrong)
+
+
+def test_unknown_precision(directory: Path) -> None:
+    with pytest.raises(RequestError, match="precision 'fp4'; wanted one of bf16, float32"):
+        load(directory, "fp4")
