@@ -55,7 +55,7 @@ def validation_sets(renderer: Renderer, pad_id: int) -> dict[str, Batch]:
     for level in LEVELS:
         for digits in (3, 5):
             rng = random.Random(digits)
-            found = []
+            found: list[TrainingSequence] = []
             while len(found) < VALIDATION_SUMS:
                 example = sum_example(
                     rng, draw_sum(rng, digits, rng.choice("+-"), held_out=True), level

@@ -1,0 +1,1 @@
+"""Speed and memory, measured and recorded; never part of the tests."""
