@@ -28,6 +28,10 @@ void Backend::to_bf16(const float* x, Bf16* out, Index count) {
   pool_.run(count, kValuesPerPiece, [&](Index begin, Index end) { kernels_->to_bf16(x, out, begin, end); });
 }
 
+void Backend::to_bf16(const float* x, float* out, Index count) {
+  pool_.run(count, kValuesPerPiece, [&](Index begin, Index end) { kernels_->round_to_bf16(x, out, begin, end); });
+}
+
 void Backend::rms_norm(const float* x, const float* weight, float* out, Index rows, Index width, float eps) {
   pool_.run(rows, rows_per_piece(width),
             [&](Index begin, Index end) { kernels_->rms_norm(x, weight, out, width, eps, begin, end); });

@@ -19,9 +19,11 @@ class Backend {
   Backend(const Kernels* kernels, int num_threads) : kernels_(kernels), pool_(num_threads) {}
 
   const char* isa() const { return kernels_->name; }
+  bool has_bf16_dot() const { return kernels_->has_bf16_dot; }
   int num_threads() const { return pool_.num_threads(); }
 
   void to_bf16(const float* x, Bf16* out, Index count);
+  void to_bf16(const float* x, float* out, Index count);
   void rms_norm(const float* x, const float* weight, float* out, Index rows, Index width, float eps);
   template <class Act>
   void matmul(const Product<Act>& product, const Bf16* weight, Index out);

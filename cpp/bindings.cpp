@@ -69,7 +69,8 @@ const Kernels* choose(const std::optional<std::string>& isa) {
   return table;
 }
 
-void to_bf16(Backend& self, Array<const float, 2> x, Array<Bits, 2> out) {
+template <class Out>
+void to_bf16(Backend& self, Array<const float, 2> x, Array<Out, 2> out) {
   require(x.size() == out.size(), "to_bf16: x and out must have the same size");
   without_gil([&] { self.to_bf16(x.data(), data(out.data()), static_cast<Index>(x.size())); });
 }
@@ -251,7 +252,9 @@ NB_MODULE(_kernels, module) {
           nb::kw_only(), "isa"_a = nb::none(), "threads"_a)
       .def_prop_ro("isa", &Backend::isa)
       .def_prop_ro("threads", &Backend::num_threads)
-      .def("to_bf16", &to_bf16, "x"_a.noconvert(), "out"_a.noconvert())
+      .def_prop_ro("has_bf16_dot", &Backend::has_bf16_dot)
+      .def("to_bf16", &to_bf16<Bits>, "x"_a.noconvert(), "out"_a.noconvert())
+      .def("to_bf16", &to_bf16<float>, "x"_a.noconvert(), "out"_a.noconvert())
       .def("rms_norm", &rms_norm, "x"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(),
            "eps"_a)
       .def("matmul", &matmul<float>, "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(),

@@ -3,7 +3,7 @@
 // A kernel works on the part of the output that its arguments name, on the calling thread; threads.h divides the
 // work. Every output element is summed in one order that depends neither on the other elements asked for nor on
 // their number, so results are the same bit for bit however the work is cut. Kernels neither allocate nor fail:
-// ops.cpp has checked every shape.
+// bindings.cpp has checked every shape.
 #pragma once
 
 #include <cstddef>
@@ -72,9 +72,12 @@ inline constexpr Index kMaxGroup = 64;  // query heads a KV head
 // [begin, end) counts what the kernel's comment names.
 struct Kernels {
   const char* name;
+  // Whether products are faster with bfloat16 activations than with the same values as floats.
+  bool has_bf16_dot;
 
   // Values; round to nearest, ties to even, NaN stays NaN.
   void (*to_bf16)(const float* x, Bf16* out, Index begin, Index end);
+  void (*round_to_bf16)(const float* x, float* out, Index begin, Index end);
   // Rows of (rows, width): x / sqrt(mean(x^2) + eps) * weight.
   void (*rms_norm)(const float* x, const float* weight, float* out, Index width, float eps, Index begin, Index end);
   // Output features of weight (out, in).

@@ -16,7 +16,9 @@ extern const Kernels GPTOSS_TABLE;
 
 const Kernels GPTOSS_TABLE = {
     .name = GPTOSS_ISA,
+    .has_bf16_dot = Isa::kHasBf16Dot,
     .to_bf16 = to_bf16,
+    .round_to_bf16 = round_to_bf16,
     .rms_norm = rms_norm,
     .matmul_f32 = matmul<float>,
     .matmul_bf16 = matmul<Bf16>,

@@ -1,4 +1,4 @@
-// RMS norm of rows, in float32.
+// RMS norm of rows, in float32, and rounding to bfloat16.
 #pragma once
 
 #include "simd/isa.h"
@@ -10,6 +10,17 @@ void to_bf16(const float* x, Bf16* out, Index begin, Index end) {
   Index i = begin;
   for (; i + Isa::kLanes <= end; i += Isa::kLanes) Isa::store(out + i, Isa::load(x + i));
   for (; i < end; ++i) out[i] = round_to_bf16(x[i]);
+}
+
+// The same values, kept as floats.
+void round_to_bf16(const float* x, float* out, Index begin, Index end) {
+  Bf16 rounded[Isa::kLanes];
+  Index i = begin;
+  for (; i + Isa::kLanes <= end; i += Isa::kLanes) {
+    Isa::store(rounded, Isa::load(x + i));
+    Isa::store(out + i, Isa::load(rounded));
+  }
+  for (; i < end; ++i) out[i] = to_float(round_to_bf16(x[i]));
 }
 
 void rms_norm(const float* x, const float* weight, float* out, Index width, float eps, Index begin, Index end) {

@@ -8,12 +8,20 @@
 namespace gptoss {
 namespace {
 
+// The E2M1 values doubled, by the two upper bytes of the float; the lower two are zero.
+alignas(16) constexpr std::uint8_t kE2m1DoubledLowByte[16] = {0x00, 0x80, 0x00, 0x40, 0x80, 0xc0, 0x00, 0x40,
+                                                              0x00, 0x80, 0x00, 0x40, 0x80, 0xc0, 0x00, 0x40};
+alignas(16) constexpr std::uint8_t kE2m1DoubledHighByte[16] = {0x00, 0x3f, 0x40, 0x40, 0x40, 0x40, 0x41, 0x41,
+                                                               0x80, 0xbf, 0xc0, 0xc0, 0xc0, 0xc0, 0xc1, 0xc1};
+
 struct Isa : Vector<8> {
   static constexpr int kLanes = 8;
   // Eight accumulators hide the fused multiply-add's latency of four cycles at two a cycle; with the four registers
   // of a decoded block they fit the sixteen that there are.
-  static constexpr int kRows = 2;
-  static constexpr int kTokens = 4;
+  static constexpr int kAccumulators = 8;
+  static constexpr int kTokens = 8;
+  // There is no bfloat16 arithmetic: activations are rounded to it and kept as floats, not widened once a product.
+  static constexpr bool kHasBf16Dot = false;
 
   using Vector<8>::load;
   using Vector<8>::store;
@@ -22,6 +30,9 @@ struct Isa : Vector<8> {
   struct Weights {
     F value[4];
   };
+
+  template <class Act>
+  using Mxfp4 = Weights<Act>;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
 
@@ -48,16 +59,25 @@ struct Isa : Vector<8> {
     return {{load(p), load(p + 8), load(p + 16), load(p + 24)}};
   }
 
+  // Within each half of a register: codes of two vectors' halves, so that unpacking bytes to floats, which stays within
+  // halves, ends with the 32 values in order.
   template <class Act>
-  GPTOSS_INLINE Weights<Act> mxfp4(const Act*, const std::uint8_t* p) {
-    const __m128i table = _mm_load_si128(reinterpret_cast<const __m128i*>(kE2m1Doubled));
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i mask = _mm_set1_epi8(15);
-    const __m128i even = _mm_shuffle_epi8(table, _mm_and_si128(bytes, mask));
-    const __m128i odd = _mm_shuffle_epi8(table, _mm_and_si128(_mm_srli_epi16(bytes, 4), mask));
-    const __m128i first = _mm_unpacklo_epi8(even, odd);
-    const __m128i second = _mm_unpackhi_epi8(even, odd);
-    return {{widen(first), widen(_mm_srli_si128(first, 8)), widen(second), widen(_mm_srli_si128(second, 8))}};
+  GPTOSS_INLINE Mxfp4<Act> mxfp4(const Act*, const std::uint8_t* p, float factor) {
+    const __m256i bytes = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    const __m256i order = _mm256_setr_epi8(0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1,  //
+                                           2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1);
+    const __m256i words = _mm256_shuffle_epi8(bytes, order);
+    // The low nibble in the low byte, the high one in the high byte.
+    const __m256i codes = _mm256_and_si256(_mm256_or_si256(words, _mm256_slli_epi16(words, 4)), _mm256_set1_epi8(15));
+    const __m256i low = _mm256_shuffle_epi8(both_halves(kE2m1DoubledLowByte), codes);
+    const __m256i high = _mm256_shuffle_epi8(both_halves(kE2m1DoubledHighByte), codes);
+    const __m256i first = _mm256_unpacklo_epi8(low, high), second = _mm256_unpackhi_epi8(low, high);
+    const F scale = _mm256_set1_ps(factor);
+    const __m256i zero = _mm256_setzero_si256();
+    return {{_mm256_castsi256_ps(_mm256_unpacklo_epi16(zero, first)) * scale,
+             _mm256_castsi256_ps(_mm256_unpackhi_epi16(zero, first)) * scale,
+             _mm256_castsi256_ps(_mm256_unpacklo_epi16(zero, second)) * scale,
+             _mm256_castsi256_ps(_mm256_unpackhi_epi16(zero, second)) * scale}};
   }
 
   template <class Act>
@@ -69,7 +89,9 @@ struct Isa : Vector<8> {
   }
 
  private:
-  GPTOSS_INLINE F widen(__m128i bytes) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)); }
+  GPTOSS_INLINE __m256i both_halves(const std::uint8_t* table) {
+    return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table)));
+  }
 };
 
 }  // namespace

@@ -11,14 +11,18 @@ namespace {
 struct Isa : Vector<16> {
   static constexpr int kLanes = 16;
   // Sixteen accumulators of the thirty-two registers hide the bfloat16 dot product's latency of six cycles.
-  static constexpr int kRows = 4;
+  static constexpr int kAccumulators = 16;
   static constexpr int kTokens = 4;
+  static constexpr bool kHasBf16Dot = true;
 
   using Vector<16>::load;
   using Vector<16>::store;
 
   template <class Act>
   struct Weights;
+
+  template <class Act>
+  struct Mxfp4;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 
@@ -41,10 +45,12 @@ struct Isa : Vector<16> {
 
   GPTOSS_INLINE Weights<float> weights(const float*, const Bf16* p);
   GPTOSS_INLINE Weights<Bf16> weights(const Bf16*, const Bf16* p);
-  GPTOSS_INLINE Weights<float> mxfp4(const float*, const std::uint8_t* p);
-  GPTOSS_INLINE Weights<Bf16> mxfp4(const Bf16*, const std::uint8_t* p);
+  GPTOSS_INLINE Mxfp4<float> mxfp4(const float*, const std::uint8_t* p, float factor);
+  GPTOSS_INLINE Mxfp4<Bf16> mxfp4(const Bf16*, const std::uint8_t* p, float factor);
   GPTOSS_INLINE F dot(F sum, const Weights<float>& w, const float* x);
   GPTOSS_INLINE F dot(F sum, const Weights<Bf16>& w, const Bf16* x);
+  template <class Act>
+  GPTOSS_INLINE F dot(F sum, const Mxfp4<Act>& w, const Act* x);
 
   // The 32 nibbles of a block in order, one a byte.
   GPTOSS_INLINE __m256i nibbles(const std::uint8_t* p) {
@@ -66,16 +72,23 @@ struct Isa::Weights<Bf16> {
   __m512i pairs;
 };
 
+template <class Act>
+struct Isa::Mxfp4 {
+  Weights<Act> values;
+  F scale;
+};
+
 Isa::Weights<float> Isa::weights(const float*, const Bf16* p) { return {load(p), load(p + 16)}; }
 
 Isa::Weights<Bf16> Isa::weights(const Bf16*, const Bf16* p) { return {_mm512_loadu_si512(p)}; }
 
-Isa::Weights<float> Isa::mxfp4(const float*, const std::uint8_t* p) {
+Isa::Mxfp4<float> Isa::mxfp4(const float*, const std::uint8_t* p, float factor) {
   const __m256i codes = nibbles(p);
   const __m512 table =
       _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(kE2m1Doubled))));
-  return {_mm512_permutexvar_ps(_mm512_cvtepu8_epi32(_mm256_castsi256_si128(codes)), table),
-          _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(_mm256_extracti128_si256(codes, 1)), table)};
+  return {{_mm512_permutexvar_ps(_mm512_cvtepu8_epi32(_mm256_castsi256_si128(codes)), table),
+           _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(_mm256_extracti128_si256(codes, 1)), table)},
+          _mm512_set1_ps(factor)};
 }
 
 // The sixteen doubled values as bfloat16, twice, because the permutation chooses among 32 words.
@@ -84,8 +97,9 @@ alignas(64) constexpr std::uint16_t kE2m1DoubledBf16[32] = {
     0xc040, 0xc080, 0xc0c0, 0xc100, 0xc140, 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40c0,
     0x4100, 0x4140, 0x0000, 0xbf80, 0xc000, 0xc040, 0xc080, 0xc0c0, 0xc100, 0xc140};
 
-Isa::Weights<Bf16> Isa::mxfp4(const Bf16*, const std::uint8_t* p) {
-  return {_mm512_permutexvar_epi16(_mm512_cvtepu8_epi16(nibbles(p)), _mm512_load_si512(kE2m1DoubledBf16))};
+Isa::Mxfp4<Bf16> Isa::mxfp4(const Bf16*, const std::uint8_t* p, float factor) {
+  return {{_mm512_permutexvar_epi16(_mm512_cvtepu8_epi16(nibbles(p)), _mm512_load_si512(kE2m1DoubledBf16))},
+          _mm512_set1_ps(factor)};
 }
 
 Isa::F Isa::dot(F sum, const Weights<float>& w, const float* x) {
@@ -94,6 +108,12 @@ Isa::F Isa::dot(F sum, const Weights<float>& w, const float* x) {
 
 Isa::F Isa::dot(F sum, const Weights<Bf16>& w, const Bf16* x) {
   return _mm512_dpbf16_ps(sum, (__m512bh)w.pairs, (__m512bh)_mm512_loadu_si512(x));
+}
+
+// The scale multiplies the block's sum: once instead of once a vector of weights.
+template <class Act>
+Isa::F Isa::dot(F sum, const Mxfp4<Act>& w, const Act* x) {
+  return fma(dot(F{}, w.values, x), w.scale, sum);
 }
 
 }  // namespace

@@ -8,9 +8,10 @@ namespace {
 
 struct Isa : Vector<4> {
   static constexpr int kLanes = 4;
-  // Two features x two entries keep accumulators and decoded weights within 16 registers.
-  static constexpr int kRows = 2;
-  static constexpr int kTokens = 2;
+  // Four accumulators and decoded weights stay within 16 registers.
+  static constexpr int kAccumulators = 4;
+  static constexpr int kTokens = 4;
+  static constexpr bool kHasBf16Dot = false;
 
   using Vector<4>::load;
   using Vector<4>::store;
@@ -19,6 +20,9 @@ struct Isa : Vector<4> {
   struct Weights {
     float value[kBlock];
   };
+
+  template <class Act>
+  using Mxfp4 = Weights<Act>;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return a * b + c; }
 
@@ -36,11 +40,11 @@ struct Isa : Vector<4> {
   }
 
   template <class Act>
-  GPTOSS_INLINE Weights<Act> mxfp4(const Act*, const std::uint8_t* p) {
-    Weights<Act> w;
+  GPTOSS_INLINE Mxfp4<Act> mxfp4(const Act*, const std::uint8_t* p, float factor) {
+    Mxfp4<Act> w;
     for (int i = 0; i < kBlock / 2; ++i) {
-      w.value[2 * i] = kE2m1Doubled[p[i] & 15];
-      w.value[2 * i + 1] = kE2m1Doubled[p[i] >> 4];
+      w.value[2 * i] = kE2m1Doubled[p[i] & 15] * factor;
+      w.value[2 * i + 1] = kE2m1Doubled[p[i] >> 4] * factor;
     }
     return w;
   }

@@ -13,6 +13,7 @@ from gptoss.train.batches import Batch, TrainingSequence, batches, collate
 from gptoss.train.loop import LoopOptions, Progress, Trainer
 from gptoss.train.torch_model import Shape, TorchModel
 from recipes.nano.arithmetic import LEVELS, draw_sum, sum_example
+from recipes.nano.display import Display
 from recipes.nano.mixture import draw_example
 from recipes.nano.rendering import Renderer
 from recipes.nano.vocabulary import SIZE, write_tokenizer
@@ -32,6 +33,7 @@ SHAPE = Shape(
 # Until this many tokens, sums stay within three digits: columns are learnt on short numbers first.
 SHORT_SUMS_TOKENS = 2_000_000
 VALIDATION_SUMS = 48
+VALIDATE_EVERY_TOKENS = 1_000_000
 
 
 def make_renderer(tokenizer_file: Path) -> tuple[Renderer, int]:
@@ -100,18 +102,19 @@ def train(folder: Path, total_tokens: int, minutes: float | None, tokens_per_bat
     checks = validation_sets(renderer, pad_id)
     validated = trainer.progress.tokens
 
-    def report(progress: Progress, loss: float) -> None:
-        nonlocal validated
-        speed = progress.tokens / progress.seconds
-        line = f"tokens={progress.tokens} loss={loss:.4f} tokens_per_s={speed:.0f}"
-        if progress.tokens - validated > 1_000_000:
-            validated = progress.tokens
-            results = {name: whole_answers(model, batch) for name, batch in checks.items()}
-            line += "".join(f" {name}={a:.2f}/{b:.2f}" for name, (a, b) in results.items())
-        print(line, flush=True)
+    with Display(total_tokens, folder / "validation.csv") as display:
 
-    source = batches(draw, rng=rng, tokens_per_batch=tokens_per_batch, pad_id=pad_id)
-    return trainer.run(source, deadline_s=minutes * 60 if minutes else None, report=report)
+        def report(progress: Progress, loss: float) -> None:
+            nonlocal validated
+            display.show(progress, loss)
+            if progress.tokens - validated > VALIDATE_EVERY_TOKENS:
+                validated = progress.tokens
+                results = {name: whole_answers(model, batch) for name, batch in checks.items()}
+                display.show_validation(progress, results)
+
+        source = batches(draw, rng=rng, tokens_per_batch=tokens_per_batch, pad_id=pad_id)
+        deadline_s = minutes * 60 if minutes else None
+        return trainer.run(source, deadline_s=deadline_s, report=report)
 
 
 def main() -> None:

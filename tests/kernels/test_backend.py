@@ -83,6 +83,11 @@ def test_to_bf16_is_exact(backend: kernels.Backend, twin: reference.Backend) -> 
     is_nan = np.isnan(x)
     assert np.array_equal(got[~is_nan], wanted[~is_nan])
     assert np.isnan(widened(got)[is_nan]).all()
+    for rounds in (backend, twin):
+        values = np.empty(x.shape, np.float32)
+        rounds.to_bf16(np.ascontiguousarray(x), values)
+        np.testing.assert_array_equal(values[~is_nan], widened(wanted)[~is_nan])
+        assert np.isnan(values[is_nan]).all()
 
 
 @pytest.mark.parametrize("width", [32, 160, 2880])

@@ -10,6 +10,7 @@ threads. The backends of two instruction sets agree to rounding, not to the bit.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,8 +73,16 @@ class Backend:
         """The number of threads in use, the caller's included."""
         return self._native.threads
 
-    def to_bf16(self, x: Float32, out: Bfloat16Bits) -> None:
-        """Round x (rows, width) to bfloat16: to nearest, ties to even; NaN stays NaN."""
+    @property
+    def activation_dtype(self) -> np.dtype[Any]:
+        """What products take bfloat16 activations as, for speed: its bits (uint16), or the same values as float32."""
+        return np.dtype(np.uint16 if self._native.has_bf16_dot else np.float32)
+
+    def to_bf16(self, x: Float32, out: Activations) -> None:
+        """Round x (rows, width) to bfloat16: to nearest, ties to even; NaN stays NaN.
+
+        out takes its bits (uint16), or the rounded values (float32).
+        """
         self._native.to_bf16(x, out)
 
     def rms_norm(self, x: Float32, weight: Float32, out: Float32, *, eps: float) -> None:

@@ -8,6 +8,7 @@ result must not depend on its company.
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +37,15 @@ class Backend:
         if threads not in (None, self.threads):
             raise KernelError(f"{threads} threads: the reference has one; leave threads out")
 
-    def to_bf16(self, x: Float32, out: Bfloat16Bits) -> None:
+    @property
+    def activation_dtype(self) -> np.dtype[Any]:
+        """bfloat16 bits."""
+        return np.dtype(np.uint16)
+
+    def to_bf16(self, x: Float32, out: Activations) -> None:
         """Round to nearest, ties to even; NaN stays NaN."""
-        out[...] = float32_to_bf16(x)
+        bits = float32_to_bf16(x)
+        out[...] = bits if out.dtype == np.uint16 else bf16_to_float32(bits)
 
     def rms_norm(self, x: Float32, weight: Float32, out: Float32, *, eps: float) -> None:
         """x / sqrt(mean(x^2) + eps) * weight, by rows."""

@@ -14,6 +14,8 @@ from gptoss.model.precision import Precision
 
 Backend = kernels.Backend | reference.Backend
 
+_CACHE_LINE = 64
+
 
 class Workspace:
     """Kernels and named buffers that live from step to step, so that no step allocates.
@@ -34,7 +36,7 @@ class Workspace:
         """x (rows, width) as a matrix input: rounded to bfloat16 at that precision."""
         if self.precision is Precision.FLOAT32:
             return x
-        rounded = self._take(f"{name} rounded", x.shape, np.uint16)
+        rounded = self._take(f"{name} rounded", x.shape, self.backend.activation_dtype)
         self.backend.to_bf16(x, rounded)
         return rounded
 
@@ -42,5 +44,13 @@ class Workspace:
         size = math.prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size:
-            buffer = self._buffers[name] = np.empty(size, dtype)
+            buffer = self._buffers[name] = _empty_aligned(size, np.dtype(dtype))
         return buffer[:size].reshape(shape)
+
+
+def _empty_aligned(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """So many values from a cache line's beginning on: vectors that cross lines take two loads each."""
+    raw = np.empty(size * dtype.itemsize + _CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % _CACHE_LINE
+    aligned: NDArray[Any] = raw[start : start + size * dtype.itemsize].view(dtype)
+    return aligned
