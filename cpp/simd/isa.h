@@ -2,11 +2,13 @@
 //
 // Each header supplies `struct Isa` with the same members:
 //   kLanes                          floats in a vector
-//   kRows, kTokens                  tile of a matrix product: output features x entries held in registers
+//   kAccumulators, kTokens          sums that a matrix product holds in registers; entries that share decoded weights
+//   kHasBf16Dot                     whether bfloat16 activations are faster than the same values as floats
 //   F fma(F a, F b, F c)            a * b + c (one rounding where the hardware has it)
 //   F load(const float*), load(const Bf16*); store(float*, F), store(Bf16*, F)
-//   Weights<Act> weights(Act, const Bf16*), mxfp4(Act, const uint8_t*)     32 weights for inputs Act; MXFP4 doubled
-//   F dot(F sum, const Weights<Act>&, const Act* x)                        32 products, added lane by lane
+//   Weights<Act> weights(Act, const Bf16*)                       32 weights for inputs Act
+//   Mxfp4<Act> mxfp4(Act, const uint8_t* block, float factor)    the same from an MXFP4 block; factor as in
+//   kMxfp4Scales F dot(F sum, const Weights<Act>& or Mxfp4<Act>&, const Act* x)        32 products, added lane by lane
 #pragma once
 
 #if defined(__AVX512BF16__) && defined(__AVX512VNNI__)
