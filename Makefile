@@ -45,7 +45,7 @@ setup: $(VENV)/installed-check  ## everything that development needs, in .venv
 
 demo: $(VENV)/installed  ## chat with the embedded model: interactive in a terminal, one answer otherwise
 	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/gptoss chat; \
-	else echo "> $(DEMO_QUESTION)"; $(BIN)/gptoss chat --reasoning high --show-reasoning "$(DEMO_QUESTION)"; fi
+	else echo "> $(DEMO_QUESTION)"; $(BIN)/gptoss chat --reasoning high --show-reasoning --temperature 0 "$(DEMO_QUESTION)"; fi
 
 test: $(VENV)/installed-test  ## the whole default test suite
 	@$(BIN)/python -m pytest -m "not slow and not weights" $(ARGS)

@@ -101,7 +101,8 @@ def test_stop_while_answering_keeps_what_was_said(scripted_model: ScriptedModel)
             chat.stop()
     assert reply is not None
     assert reply.finish_reason is FinishReason.CANCELLED
-    assert reply.content.startswith("wor")
+    assert reply.content
+    assert ("word " * 50).startswith(reply.content)
     assert len(chat.history) == 2
 
 

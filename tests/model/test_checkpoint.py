@@ -262,6 +262,13 @@ class TestSynth:
             written.append((tmp_path / name / "model-00000-of-00000.safetensors").read_bytes())
         assert written[0] == written[1]
 
+    def test_a_folder_with_files_is_left_alone(self, tmp_path: Path) -> None:
+        MODEL.write(tmp_path, PACKED)
+        before = (tmp_path / "model.safetensors").read_bytes()
+        with pytest.raises(OutputError, match="is not empty; choose a new folder"):
+            write_checkpoint(tmp_path, SMALL)
+        assert (tmp_path / "model.safetensors").read_bytes() == before
+
     def test_unwritable_folder_leaves_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(OutputError, match="cannot write"):

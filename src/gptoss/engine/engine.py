@@ -13,10 +13,12 @@ from gptoss.engine.sequence import Sequence
 from gptoss.errors import GptossError, RequestError
 from gptoss.kernels import Float32
 from gptoss.model.batch import Batch, check_token_ids
-from gptoss.model.kv_cache import MAX_CHUNK
 from gptoss.model.transformer import Transformer
 
 MAX_RUNNING = 1
+# Tokens of a prompt in one step, so that a cancelled one ends within seconds on a slow machine. Larger steps gain
+# little: the weights are read once a step, which at this size takes a small share of its time.
+PREFILL_CHUNK = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Engine:
         for sequence in self._running:
             cache = sequence.cache
             assert cache is not None
-            pending = sequence.token_ids[cache.length : cache.length + MAX_CHUNK]
+            pending = sequence.token_ids[cache.length : cache.length + PREFILL_CHUNK]
             chunks.append((cache, np.asarray(pending, np.int64)))
             num_tokens += len(pending)
             if cache.length + len(pending) == len(sequence.token_ids):

@@ -30,6 +30,7 @@ class Generation:
         self._tokens: queue.SimpleQueue[int | BaseException | None] = queue.SimpleQueue()
         self._sequence: Sequence | None = None
         self._is_read = False
+        self._is_cancelled = False
 
     def __iter__(self) -> Iterator[int]:
         while not self._is_read:
@@ -42,12 +43,20 @@ class Generation:
                 raise item
 
     def cancel(self) -> None:
-        """End the request within a step; harmless when it has ended."""
-        self._worker.cancel(self)
+        """End the request; harmless when it has ended.
+
+        Iterating ends at once, the worker's part within its step.
+        """
+        if self.finish_reason is None:
+            self._is_cancelled = True
+            self._worker.cancel(self)
+            self._tokens.put(_END)
 
     @property
     def finish_reason(self) -> FinishReason | None:
         """Why it ended; None while it runs."""
+        if self._is_cancelled:
+            return FinishReason.CANCELLED
         return self._sequence.finish_reason if self._sequence else None
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gptoss.errors import OutputError
 from gptoss.kernels.bf16 import float32_to_bf16
 from gptoss.model.config import Config, RopeConfig, alternating_layers
 from gptoss.model.layouts import PACKED
@@ -61,10 +62,15 @@ def write_checkpoint(
 ) -> None:
     """Write shards, index, config.json and generation_config.json; `advance` hears of bytes written.
 
-    The index comes last: a folder without it was not finished. Raises OutputError when it cannot be written.
+    The index comes last: a folder without it was not finished. Raises OutputError when it cannot be written, or when
+    the folder holds anything, which might be someone's weights.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise OutputError(
+                f"{directory} is not empty; choose a new folder, so that nothing is overwritten"
+            )
     except OSError as error:
         raise cannot_write(directory, error) from None
     shards = _shards(PACKED.specs(config))
