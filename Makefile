@@ -12,7 +12,7 @@ CPP     := $(shell find cpp -name '*.h' -o -name '*.cpp')
 DEMO_QUESTION ?= What is 48213 + 9077?
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix tree bench clean requirements
+.PHONY: help setup demo test check fix bench clean requirements
 
 help:  ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -37,7 +37,8 @@ def row(depth: int, name: str, summary: str) -> str:
 def package_rows(folder: Path, depth: int) -> list[str]:
     """A package and its modules, depth first."""
     init = folder / "__init__.py"
-    rows = [row(depth, f"{folder.name}/", python_summary(init) if init.exists() else "")]
+    name = folder.as_posix() if depth == 0 else folder.name
+    rows = [row(depth, f"{name}/", python_summary(init) if init.exists() else "")]
     for path in sorted(folder.iterdir()):
         if path.is_dir() and (path / "__init__.py").exists():
             rows += package_rows(path, depth + 1)

@@ -78,12 +78,11 @@ def scripted_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> ScriptedM
     """
 
     def make(markup: str, pause_s: float = 0.0) -> LoadedModel:
-        model = LoadedModel(
-            "scripted", open_checkpoint(tiny_directory), nano_tokenizer, Backend(threads=1)
-        )
         script = ids_of(markup, nano_tokenizer)
-        model.transformer = ScriptedTransformer(model.transformer, script, pause_s)
-        return model
+        checkpoint = open_checkpoint(tiny_directory)
+        plain = Transformer(checkpoint.config, checkpoint.weights, Backend(threads=1))
+        transformer = ScriptedTransformer(plain, script, pause_s)
+        return LoadedModel("scripted", checkpoint, nano_tokenizer, transformer)
 
     return make
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from gptoss.harmony import DeveloperContent, Message, Role, SystemContent, render
 from gptoss.harmony.messages import Effort
 from gptoss.nano import checkpoint_path
-from recipes.nano.arithmetic import LEVELS, draw_sum, sum_example
+from recipes.nano.arithmetic import LEVELS, Sum, draw_sum, sum_example
 from recipes.nano.example import Example
 from recipes.nano.facts import FACTS
 from recipes.nano.generation import Answer, Answerer
@@ -63,6 +63,16 @@ def conversation(example: Example) -> list[Message]:
     return [*messages, Message(Role.USER, example.user)]
 
 
+def distinct_sums(rng: random.Random, digits: int, sign: str, most: int) -> list[Sum]:
+    """Held-out sums, none twice: as many as asked for, or all that there are of one digit."""
+    if digits == 1:
+        return [Sum(a, b, sign) for a in range(10) for b in range(10)]
+    found: set[Sum] = set()
+    while len(found) < most:
+        found.add(draw_sum(rng, digits, sign, held_out=True))
+    return sorted(found, key=lambda problem: (problem.a, problem.b))
+
+
 def tasks() -> Iterable[tuple[str, str, list[Example]]]:
     """Name, level and examples of every cell; the same each time."""
     rng = random.Random("evaluation")
@@ -70,8 +80,8 @@ def tasks() -> Iterable[tuple[str, str, list[Example]]]:
         for digits in range(1, 6):
             for sign in "+-":
                 sums = [
-                    sum_example(rng, draw_sum(rng, digits, sign, held_out=True), level)
-                    for _ in range(SUMS_PER_CELL // 2)
+                    sum_example(rng, problem, level)
+                    for problem in distinct_sums(rng, digits, sign, SUMS_PER_CELL // 2)
                 ]
                 yield f"{digits}-digit {sign}", level, sums
         for name in ("trained", "unseen"):

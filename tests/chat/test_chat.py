@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -136,6 +137,37 @@ def test_json_has_the_promised_names(scripted_model: ScriptedModel) -> None:
     assert data["timings"]["prefill_s"] >= 0
 
 
+def test_text_without_a_header_streams_as_well(scripted_model: ScriptedModel) -> None:
+    events = list(Chat(scripted_model("Hello there<|return|>")).stream("Hi"))
+    assert "".join(e.text for e in events if isinstance(e, ContentDelta)) == "Hello there"
+    chat = Chat(scripted_model("Hello there"), max_tokens=2)
+    events = list(chat.stream("Hi"))
+    last = events[-1]
+    assert isinstance(last, TurnFinished)
+    assert last.reply.content
+    assert "".join(e.text for e in events if isinstance(e, ContentDelta)) == last.reply.content
+
+
+def test_a_thought_cut_short_is_not_carried_on(scripted_model: ScriptedModel) -> None:
+    chat = Chat(scripted_model(THINK), max_tokens=5)
+    chat.send("One")
+    assert "<|channel|>analysis" not in prompt_of(chat, "Two")
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_nothing_said(scripted_model: ScriptedModel, text: str) -> None:
+    with pytest.raises(MessageError, match="empty message"):
+        Chat(scripted_model("")).send(text)
+
+
+def test_reasoning_level_is_checked_when_it_changes(scripted_model: ScriptedModel) -> None:
+    chat = Chat(scripted_model(""))
+    chat.reasoning = "high"
+    with pytest.raises(MessageError, match="wanted one of low, medium, high"):
+        chat.reasoning = "ultra"
+    assert chat.reasoning == "high"
+
+
 def test_wrong_reasoning_level(scripted_model: ScriptedModel) -> None:
     with pytest.raises(MessageError, match="wanted one of low, medium, high"):
         Chat(scripted_model(""), "extreme")
@@ -187,9 +219,32 @@ class TestLoading:
         with pytest.raises(error, match=said):
             gptoss.load(**options)  # type: ignore[arg-type]
 
-    def test_wrong_context(self) -> None:
-        with pytest.raises(RequestError, match="0 tokens"):
-            Chat(gptoss.load(context=0)).send("Hi")
+    @pytest.mark.parametrize("context", [0, -1, 4097, 10**15])
+    def test_wrong_context(self, context: int) -> None:
+        with pytest.raises(RequestError, match=rf"a context of {context} tokens, wanted 1 to 4096"):
+            gptoss.load(context=context)
+
+    @pytest.mark.parametrize("name", ["", "x" * 5000, "~nosuchuser/x", "a\0b"])
+    def test_names_that_are_no_path(self, name: str) -> None:
+        with pytest.raises(CheckpointError, match="wanted the folder of a checkpoint") as caught:
+            gptoss.load(name)
+        assert len(str(caught.value)) <= 400
+
+    def test_a_model_that_nobody_holds_ends_its_thread(self) -> None:
+        model = gptoss.load()
+        list(model.submit([1, 2], SamplingParams(), max_tokens=1))
+        thread = model._worker._thread
+        assert thread is not None
+        del model
+        gc.collect()
+        thread.join(10)
+        assert not thread.is_alive()
+
+    def test_with_closes(self) -> None:
+        with gptoss.load() as model:
+            list(model.submit([1, 2], SamplingParams(), max_tokens=1))
+        with pytest.raises(RequestError, match="closed"):
+            model.submit([1, 2], SamplingParams())
 
     def test_tokenizer_that_does_not_fit(self, tiny_directory: Path, tmp_path: Path) -> None:
         for name in ("model.safetensors", "config.json"):

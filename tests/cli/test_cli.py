@@ -65,6 +65,19 @@ def test_chat_reads_its_question_from_a_pipe() -> None:
     assert output("chat", *greedy, stdin="Hello\n") == output("chat", "Hello", *greedy)
 
 
+def test_piped_bytes_that_are_no_text() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gptoss", "chat"],
+        input=b"\xff\xfe",
+        capture_output=True,
+        env=ENVIRONMENT,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"gptoss: standard input is not UTF-8")
+
+
 def test_chat_shows_reasoning_on_request() -> None:
     shown = output("chat", "12 + 34", "--temperature", "0", "--show-reasoning")
     assert shown.startswith("thinking:\n")
@@ -79,9 +92,11 @@ def test_chat_json_is_one_object() -> None:
     assert first["usage"]["completion_tokens"] > 0
 
 
-def test_chat_limits_and_says_so() -> None:
-    shown = output("chat", "12 + 34", "--max-tokens", "5")
-    assert "(cut off: no more tokens" in shown
+def test_chat_limits_and_says_so_beside_the_answer() -> None:
+    done = run("chat", "12 + 34", "--max-tokens", "5")
+    assert done.returncode == 0
+    assert "(cut off: no more tokens" in done.stderr
+    assert "cut off" not in done.stdout
 
 
 def test_complete_text_and_tokens() -> None:
@@ -135,7 +150,13 @@ def test_synth_writes_a_model_that_runs(tmp_path: Path) -> None:
         (("chat", "Hi", "--threads", "0"), "got 0 threads"),
         (("chat", "Hi", "--isa", "mmx"), "instruction set 'mmx' cannot run here"),
         (("chat", "word " * 3000), "wanted fewer than the context of 4096"),
-        (("complete",), "neither or both of PROMPT and --tokens"),
+        (("chat", ""), "got an empty message"),
+        (("chat", "Hi", "--model", ""), "got an empty name for the model"),
+        (("chat", "Hi", "--model", "x" * 300), "cannot look for the model"),
+        (("chat", "Hi", "--context", "100000000000000"), "wanted 1 to 4096"),
+        (("complete", "Hi", "--tokens", "1"), "both PROMPT and --tokens"),
+        (("complete", "--tokens", "99999999999999999999"), "wanted one of the model's vocabulary"),
+        (("bench", "--prefill", "100000000000000"), "do not fit"),
         (("complete", "--tokens", "1,x"), "wanted whole numbers with commas"),
         (("complete", "--tokens", "1,99999"), "token id 99999 at position 1"),
         (("complete", ""), "no token ids"),
@@ -212,6 +233,17 @@ def test_a_conversation() -> None:
     terminal.wait_for("no command /nonsense")
     terminal.type("/new\r")
     terminal.wait_for("a new conversation")
+    assert terminal.close() == 0
+
+
+def test_alt_enter_begins_a_new_line() -> None:
+    terminal = Terminal("chat", "--temperature", "0")
+    terminal.wait_for("> ")
+    time.sleep(0.5)
+    terminal.type("Hel")
+    terminal.type("\x1b\r")
+    terminal.type("lo\r")
+    terminal.wait_for("tokens/s")
     assert terminal.close() == 0
 
 

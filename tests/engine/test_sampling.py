@@ -118,6 +118,8 @@ def test_nothing_to_choose_from() -> None:
         ("top_p", math.nan),
         ("min_p", -0.5),
         ("min_p", math.nan),
+        ("top_k", 2.5),
+        ("seed", 1.0),
         ("seed", -1),
         ("seed", 2**64),
     ],

@@ -137,12 +137,21 @@ def test_an_error_of_one_request_is_its_own(worker: Worker) -> None:
     assert len(list(worker.submit(Request(PROMPT, max_tokens=2)))) == 2
 
 
-def test_a_fault_of_ours_reaches_the_caller(worker: Worker) -> None:
+def test_an_error_of_a_processor_is_its_requests_own(worker: Worker) -> None:
     def fail(_: Sequence[int], logits: Float32) -> Float32:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         list(worker.submit(Request(PROMPT, processors=(fail,))))
+    assert len(list(worker.submit(Request(PROMPT, max_tokens=2)))) == 2
+
+
+def test_a_fault_of_ours_reaches_the_caller(tiny_model: Transformer) -> None:
+    engine = Engine(tiny_model, context=100)
+    engine.step = lambda: 1 // 0  # type: ignore[assignment, method-assign, return-value]
+    worker = Worker(engine)
+    with pytest.raises(ZeroDivisionError):
+        list(worker.submit(Request(PROMPT)))
     with pytest.raises(RequestError, match="closed"):
         worker.submit(Request(PROMPT))
 

@@ -257,7 +257,9 @@ class TestSynth:
         written = []
         for name in "ab":
             done: list[int] = []
-            write_checkpoint(tmp_path / name, SMALL, seed=3, advance=done.append)
+            files = {"note.txt": b"hello"}
+            write_checkpoint(tmp_path / name, SMALL, seed=3, files=files, advance=done.append)
+            assert (tmp_path / name / "note.txt").read_bytes() == b"hello"
             assert sum(done) == open_checkpoint(tmp_path / name).num_bytes
             written.append((tmp_path / name / "model-00000-of-00000.safetensors").read_bytes())
         assert written[0] == written[1]
@@ -268,6 +270,14 @@ class TestSynth:
         with pytest.raises(OutputError, match="is not empty; choose a new folder"):
             write_checkpoint(tmp_path, SMALL)
         assert (tmp_path / "model.safetensors").read_bytes() == before
+
+    def test_an_interrupted_run_leaves_nothing(self, tmp_path: Path) -> None:
+        def interrupt(_: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            write_checkpoint(tmp_path / "model", SMALL, advance=interrupt)
+        assert list(tmp_path.iterdir()) == []
 
     def test_unwritable_folder_leaves_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")

@@ -10,6 +10,7 @@ from gptoss.chat.loading import LoadedModel
 from gptoss.chat.reply import Reply
 from gptoss.chat.turn import Turn
 from gptoss.engine import FinishReason, SamplingParams
+from gptoss.errors import MessageError
 from gptoss.harmony import DeveloperContent, Effort, Message, Role, SystemContent
 
 
@@ -35,13 +36,23 @@ class Chat:
         current_date: str | None = None,
     ) -> None:
         self.model = model
-        self.reasoning = Effort.parse(reasoning)
+        self.reasoning = reasoning
         self.system = system
         self.sampling = sampling or SamplingParams()
         self.max_tokens = max_tokens
         self.current_date = current_date
         self.history: list[Message] = []
         self._turn: Turn | None = None
+        self._is_stopping = False
+
+    @property
+    def reasoning(self) -> str:
+        """The level of the next turn. Setting raises MessageError for an unknown one."""
+        return self._effort
+
+    @reasoning.setter
+    def reasoning(self, level: str) -> None:
+        self._effort = Effort.parse(level)
 
     @property
     def context(self) -> int:
@@ -49,32 +60,42 @@ class Chat:
         return self.model.context
 
     def send(self, text: str) -> Reply:
-        """Say something and wait for the whole reply. Raises RequestError if it does not fit into the context."""
+        """Say something and wait for the whole reply.
+
+        Raises MessageError for nothing said, RequestError if it does not fit into the context.
+        """
         for event in self.stream(text):
             if isinstance(event, TurnFinished):
                 return event.reply
         raise AssertionError("a turn ends with TurnFinished")
 
     def stream(self, text: str) -> Iterator[TurnEvent]:
-        """Say something; the events of the reply as they come, last a TurnFinished.
+        """Say something; the events of the reply as they come, last a TurnFinished. Raises as `send` does.
 
         The history grows when the turn has finished. One that fails, is left early, or is stopped before its answer
         began was never said.
         """
         question = Message(Role.USER, text)
+        if not text.strip():
+            raise MessageError("got an empty message, wanted a question")
+        self._is_stopping = False
         self._turn = Turn(
             self.model,
             [*self._opening(), *self.history, question],
             self.sampling,
             max_tokens=self.max_tokens,
         )
+        if self._is_stopping:
+            self._turn.cancel()
         for event in self._turn.events():
             if isinstance(event, TurnFinished):
+                self._turn = None
                 self._remember(question, event.reply)
             yield event
 
     def stop(self) -> None:
         """End the running turn, from a signal handler or another thread; its stream closes with what there is."""
+        self._is_stopping = True
         if self._turn is not None:
             self._turn.cancel()
 
@@ -88,7 +109,7 @@ class Chat:
 
     def _opening(self) -> list[Message]:
         date = self.current_date or datetime.date.today().isoformat()
-        opening = [Message(Role.SYSTEM, SystemContent(current_date=date, effort=self.reasoning))]
+        opening = [Message(Role.SYSTEM, SystemContent(current_date=date, effort=self._effort))]
         if self.system is not None:
             opening.append(Message(Role.DEVELOPER, DeveloperContent(self.system)))
         return opening

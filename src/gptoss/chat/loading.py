@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import time
+import weakref
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gptoss import harmony, nano
+from gptoss import harmony, kernels, nano
 from gptoss.engine import Engine, Generation, LogitsProcessor, Request, SamplingParams, Worker
-from gptoss.errors import CheckpointError
-from gptoss.kernels import Backend, Float32
+from gptoss.errors import CheckpointError, RequestError
+from gptoss.kernels import Float32, reference
 from gptoss.model.checkpoint import Checkpoint, open_checkpoint
 from gptoss.model.config import Config
 from gptoss.model.transformer import Transformer
@@ -24,28 +26,46 @@ MODEL_VARIABLE = "GPTOSS_MODEL"
 
 
 class LoadedModel:
-    """Weights, tokenizer and the worker that runs them."""
+    """Weights, tokenizer and the worker that runs them.
+
+    The worker's thread ends with `close`, at the end of a `with` block, or when nobody holds the model any more.
+    """
 
     def __init__(
         self,
         name: str,
         checkpoint: Checkpoint,
         tokenizer: Tokenizer,
-        backend: Backend,
+        transformer: Transformer,
         *,
-        precision: str = "bf16",
         context: int | None = None,
-        load_s: float = 0.0,
     ) -> None:
-        """Raises TokenizerError if the tokenizer does not fit the model, RequestError for a wrong precision."""
-        tokenizer.check_fits(checkpoint.config.vocab_size)
+        """Raises TokenizerError if the tokenizer does not fit the model, RequestError for a context it lacks."""
+        config = checkpoint.config
+        tokenizer.check_fits(config.vocab_size)
+        if context is not None and not 1 <= context <= config.max_positions:
+            raise RequestError(
+                f"got a context of {context} tokens, wanted 1 to {config.max_positions}, the model's own"
+            )
         self.name = name
         self.checkpoint = checkpoint
         self.tokenizer = tokenizer
-        self.backend = backend
-        self.load_s = load_s
-        self.transformer = Transformer(checkpoint.config, checkpoint.weights, backend, precision)
-        self._context = context
+        self.transformer = transformer
+        self.load_s = 0.0
+        self._worker = Worker(Engine(transformer, context=context))
+        # Also runs at the interpreter's end, when the thread may be inside a kernel whose threads are still needed.
+        self._closing = weakref.finalize(self, self._worker.close)
+
+    def __enter__(self) -> LoadedModel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def backend(self) -> kernels.Backend | reference.Backend:
+        """The kernels that compute: their instruction set and threads."""
+        return self.transformer.backend
 
     @property
     def config(self) -> Config:
@@ -84,11 +104,7 @@ class LoadedModel:
 
     def close(self) -> None:
         """Cancel what runs and end the worker's thread."""
-        self._worker.close()
-
-    @cached_property
-    def _worker(self) -> Worker:
-        return Worker(Engine(self.transformer, context=self._context))
+        self._closing()
 
     @cached_property
     def _stop_ids(self) -> frozenset[int]:
@@ -129,22 +145,32 @@ def load(
     Raises a GptossError that says what to do: CheckpointError, ConfigError, TokenizerError, KernelError, RequestError.
     """
     began = time.perf_counter()
-    chosen = path_or_name or os.environ.get(MODEL_VARIABLE) or nano.NAME
-    directory = nano.checkpoint_path() if str(chosen) == nano.NAME else Path(chosen).expanduser()
-    if not directory.exists():
-        raise CheckpointError(
-            f"there is no model {str(chosen)!r}; wanted the folder of a checkpoint, or {nano.NAME!r}"
-        )
+    if path_or_name is None:
+        path_or_name = os.environ.get(MODEL_VARIABLE) or nano.NAME
+    directory = _directory(path_or_name)
     checkpoint = open_checkpoint(directory)
     tokenizer = Tokenizer.from_directory(checkpoint.directory)
     name = nano.NAME if directory == nano.checkpoint_path() else directory.resolve().name
-    model = LoadedModel(
-        name,
-        checkpoint,
-        tokenizer,
-        Backend(isa=isa, threads=threads),
-        precision=precision,
-        context=context,
-    )
+    backend = kernels.Backend(isa=isa, threads=threads)
+    transformer = Transformer(checkpoint.config, checkpoint.weights, backend, precision)
+    model = LoadedModel(name, checkpoint, tokenizer, transformer, context=context)
     model.load_s = time.perf_counter() - began
     return model
+
+
+def _directory(path_or_name: str | Path) -> Path:
+    if str(path_or_name) == nano.NAME:
+        return nano.checkpoint_path()
+    wanted = f"wanted the folder of a checkpoint, or {nano.NAME!r}"
+    shown = textwrap.shorten(repr(str(path_or_name)), 200, placeholder="...")
+    if not str(path_or_name):
+        raise CheckpointError(f"got an empty name for the model, {wanted}")
+    try:
+        directory = Path(path_or_name).expanduser()
+        if directory.exists():
+            return directory
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"cannot look for the model {shown}: {error}; {wanted}"[:400]
+        ) from None
+    raise CheckpointError(f"there is no model {shown}; {wanted}")

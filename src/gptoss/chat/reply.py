@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -83,23 +82,13 @@ class Reply:
 
     def to_json(self) -> str:
         """One line of JSON, with the names that scripts rely on."""
-        timings = self.timings
-        speeds = {
-            "prefill_tokens_per_s": timings.prefill_tokens_per_s,
-            "decode_tokens_per_s": timings.decode_tokens_per_s,
-        }
         data = {
             "content": self.content,
             "reasoning": self.reasoning,
             "tool_calls": [asdict(call) for call in self.tool_calls],
             "finish_reason": str(self.finish_reason),
             "usage": asdict(self.usage),
-            "timings": {
-                "queue_s": round(timings.queue_s, 6),
-                "prefill_s": round(timings.prefill_s, 6),
-                "decode_s": round(timings.decode_s, 6),
-                **{k: None if math.isnan(v) else round(v, 2) for k, v in speeds.items()},
-            },
+            "timings": self.timings.to_dict(),
             "seed": self.seed,
         }
         return json.dumps(data, ensure_ascii=False)

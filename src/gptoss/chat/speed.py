@@ -29,13 +29,12 @@ def measure_speed(
     `depth` tokens are in the cache before either is measured; decode then continues the prefilled prompt.
     `advance` hears of tokens done. Raises RequestError if it does not all fit into the context.
     """
-    random = np.random.default_rng(0)
     total = depth + prefill_tokens + decode_tokens
-    ids = random.integers(0, model.config.vocab_size, total)
     transformer = model.transformer
-    transformer.logits(ids[:WARM_UP_TOKENS])
     sequence = transformer.new_cache(max_tokens=total).sequence()
     sequence.require_room(total)
+    ids = np.random.default_rng(0).integers(0, model.config.vocab_size, total)
+    transformer.logits(ids[:WARM_UP_TOKENS])
     for start in range(0, depth, MAX_CHUNK):
         chunk = ids[start : min(start + MAX_CHUNK, depth)]
         transformer.prefill(sequence, chunk)

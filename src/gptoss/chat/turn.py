@@ -39,6 +39,7 @@ class Turn:
                 reasoning_tokens += parser.is_reasoning
         finally:
             generation.cancel()
+        yield from parser.close()
         messages, repairs = parser.finish()
         timings = generation.timings
         usage = Usage(timings.prompt_tokens, timings.completion_tokens, reasoning_tokens)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from gptoss.chat import Chat, Reply, TurnFinished
-from gptoss.cli.output import Screen
+from gptoss.cli.output import Screen, Waiting
 from gptoss.engine import FinishReason
 from gptoss.harmony import ContentDelta, PreambleDelta, ReasoningDelta, ToolCallDelta
 
@@ -20,12 +20,16 @@ _ENDINGS = {
 
 
 def show_answer(screen: Screen, chat: Chat, question: str, *, show_reasoning: bool) -> Reply:
-    """Ask and print the answer while it is generated. Ctrl-C ends it early."""
+    """Ask and print the answer while it is generated. Ctrl-C ends it early, a second one the program."""
     section = None
-    with _stopped_by_interrupt(chat):
+    with _stopped_by_interrupt(chat), Waiting() as waiting:
         for event in chat.stream(question):
+            if isinstance(event, ReasoningDelta) and not show_reasoning:
+                waiting.count()
+                continue
+            waiting.stop()
             match event:
-                case ReasoningDelta(text) if show_reasoning:
+                case ReasoningDelta(text):
                     section = _enter(screen, section, "thinking")
                     screen.write(text, "dim")
                 case PreambleDelta(text):
@@ -41,9 +45,9 @@ def show_answer(screen: Screen, chat: Chat, question: str, *, show_reasoning: bo
                     result = reply
     screen.write("\n" if section else "")
     if result.finish_reason in _ENDINGS:
-        screen.write(_ENDINGS[result.finish_reason] + "\n", "yellow")
+        screen.note(_ENDINGS[result.finish_reason])
     elif not section:
-        screen.write("(no answer)\n", "yellow")
+        screen.note("(no answer)")
     return result
 
 
@@ -71,12 +75,14 @@ def _enter(screen: Screen, section: str | None, name: str) -> str:
 
 @contextmanager
 def _stopped_by_interrupt(chat: Chat) -> Iterator[None]:
-    """Ctrl-C stops the answer instead of the program."""
+    """The first Ctrl-C stops the answer instead of the program."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
         chat.stop()
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, stop)
     try:
         yield
     finally:

@@ -20,13 +20,12 @@ def bench(
     isa: options.Isa = None,
     json: options.Json = False,
 ) -> None:
-    """Measure prefill and decode apart; each is the median of its parts."""
+    """Measure prefill and decode apart: the whole prompt, and the median of the new tokens."""
     from gptoss.chat import load
     from gptoss.chat.speed import measure_speed
     from gptoss.cli.output import Screen, progress_bar
 
     loaded = load(model, precision, threads, isa=isa)
-    screen = Screen()
     with progress_bar() as progress:
         task = progress.add_task("measuring", total=depth + prefill + decode)
         result = measure_speed(
@@ -39,12 +38,4 @@ def bench(
     if json:
         print(json_module.dumps(result))
         return
-    for name, value in result.items():
-        shown = (
-            f"{value:,.1f}"
-            if isinstance(value, float)
-            else f"{value:,}"
-            if isinstance(value, int)
-            else value
-        )
-        screen.write(f"{name.replace('_', ' '):<24}{shown}\n")
+    Screen().facts(result)

@@ -9,6 +9,9 @@ import typer
 
 from gptoss.cli import options
 
+# As a shell reports a program that Ctrl-C ended.
+INTERRUPTED = 130
+
 
 def chat(
     prompt: Annotated[
@@ -43,14 +46,14 @@ def chat(
     from gptoss.chat import Chat, load
     from gptoss.cli.answer import show_answer
     from gptoss.cli.conversation import converse
-    from gptoss.cli.output import Screen
-    from gptoss.engine import SamplingParams
+    from gptoss.cli.output import Screen, read_piped_text
+    from gptoss.engine import FinishReason, SamplingParams
 
     sampling = SamplingParams(
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed
     )
     is_conversation = prompt is None and sys.stdin.isatty() and not json
-    question = prompt if prompt is not None or is_conversation else sys.stdin.read().strip()
+    question = prompt if prompt is not None or is_conversation else read_piped_text()
     loaded = load(model, precision, threads, isa=isa, context=context)
     talk = Chat(loaded, reasoning, system=system, sampling=sampling, max_tokens=max_tokens)
     screen = Screen()
@@ -59,4 +62,6 @@ def chat(
     elif json:
         print(talk.send(question).to_json())
     else:
-        show_answer(screen, talk, question, show_reasoning=bool(show_reasoning))
+        reply = show_answer(screen, talk, question, show_reasoning=bool(show_reasoning))
+        if reply.finish_reason is FinishReason.CANCELLED:
+            raise typer.Exit(INTERRUPTED)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json as json_module
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gptoss.cli import options
 from gptoss.errors import RequestError
+
+if TYPE_CHECKING:
+    from gptoss.chat import LoadedModel
+    from gptoss.engine import Generation
 
 
 def complete(
@@ -30,11 +35,15 @@ def complete(
 ) -> None:
     """Continue text or token ids as they are, without the chat format."""
     from gptoss.chat import load
-    from gptoss.cli.output import Screen
+    from gptoss.cli.output import Screen, read_piped_text
     from gptoss.engine import SamplingParams
 
-    if (prompt is None) == (tokens is None):
-        raise RequestError("got neither or both of PROMPT and --tokens, wanted one of them")
+    if prompt is not None and tokens is not None:
+        raise RequestError("got both PROMPT and --tokens, wanted one of them")
+    if prompt is None and tokens is None:
+        if sys.stdin.isatty():
+            raise RequestError("got neither PROMPT nor --tokens nor piped text, wanted one of them")
+        prompt = read_piped_text()
     sampling = SamplingParams(
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed
     )
@@ -43,27 +52,44 @@ def complete(
     ids = loaded.tokenizer.encode(prompt or "") if wanted is None else wanted
     generation = loaded.submit(ids, sampling, max_tokens=max_tokens)
     if json:
-        new = list(generation)
-        result = {
-            "content": loaded.tokenizer.decode(new),
-            "tokens": new,
-            "finish_reason": generation.finish_reason,
-        }
-        print(json_module.dumps(result, ensure_ascii=False))
+        _print_json(loaded, generation)
         return
     screen, detokenizer = Screen(), loaded.tokenizer.detokenizer()
     try:
         for token_id in generation:
-            screen.write(detokenizer.feed(token_id))
+            if token_id not in generation.request.stop_ids:
+                screen.write(detokenizer.feed(token_id))
     except KeyboardInterrupt:
         generation.cancel()
     screen.write(detokenizer.finish() + "\n")
 
 
+def _print_json(loaded: LoadedModel, generation: Generation) -> None:
+    new = list(generation)
+    text = [token_id for token_id in new if token_id not in generation.request.stop_ids]
+    timings = generation.timings
+    result = {
+        "content": loaded.tokenizer.decode(text),
+        "tokens": new,
+        "finish_reason": generation.finish_reason,
+        "usage": {
+            "prompt_tokens": timings.prompt_tokens,
+            "completion_tokens": timings.completion_tokens,
+        },
+        "timings": timings.to_dict(),
+        "seed": generation.seed,
+    }
+    print(json_module.dumps(result, ensure_ascii=False))
+
+
 def _parse_ids(text: str) -> list[int]:
     try:
-        return [int(part) for part in text.split(",")]
+        ids = [int(part) for part in text.split(",")]
     except ValueError:
         raise RequestError(
             f"got --tokens {text!r}, wanted whole numbers with commas between them"
         ) from None
+    too_large = [token_id for token_id in ids if abs(token_id) >= 2**31]
+    if too_large:
+        raise RequestError(f"got token id {too_large[0]}, wanted one of the model's vocabulary")
+    return ids

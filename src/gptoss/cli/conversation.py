@@ -5,12 +5,12 @@ from __future__ import annotations
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.formatted_text import HTML
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from gptoss.chat import Chat
 from gptoss.cli.answer import show_answer, summary
 from gptoss.cli.output import Screen
 from gptoss.errors import GptossError
-from gptoss.harmony import Effort
 
 _HELP = """\
 /reasoning low|medium|high   how much the model reasons from now on
@@ -32,7 +32,11 @@ def converse(screen: Screen, chat: Chat, *, show_reasoning: bool) -> None:
         f"context {chat.context}. /help lists what else there is.\n",
         "dim",
     )
-    session: PromptSession[str] = PromptSession(auto_suggest=AutoSuggestFromHistory())
+    keys = KeyBindings()
+    keys.add("escape", "enter")(_new_line)
+    session: PromptSession[str] = PromptSession(
+        auto_suggest=AutoSuggestFromHistory(), key_bindings=keys
+    )
     conversation = _Conversation(screen, chat, show_reasoning)
     while True:
         try:
@@ -45,6 +49,10 @@ def converse(screen: Screen, chat: Chat, *, show_reasoning: bool) -> None:
             return
         if line:
             conversation.take(line)
+
+
+def _new_line(event: KeyPressEvent) -> None:
+    event.current_buffer.insert_text("\n")
 
 
 class _Conversation:
@@ -69,7 +77,7 @@ class _Conversation:
     def _obey(self, command: str, argument: str) -> str:
         match command:
             case "reasoning":
-                self._chat.reasoning = Effort.parse(argument.strip())
+                self._chat.reasoning = argument.strip()
                 return f"reasoning {self._chat.reasoning}"
             case "thinking":
                 self._show_reasoning = not self._show_reasoning

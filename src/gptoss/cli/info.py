@@ -9,8 +9,6 @@ from gptoss.cli import options
 
 def info(model: options.Model = None, json: options.Json = False) -> None:
     """Show a checkpoint's shape and size."""
-    from rich.table import Table
-
     from gptoss.chat import load
     from gptoss.cli.output import Screen
     from gptoss.model.layouts import count_parameters
@@ -43,9 +41,4 @@ def info(model: options.Model = None, json: options.Json = False) -> None:
     if json:
         print(json_module.dumps(facts))
         return
-    screen = Screen()
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for name, value in facts.items():
-        shown = f"{value:,}" if isinstance(value, int) else str(value)
-        table.add_row(name.replace("_", " "), shown)
-    screen.console.print(table)
+    Screen().facts(facts)

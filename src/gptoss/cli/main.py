@@ -56,6 +56,12 @@ def run() -> None:
     except GptossError as error:
         print(f"gptoss: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
+    except MemoryError:
+        print(
+            "gptoss: there is not enough memory for that; give it a smaller --context",
+            file=sys.stderr,
+        )
+        sys.exit(USER_ERROR)
     except BrokenPipeError:
         # Whoever read our output has left; the interpreter must not flush into the closed pipe on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,7 +14,7 @@ from gptoss.errors import OutputError
 def synth(
     directory: Annotated[Path, typer.Argument(help="A folder to make.")],
     layers: Annotated[int, typer.Option(min=1, max=64, help="24 is the 20B.")] = 24,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights.")] = 0,
 ) -> None:
     """Write random weights in the released layout and the exact shapes of GPT-OSS 20B (13.8 GB).
 
@@ -34,20 +34,25 @@ def synth(
     config = gpt_oss_20b(layers)
     total = checkpoint_bytes(config)
     _require_space(directory, total)
+    names = ("tokenizer.json", "tokenizer_config.json")
+    files = {name: (checkpoint_path() / name).read_bytes() for name in names}
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with progress_bar(*columns) as progress:
         task = progress.add_task("", total=total)
-        write_checkpoint(directory, config, seed=seed, advance=lambda n: progress.advance(task, n))
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(checkpoint_path() / name, directory / name)
+        write_checkpoint(
+            directory, config, seed=seed, files=files, advance=lambda n: progress.advance(task, n)
+        )
     print(f"wrote {total:,} bytes of random weights to {directory}")
 
 
 def _require_space(directory: Path, wanted: int) -> None:
-    existing = next(
-        folder for folder in (directory, *directory.absolute().parents) if folder.exists()
-    )
-    free = shutil.disk_usage(existing).free
+    folders = (directory, *directory.absolute().parents)
+    try:
+        free = shutil.disk_usage(next(folder for folder in folders if folder.exists())).free
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {directory}: {error.strerror}; choose another folder"
+        ) from None
     if free < wanted:
         raise OutputError(
             f"cannot write {directory}: its disk has {free:,} bytes free, wanted {wanted:,}; "

@@ -10,7 +10,7 @@ import numpy as np
 from gptoss.engine.request import FinishReason, Request
 from gptoss.engine.sampling import sample
 from gptoss.engine.sequence import Sequence
-from gptoss.errors import GptossError, RequestError
+from gptoss.errors import RequestError
 from gptoss.kernels import Float32
 from gptoss.model.batch import Batch, check_token_ids
 from gptoss.model.transformer import Transformer
@@ -27,7 +27,7 @@ class Output:
 
     sequence: Sequence
     token_id: int | None
-    error: GptossError | None = None
+    error: Exception | None = None
 
 
 class Engine:
@@ -114,7 +114,8 @@ class Engine:
             token_id = sample(
                 logits, request.sampling, seed=sequence.seed, position=len(sequence.token_ids)
             )
-        except GptossError as error:
+        except Exception as error:
+            # A processor is the caller's code: what it raises ends its own request and no other.
             sequence.finish(FinishReason.CANCELLED)
             return Output(sequence, None, error)
         sequence.append(token_id)

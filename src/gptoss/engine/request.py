@@ -45,6 +45,9 @@ class SamplingParams:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        for name in ("top_k", "seed"):
+            value = getattr(self, name)
+            _require(name, value, value is None or type(value) is int, "a whole number")
         _require("temperature", self.temperature, 0 <= self.temperature <= 100, "0 to 100")
         _require("top_k", self.top_k, self.top_k >= 0, "0 (all) or more")
         _require("top_p", self.top_p, 0 < self.top_p <= 1, "above 0, at most 1")
@@ -53,7 +56,7 @@ class SamplingParams:
             _require("seed", self.seed, 0 <= self.seed <= MAX_SEED, f"0 to {MAX_SEED}")
 
 
-def _require(name: str, value: float, is_inside: bool, wanted: str) -> None:
+def _require(name: str, value: object, is_inside: bool, wanted: str) -> None:
     # Comparisons with NaN are false, so it is outside everywhere.
     if not is_inside:
         raise RequestError(f"got {name} {value}, wanted {wanted}")
@@ -78,7 +81,8 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None:
-            _require("max_tokens", self.max_tokens, self.max_tokens >= 1, "1 or more")
+            is_whole = type(self.max_tokens) is int
+            _require("max_tokens", self.max_tokens, is_whole and self.max_tokens >= 1, "1 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,17 @@ class Timings:
     decode_s: float = 0.0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Seconds and speeds for JSON; a speed that there is none of is None."""
+        prefill, decode = self.prefill_tokens_per_s, self.decode_tokens_per_s
+        return {
+            "queue_s": round(self.queue_s, 6),
+            "prefill_s": round(self.prefill_s, 6),
+            "decode_s": round(self.decode_s, 6),
+            "prefill_tokens_per_s": None if math.isnan(prefill) else round(prefill, 2),
+            "decode_tokens_per_s": None if math.isnan(decode) else round(decode, 2),
+        }
 
     @property
     def prefill_tokens_per_s(self) -> float:

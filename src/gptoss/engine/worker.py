@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import queue
 import threading
 from collections import deque
@@ -71,7 +70,7 @@ class Generation:
 
 
 class Worker:
-    """Owns an engine on a thread of its own. All methods may be called from any thread."""
+    """Owns an engine on a thread of its own, until `close`. All methods may be called from any thread."""
 
     def __init__(self, engine: Engine, *, max_waiting: int = MAX_WAITING) -> None:
         self._engine = engine
@@ -106,8 +105,6 @@ class Worker:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="gptoss-engine", daemon=True)
                 self._thread.start()
-                # At exit the thread may be inside a kernel, whose threads must not be torn down under it.
-                atexit.register(self.close)
             self._inbox.append(generation)
             self._changed.notify()
         return generation
@@ -125,7 +122,6 @@ class Worker:
             self._changed.notify()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
-            atexit.unregister(self.close)
 
     def _run(self) -> None:
         try:
@@ -151,8 +147,10 @@ class Worker:
                 generation = self._inbox.popleft()
                 try:
                     generation._sequence = self._engine.add(generation.request)
-                except GptossError as error:
+                except BaseException as error:
                     generation._tokens.put(error)
+                    if not isinstance(error, GptossError):
+                        raise
                 else:
                     self._active[generation._sequence] = generation
             for generation in self._cancelled:

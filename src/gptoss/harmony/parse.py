@@ -76,13 +76,20 @@ class Parser:
         """The events of several tokens."""
         return [event for token_id in token_ids for event in self.feed(token_id)]
 
-    def finish(self) -> tuple[list[Message], list[Repair]]:
-        """Close what is open; the messages of the turn and every repair. Call once, at the end."""
-        self._read_text(self._detokenizer.finish())
+    def close(self) -> list[Event]:
+        """The events of what is still open when the tokens end; the next token would begin a new message."""
+        events = self._read_text(self._detokenizer.finish())
         if self._header is not None:
             self._close_message()
         elif any(segment.text.strip() for segment in self._pending_segments()):
-            self._close_header()
+            events += self._close_header()
+        self._reset_header()
+        self._is_between = True
+        return events
+
+    def finish(self) -> tuple[list[Message], list[Repair]]:
+        """Close what is open; the messages of the turn and every repair."""
+        self.close()
         return self._messages, self._repairs
 
     def _read_text(self, text: str) -> list[Event]:

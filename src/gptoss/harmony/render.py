@@ -36,9 +36,10 @@ def render(
 ) -> list[int]:
     """The prompt for the assistant's next message: ends with `<|start|>assistant`.
 
-    The chain of thought of finished turns, those that have a final answer, is left out; in a turn that is still
-    calling tools it stays. Raises MessageError for an unknown dialect, TokenizerError for a vocabulary without
-    harmony's special tokens.
+    The chain of thought of finished turns, those that have a final answer or are followed by another question, is left
+    out; in a turn that is still calling tools it stays.
+
+    Raises MessageError for an unknown dialect, TokenizerError for a vocabulary without harmony's special tokens.
     """
     _require_dialect(dialect)
     writer = _Writer(tokenizer)
@@ -65,9 +66,9 @@ def render_for_training(conversation: Conversation, tokenizer: Tokenizer) -> lis
 
 
 def stop_ids(tokenizer: Tokenizer) -> frozenset[int]:
-    """Tokens that end the assistant's turn: `<|return|>`, `<|call|>`, and the end of text where there is one."""
-    ids = {tokenizer.special_id("<|return|>"), tokenizer.special_id("<|call|>")}
-    return frozenset(ids | {tokenizer.special_id("<|endoftext|>")})
+    """Tokens that end the assistant's turn: `<|return|>`, `<|call|>` and `<|endoftext|>`."""
+    names = ("<|return|>", "<|call|>", "<|endoftext|>")
+    return frozenset(tokenizer.special_id(name) for name in names)
 
 
 def _require_dialect(dialect: str) -> None:
@@ -84,9 +85,9 @@ def _without_old_reasoning(
 ) -> list[Message]:
     turns = list(_turns(conversation))
     kept: list[Message] = []
-    for index, turn in enumerate(turns):
-        is_kept = keep_last_turn and index == len(turns) - 1
-        if is_kept or not any(_is_final(message) for message in turn):
+    for turn in turns:
+        is_running = not any(_is_final(message) for message in turn)
+        if turn is turns[-1] and (keep_last_turn or is_running):
             kept += turn
         else:
             kept += [message for message in turn if not _is_reasoning(message)]

@@ -82,7 +82,7 @@ class KVCache:
         self.context = min(max_tokens, config.max_positions)
         self.window = config.sliding_window
         # Every sequence may leave its last page part empty.
-        full_pages = pages_for(max_tokens) + max_sequences - 1
+        full_pages = pages_for(min(max_tokens, self.context * max_sequences)) + max_sequences - 1
         # A chunk sees the window before its first token, at any offset into a page.
         sliding_pages = pages_for(self.window - 1 + MAX_CHUNK) + 1
         sliding_pages = min(sliding_pages, pages_for(self.context)) * max_sequences

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -58,21 +60,39 @@ def write_checkpoint(
     config: Config,
     *,
     seed: int = 0,
+    files: Mapping[str, bytes] = MappingProxyType({}),
     advance: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Write shards, index, config.json and generation_config.json; `advance` hears of bytes written.
+    """Write shards, index, config.json, generation_config.json and further small files by name, all or nothing.
 
-    The index comes last: a folder without it was not finished. Raises OutputError when it cannot be written, or when
-    the folder holds anything, which might be someone's weights.
+    `advance` hears of bytes written. Raises OutputError when the folder cannot be written, or holds anything, which
+    might be someone's weights.
     """
+    directory = directory.absolute()
+    partial = directory.with_name(f".{directory.name}.partial")
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        if any(directory.iterdir()):
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise OutputError(
                 f"{directory} is not empty; choose a new folder, so that nothing is overwritten"
             )
+        # What a run that was killed has left.
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            _write_shards(partial, config, seed, advance)
+            for name, content in files.items():
+                (partial / name).write_bytes(content)
+            partial.replace(directory)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
     except OSError as error:
         raise cannot_write(directory, error) from None
+
+
+def _write_shards(
+    directory: Path, config: Config, seed: int, advance: Callable[[int], object]
+) -> None:
     shards = _shards(PACKED.specs(config))
     weight_map: dict[str, str] = {}
 
