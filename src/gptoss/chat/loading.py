@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 import time
 import weakref
 from collections.abc import Sequence
@@ -23,6 +22,8 @@ from gptoss.model.transformer import Transformer
 from gptoss.tokenizer import Tokenizer
 
 MODEL_VARIABLE = "GPTOSS_MODEL"
+# Characters of a wrong name in an error.
+MAX_SHOWN = 200
 
 
 class LoadedModel:
@@ -159,18 +160,18 @@ def load(
 
 
 def _directory(path_or_name: str | Path) -> Path:
-    if str(path_or_name) == nano.NAME:
+    name = str(path_or_name)
+    if name == nano.NAME:
         return nano.checkpoint_path()
     wanted = f"wanted the folder of a checkpoint, or {nano.NAME!r}"
-    shown = textwrap.shorten(repr(str(path_or_name)), 200, placeholder="...")
-    if not str(path_or_name):
+    if not name:
         raise CheckpointError(f"got an empty name for the model, {wanted}")
+    shown = repr(name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}...")
     try:
-        directory = Path(path_or_name).expanduser()
+        directory = Path(name).expanduser()
         if directory.exists():
             return directory
     except (OSError, RuntimeError, ValueError) as error:
-        raise CheckpointError(
-            f"cannot look for the model {shown}: {error}; {wanted}"[:400]
-        ) from None
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"cannot look for the model {shown}: {reason}; {wanted}") from None
     raise CheckpointError(f"there is no model {shown}; {wanted}")
