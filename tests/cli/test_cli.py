@@ -185,10 +185,11 @@ def test_output_into_a_closed_pipe_is_no_error() -> None:
 class Terminal:
     """The command in a terminal of its own."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, state: Path, *arguments: str) -> None:
+        self.state = state
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            os.environ.update(ENVIRONMENT | {"TERM": "dumb", "PROMPT_TOOLKIT_NO_CPR": "1"})
+            os.environ.update(ENVIRONMENT | {"TERM": "dumb", "XDG_STATE_HOME": str(state)})
             os.execv(sys.executable, [sys.executable, "-m", "gptoss", *arguments])
         self.shown = ""
 
@@ -218,8 +219,8 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
 
-def test_a_conversation() -> None:
-    terminal = Terminal("chat", "--temperature", "0")
+def test_a_conversation(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, "chat", "--temperature", "0")
     terminal.wait_for("nano")
     terminal.wait_for("> ")
     terminal.type("Hello\r")
@@ -234,10 +235,13 @@ def test_a_conversation() -> None:
     terminal.type("/new\r")
     terminal.wait_for("a new conversation")
     assert terminal.close() == 0
+    history = tmp_path / "gptoss" / "history"
+    assert "+Hello" in history.read_text()
+    assert history.stat().st_mode & 0o777 == 0o600
 
 
-def test_alt_enter_begins_a_new_line() -> None:
-    terminal = Terminal("chat", "--temperature", "0")
+def test_alt_enter_begins_a_new_line(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, "chat", "--temperature", "0")
     terminal.wait_for("> ")
     time.sleep(0.5)
     terminal.type("Hel")
@@ -247,8 +251,8 @@ def test_alt_enter_begins_a_new_line() -> None:
     assert terminal.close() == 0
 
 
-def test_interrupt_stops_the_answer_and_not_the_program() -> None:
-    terminal = Terminal("chat", "--reasoning", "high", "--temperature", "0")
+def test_interrupt_stops_the_answer_and_not_the_program(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, "chat", "--reasoning", "high", "--temperature", "0")
     terminal.wait_for("> ")
     terminal.type("What is 48213 + 9077?\r")
     terminal.wait_for("thinking:")

@@ -18,6 +18,8 @@ from recipes.nano.facts import FACTS
 from recipes.nano.mixture import draw_example
 from recipes.nano.train import make_renderer
 
+pytestmark = pytest.mark.torch
+
 
 @given(st.integers(0, 99999), st.integers(0, 99999), st.sampled_from("+-"), st.sampled_from(LEVELS))
 def test_the_trace_reads_out_the_answer(a: int, b: int, sign: str, level: str) -> None:

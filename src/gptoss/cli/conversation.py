@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.formatted_text import HTML
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from gptoss.chat import Chat
@@ -35,7 +39,7 @@ def converse(screen: Screen, chat: Chat, *, show_reasoning: bool) -> None:
     keys = KeyBindings()
     keys.add("escape", "enter")(_new_line)
     session: PromptSession[str] = PromptSession(
-        auto_suggest=AutoSuggestFromHistory(), key_bindings=keys
+        history=_history(), auto_suggest=AutoSuggestFromHistory(), key_bindings=keys
     )
     conversation = _Conversation(screen, chat, show_reasoning)
     while True:
@@ -49,6 +53,20 @@ def converse(screen: Screen, chat: Chat, *, show_reasoning: bool) -> None:
             return
         if line:
             conversation.take(line)
+
+
+def _history() -> History:
+    """What was typed before, in earlier conversations as well where the user's state folder can be written."""
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    try:
+        folder = Path(state).expanduser() / "gptoss"
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "history"
+        # Questions are nobody else's business.
+        file.touch(mode=0o600)
+        return FileHistory(str(file))
+    except (OSError, RuntimeError):
+        return InMemoryHistory()
 
 
 def _new_line(event: KeyPressEvent) -> None:
