@@ -103,8 +103,9 @@ def draw_accuracy(rows: list[Row], path: Path) -> None:
             low, high = wilson(right, asked)
             digits.append(count + (shift - 1) * 0.06)
             heights.append(100 * right / asked)
-            below.append(100 * (right / asked - low))
-            above.append(100 * (high - right / asked))
+            # Rounding may put a bound a hair beyond the share itself.
+            below.append(max(0.0, 100 * (right / asked - low)))
+            above.append(max(0.0, 100 * (high - right / asked)))
         axes.errorbar(
             digits,
             heights,
