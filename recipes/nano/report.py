@@ -145,7 +145,7 @@ def draw_training(metrics: list[Row], validation: list[Row], path: Path) -> None
             )
     below.set(xlabel="million tokens", ylabel="whole trace right (%)", ylim=(-2, 102))
     below.grid(alpha=0.25)
-    below.legend(frameon=False, fontsize=8, ncols=3)
+    below.legend(frameon=False, fontsize=8, loc="center left")
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 

@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
     parser.add_argument(
-        "--tokens", type=int, default=40_000_000, help="token budget of the whole run"
+        "--tokens", type=int, default=39_000_000, help="token budget of the whole run"
     )
     parser.add_argument("--minutes", type=float, help="stop after this time; run again to go on")
     parser.add_argument("--threads", type=int, default=2)
