@@ -32,6 +32,15 @@ def test_reads_ids_and_specials(tmp_path: Path, byte_level: dict[str, Any]) -> N
     assert tokenizer.decode([256, 257, 0xC3, 0xA9, 9999]) == "ab<|start|>é\ufffd"
 
 
+def test_added_tokens_are_special_whatever_they_are_marked(
+    tmp_path: Path, byte_level: dict[str, Any]
+) -> None:
+    byte_level["added_tokens"][0]["special"] = False
+    tokenizer = Tokenizer.from_file(write(tmp_path, byte_level))
+    assert tokenizer.special_id("<|start|>") == 257
+    assert tokenizer.encode("<|start|>") == list(b"<|start|>")
+
+
 def test_special_spellings_are_ordinary_text(tmp_path: Path, byte_level: dict[str, Any]) -> None:
     tokenizer = Tokenizer.from_file(write(tmp_path, byte_level))
     assert tokenizer.encode("<|start|>") == list(b"<|start|>")
@@ -83,7 +92,7 @@ def change(path: str, value: object) -> Callable[[dict[str, Any]], None]:
         (change("model.vocab.ab", "7"), "has the id '7'"),
         (change("model.vocab.\u4e00", 300), "no '\u4e00'"),
         (change("model", []), "not a byte-level BPE"),
-        (change("added_tokens.0.special", False), "'<|start|>' is not special"),
+        (change("added_tokens.0", {"id": 257}), "no 'content'"),
         (change("pre_tokenizer", {"type": "Whitespace"}), "has the steps ['Whitespace']"),
         (change("pre_tokenizer.pretokenizers.0.pattern", {"String": "x"}), "no 'Regex'"),
         (change("pre_tokenizer.pretokenizers.0.pattern.Regex", "("), "does not compile"),

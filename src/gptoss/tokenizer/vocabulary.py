@@ -44,9 +44,8 @@ class Vocabulary:
             raise ValueError(f"its model is {model.get('type')!r}, wanted 'BPE'")
         byte_of = _byte_of_character()
         specials: dict[str, int] = {}
+        # Marked special or not: no text is to become one.
         for token in data["added_tokens"]:
-            if not token.get("special"):
-                raise ValueError(f"added token {token['content']!r} is not special")
             specials[token["content"]] = _token_id(token["id"], token["content"])
         ranks: dict[bytes, int] = {}
         for text, token_id in model["vocab"].items():
