@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gptoss import nano
 from gptoss.chat import LoadedModel
@@ -24,6 +25,10 @@ from gptoss.model.layouts import PACKED
 from gptoss.model.transformer import Transformer
 from gptoss.tokenizer import Tokenizer
 from tests.model.random_model import SMALL, RandomModel
+
+# Nothing here is timed: a busy machine must not fail a test.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 if importlib.util.find_spec("torch") is None:
     # Marked `torch`, but importing them already needs it.
