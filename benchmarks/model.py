@@ -37,10 +37,10 @@ def measure_chat(model: Path) -> dict[str, float]:
     ready, peak, prompt, prefill, decode = map(float, done.stdout.split())
     return {
         "chat_ready_s": round(ready - began, 2),
-        "chat_prompt_tokens": prompt,
+        "chat_prompt_tokens": int(prompt),
         "chat_first_token_s": round(ready - began + prefill, 2),
         "chat_decode_tokens_per_s": round(decode, 2),
-        "chat_peak_rss_bytes": peak,
+        "chat_peak_rss_bytes": int(peak),
     }
 
 
@@ -59,7 +59,6 @@ def main() -> None:
     parser.add_argument("--decode", default="32")
     options = parser.parse_args()
     bench = measure_bench(options.model, ["--prefill", options.prefill, "--decode", options.decode])
-    # Warm: the run before has read the weights.
     chat = measure_chat(options.model)
     common = {name: bench.pop(name) for name in ("isa", "threads", "model", "precision")}
     prefill, decode = bench["prefill_tokens_per_s"], bench["decode_tokens_per_s"]
