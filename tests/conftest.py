@@ -32,7 +32,13 @@ settings.load_profile("untimed")
 
 if importlib.util.find_spec("torch") is None:
     # Marked `torch`, but importing them already needs it.
-    collect_ignore = ["train", "recipes", "model/test_parity.py", "model/test_mxfp4.py"]
+    collect_ignore = [
+        "train",
+        "recipes",
+        "model/test_parity.py",
+        "model/test_mxfp4.py",
+        "nano/test_transformers.py",
+    ]
 
 
 class ScriptedModel(Protocol):
