@@ -1,13 +1,6 @@
-"""Each C++ kernel against its NumPy twin, on every instruction set that this machine runs.
-
-Tolerances follow from the arithmetic: a float32 sum of n terms, in any order, differs from the exact one by at most
-n * 2^-24 times the sum of the terms' magnitudes (Higham, Accuracy and Stability, 4.2); exp is good to a few units in
-the last place. Nothing here is tuned until it passes.
-"""
+"""Matrix products, norms and experts against their NumPy twins, on every instruction set that this machine runs."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,59 +8,18 @@ import pytest
 from gptoss import kernels
 from gptoss.errors import KernelError
 from gptoss.kernels import reference
-
-EPSILON = 2.0**-24
-# Results below the smallest normal float may be flushed to zero, once for each product.
-TINY = 2.0**-126
-DTYPES = ("float32", "bfloat16")
-
-Array = np.ndarray
-
-
-@pytest.fixture(params=kernels.isas())
-def backend(request: pytest.FixtureRequest) -> kernels.Backend:
-    return kernels.Backend(isa=request.param, threads=2)
-
-
-@pytest.fixture
-def twin() -> reference.Backend:
-    return reference.Backend()
-
-
-@pytest.fixture
-def random() -> np.random.Generator:
-    return np.random.default_rng(20260807)
-
-
-def floats(random: np.random.Generator, *shape: int, scale: float = 1.0) -> Array:
-    return (random.standard_normal(shape) * scale).astype(np.float32)
-
-
-def bits(values: Array) -> Array:
-    """The upper halves of floats: bfloat16 by truncation, good enough to make test data."""
-    return (np.ascontiguousarray(values).view(np.uint32) >> 16).astype(np.uint16)
-
-
-def widened(stored: Array) -> Array:
-    if stored.dtype == np.float32:
-        return stored
-    return (stored.astype(np.uint32) << 16).view(np.float32)
-
-
-def activations(random: np.random.Generator, dtype: str, *shape: int) -> Array:
-    values = floats(random, *shape)
-    return values if dtype == "float32" else bits(values)
-
-
-def assert_within(got: Array, wanted: Array, bound: Array | float) -> None:
-    excess = np.abs(got.astype(np.float64) - wanted.astype(np.float64)) - bound
-    assert np.isfinite(got).all()
-    assert (excess <= 0).all(), f"largest excess {excess.max():.3g}"
-
-
-def sum_bound(terms: int, magnitudes: Array) -> Array:
-    return (terms + 2) * EPSILON * magnitudes + terms * TINY
-
+from tests.kernels.arrays import (
+    DTYPES,
+    EPSILON,
+    TINY,
+    Array,
+    activations,
+    assert_within,
+    bits,
+    floats,
+    sum_bound,
+    widened,
+)
 
 # Conversion and norm
 
@@ -257,89 +209,6 @@ def test_combine(
     twin.combine(expert_out, entries, weights, wanted)
     magnitude = np.abs(start) + np.abs(expert_out[entries] * weights[..., None]).sum(1)
     assert_within(got, wanted, sum_bound(5, magnitude))
-
-
-# Attention
-
-
-@pytest.mark.parametrize("head_dim", [16, 32, 64])
-def test_rope(
-    backend: kernels.Backend, twin: reference.Backend, random: np.random.Generator, head_dim: int
-) -> None:
-    x = floats(random, 6, 3, head_dim)
-    angle = random.uniform(0, 7, (6, head_dim // 2))
-    cos, sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
-    got, wanted = x.copy(), x.copy()
-    backend.rope(got, cos, sin)
-    twin.rope(wanted, cos, sin)
-    half = np.abs(x[..., : head_dim // 2]) + np.abs(x[..., head_dim // 2 :])
-    assert_within(got, wanted, 3 * EPSILON * np.concatenate([half, half], axis=-1))
-
-
-def cached(
-    random: np.random.Generator, store: Callable[..., None], dtype: str, heads: int, head_dim: int
-) -> tuple[Array, Array]:
-    """Two sequences of 75 positions in shuffled pages of 16, unused slots filled with NaN, and their page table."""
-    page_size, length = 16, 75
-    pages = np.full((12, 2, heads, page_size, head_dim), np.nan, np.float32)
-    pages = pages if dtype == "float32" else bits(pages)
-    table = random.permutation(12)[:10].reshape(2, 5).astype(np.int32)
-    for row in table:
-        positions = np.arange(length)
-        slots = row[positions // page_size].astype(np.int64) * page_size + positions % page_size
-        store(
-            floats(random, length, heads, head_dim),
-            floats(random, length, heads, head_dim),
-            pages,
-            slots,
-        )
-    return pages, table
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_store_kv_is_exact(backend: kernels.Backend, twin: reference.Backend, dtype: str) -> None:
-    got, _ = cached(np.random.default_rng(1), backend.store_kv, dtype, 2, 32)
-    wanted, _ = cached(np.random.default_rng(1), twin.store_kv, dtype, 2, 32)
-    assert np.array_equal(widened(got), widened(wanted), equal_nan=True)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("window", [0, 1, 16, 23])
-@pytest.mark.parametrize(("heads", "kv_heads", "head_dim"), [(2, 2, 16), (8, 2, 32), (8, 1, 64)])
-def test_attention(
-    backend: kernels.Backend,
-    twin: reference.Backend,
-    random: np.random.Generator,
-    dtype: str,
-    window: int,
-    heads: int,
-    kv_heads: int,
-    head_dim: int,
-) -> None:
-    pages, table = cached(random, twin.store_kv, dtype, kv_heads, head_dim)
-    positions = np.array([0, 1, 15, 16, 40, 74, 74, 33], np.int64)
-    sequences = np.array([0, 1, 0, 1, 1, 0, 1, 0], np.int32)
-    query = floats(random, len(positions), heads, head_dim, scale=2.0)
-    # One sink larger than any score, one that hardly matters.
-    sinks = np.linspace(-20, 40, heads).astype(np.float32)
-    results = []
-    for each in (backend, twin):
-        out = np.full(query.shape, np.nan, np.float32)
-        each.attention(
-            query,
-            pages,
-            table,
-            sequences,
-            positions,
-            sinks,
-            out,
-            window=window,
-            scale=head_dim**-0.5,
-        )
-        results.append(out)
-    # Scores reach about 40: their rounding enters the weights through exp, and the weighted sum of values adds its own.
-    largest_value = np.nanmax(np.abs(widened(pages)[:, 1]))
-    assert_within(results[0], results[1], (40 * (head_dim + 2) + 75) * EPSILON * largest_value)
 
 
 # Same bits, whatever else runs
