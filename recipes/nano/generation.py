@@ -44,8 +44,7 @@ class Answerer:
 
     def __init__(self, directory: Path) -> None:
         self.model: LoadedModel = load(directory)
-        names = ("<|return|>", "<|call|>", "<|endoftext|>")
-        self._stops = {self.model.tokenizer.special_id(name) for name in names}
+        self._stops = harmony.stop_ids(self.model.tokenizer)
 
     def answers(self, prompts: Sequence[list[int]], temperature: float) -> list[Answer]:
         """One answer for each prompt."""

@@ -25,7 +25,8 @@ def sample(logits: Float32, params: SamplingParams, *, seed: int, position: int)
     cumulative = np.cumsum(probabilities)
     generator = np.random.Generator(np.random.Philox(key=seed, counter=position))
     threshold = generator.random() * cumulative[-1]
-    # The first candidate whose cumulative sum is above the threshold; rounding may put that past the last.
+    # The first candidate whose cumulative sum is above the threshold; rounding may put that past the last,
+    # or onto one that cannot be chosen.
     index = min(int(np.searchsorted(cumulative, threshold, side="right")), len(ids) - 1)
     while probabilities[index] == 0:
         index -= 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -16,9 +15,10 @@ from numpy.typing import NDArray
 from gptoss.errors import OutputError
 from gptoss.kernels.bf16 import float32_to_bf16
 from gptoss.model.config import Config, RopeConfig, alternating_layers
+from gptoss.model.config_writer import write_config, write_json
 from gptoss.model.layouts import PACKED
 from gptoss.model.safetensors import TensorSpec
-from gptoss.model.safetensors_writer import cannot_write, write_safetensors, write_text
+from gptoss.model.safetensors_writer import cannot_write, write_safetensors
 
 # As the released files are cut: at most this many bytes each.
 SHARD_BYTES = 5 * 10**9
@@ -69,12 +69,12 @@ def write_checkpoint(
     might be someone's weights.
     """
     directory = directory.absolute()
-    partial = directory.with_name(f".{directory.name}.partial")
     try:
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise OutputError(
                 f"{directory} is not empty; choose a new folder, so that nothing is overwritten"
             )
+        partial = directory.with_name(f".{directory.name}.partial")
         # What a run that was killed has left.
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -105,15 +105,9 @@ def _write_shards(
         name = f"model-{number:05}-of-{len(shards) - 1:05}.safetensors"
         write_safetensors(directory / name, specs, values)
         weight_map.update({spec.name: name for spec in specs})
-    _write_json(directory / "config.json", config.to_dict())
-    generation = {"do_sample": True, "eos_token_id": list(config.eos_token_ids)}
-    _write_json(directory / "generation_config.json", generation)
+    write_config(directory, config)
     index = {"metadata": {"total_size": checkpoint_bytes(config)}, "weight_map": weight_map}
-    _write_json(directory / "model.safetensors.index.json", index)
-
-
-def _write_json(path: Path, data: object) -> None:
-    write_text(path, json.dumps(data, indent=2) + "\n")
+    write_json(directory / "model.safetensors.index.json", index)
 
 
 def _shards(specs: tuple[TensorSpec, ...]) -> list[list[TensorSpec]]:

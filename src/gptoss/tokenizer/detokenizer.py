@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping
 
+# What an id without bytes decodes to.
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 

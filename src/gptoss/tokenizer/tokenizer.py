@@ -9,10 +9,9 @@ from pathlib import Path
 import tiktoken
 
 from gptoss.errors import TokenizerError
-from gptoss.tokenizer.detokenizer import Detokenizer
+from gptoss.tokenizer.detokenizer import REPLACEMENT, Detokenizer
 from gptoss.tokenizer.vocabulary import Vocabulary
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 # Longest text handed to the splitter at once, in characters: its regular expression recurses over long runs.
 MAX_PIECE = 100_000
 

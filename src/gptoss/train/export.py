@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from torch import Tensor
 
 from gptoss.kernels.bf16 import float32_to_bf16
 from gptoss.model.config import Config, RopeConfig, alternating_layers
+from gptoss.model.config_writer import write_config
 from gptoss.model.layouts import PACKED
-from gptoss.model.safetensors_writer import write_arrays, write_text
+from gptoss.model.safetensors_writer import write_arrays
 from gptoss.train.quantise import quantise_mxfp4
 from gptoss.train.torch_model import Shape, TorchModel
 
@@ -53,18 +53,7 @@ def write_checkpoint(model: TorchModel, directory: Path, eos_token_ids: tuple[in
     found = _packed_tensors(model)
     tensors = {spec.name: (spec.dtype, found[spec.name]) for spec in PACKED.specs(config)}
     write_arrays(directory / "model.safetensors", tensors)
-    _write_json(directory / "config.json", config.to_dict())
-    generation = {
-        "do_sample": True,
-        "temperature": 1.0,
-        "top_p": 1.0,
-        "eos_token_id": list(eos_token_ids),
-    }
-    _write_json(directory / "generation_config.json", generation)
-
-
-def _write_json(path: Path, data: object) -> None:
-    write_text(path, json.dumps(data, indent=2) + "\n")
+    write_config(directory, config)
 
 
 def _packed_tensors(model: TorchModel) -> dict[str, NDArray[Any]]:
