@@ -58,7 +58,7 @@ class Tokenizer:
         """One more than the largest id, special tokens included."""
         return 1 + max(*self._vocabulary.ranks.values(), *self._vocabulary.specials.values(), -1)
 
-    @property
+    @cached_property
     def special_ids(self) -> frozenset[int]:
         """Ids of all special tokens, reserved ones included."""
         return frozenset(self._vocabulary.specials.values())
@@ -96,7 +96,7 @@ class Tokenizer:
 
     def detokenizer(self) -> Detokenizer:
         """A new incremental decoder over this vocabulary."""
-        return Detokenizer(self._bytes_of)
+        return Detokenizer(self._bytes_of, self._text_of)
 
     def check_fits(self, vocab_size: int) -> None:
         """Raises TokenizerError if ids of this tokenizer would lie outside a model's vocabulary."""
@@ -105,6 +105,10 @@ class Tokenizer:
                 f"the tokenizer has ids up to {self.vocab_size - 1}, the model only {vocab_size} tokens; "
                 "use the tokenizer.json that came with the checkpoint"
             )
+
+    @cached_property
+    def _text_of(self) -> dict[int, str]:
+        return {}
 
     @cached_property
     def _bytes_of(self) -> dict[int, bytes]:
