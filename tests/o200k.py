@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import struct
 from functools import cache
 from importlib.resources import files
@@ -81,3 +82,15 @@ def write_tiktoken(directory: Path) -> Path:
 def tokenizer() -> Tokenizer:
     """The released model's tokenizer."""
     return Tokenizer(Vocabulary(ranks(), specials(), PATTERN))
+
+
+def ids_of(markup: str) -> list[int]:
+    """Token ids of text in which the spellings of special tokens stand for those tokens."""
+    ids: list[int] = []
+    for piece in re.split(r"(<\|\w+\|>)", markup):
+        special = _SPECIALS.get(piece)
+        ids += tokenizer().encode(piece) if special is None else [special]
+    return ids
+
+
+_SPECIALS = specials()

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gptoss.harmony import DeveloperContent, Message, Role, SystemContent, render
-from gptoss.harmony.messages import Effort
+from gptoss.harmony import DeveloperContent, Effort, Message, Role, SystemContent, render
 from gptoss.nano import checkpoint_path
 from recipes.nano.arithmetic import LEVELS, Sum, draw_sum, sum_example
 from recipes.nano.example import Example

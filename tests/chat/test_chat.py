@@ -148,9 +148,11 @@ def test_text_without_a_header_streams_as_well(scripted_model: ScriptedModel) ->
     assert "".join(e.text for e in events if isinstance(e, ContentDelta)) == last.reply.content
 
 
-def test_a_thought_cut_short_is_not_carried_on(scripted_model: ScriptedModel) -> None:
+def test_a_thought_cut_short_is_carried_on_until_an_answer(scripted_model: ScriptedModel) -> None:
     chat = Chat(scripted_model(THINK), max_tokens=5)
     chat.send("One")
+    assert "<|channel|>analysis" in prompt_of(chat, "Go on")
+    chat.history.append(Message(Role.ASSISTANT, "Done", "final"))
     assert "<|channel|>analysis" not in prompt_of(chat, "Two")
 
 

@@ -1,6 +1,9 @@
-"""Rendering, byte for byte as openai-harmony 0.0.8, and its own rule for old reasoning."""
+"""Rendering, byte for byte as openai-harmony 0.0.8."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import openai_harmony as official
 import pytest
@@ -8,92 +11,90 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gptoss import harmony
-from gptoss.errors import MessageError
-from gptoss.harmony import DeveloperContent, Effort, Message, Role, SystemContent
+from gptoss.errors import MessageError, TokenizerError
+from gptoss.harmony import (
+    BROWSER,
+    PYTHON,
+    DeveloperContent,
+    Effort,
+    Message,
+    Part,
+    ResponseFormat,
+    Role,
+    SystemContent,
+    ToolDescription,
+    ToolNamespace,
+    functions,
+)
+from gptoss.tokenizer import Tokenizer
+from gptoss.tokenizer.vocabulary import Vocabulary
 from tests import o200k
+from tests.harmony import strategies
 
 TOKENIZER = o200k.tokenizer()
-WORDS = st.text(st.sampled_from("abcdefgXYZ_-.0189é中"), min_size=1, max_size=12)
-
-
-def ours(*messages: Message) -> str:
-    return TOKENIZER.decode(harmony.render(messages, TOKENIZER))
+GOLDEN = Path(__file__).parents[1] / "golden" / "harmony" / "openai_harmony_0_0_8"
+FUNCTION = settings(
+    max_examples=250,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 def to_official(message: Message) -> official.Message:
-    author = official.Author.new(official.Role(message.role.value), message.name or "")
-    if message.name is None:
-        author = official.Author(role=official.Role(message.role.value))
-    content: official.Content | str
-    match message.content:
-        case SystemContent() as system:
-            content = official.SystemContent(
-                model_identity=system.identity,
-                reasoning_effort=official.ReasoningEffort(system.effort.value.capitalize()),
-                conversation_start_date=system.current_date,
-                knowledge_cutoff=system.knowledge_cutoff,
-            )
-        case DeveloperContent() as developer:
-            content = official.DeveloperContent(instructions=developer.instructions)
-        case str() as text:
-            content = text
-    result = official.Message.from_author_and_content(author, content)
-    if message.channel is not None:
-        result = result.with_channel(message.channel)
-    if message.recipient is not None:
-        result = result.with_recipient(message.recipient)
-    if message.content_type is not None:
-        result = result.with_content_type(message.content_type)
-    return result
+    return official.Message.from_dict(harmony.to_dict(message))
 
 
-@st.composite
-def messages(draw: st.DrawFn) -> Message:
-    text = draw(st.text(max_size=60))
-    role = draw(st.sampled_from(Role))
-    match role:
-        case Role.SYSTEM:
-            return Message(
-                role,
-                SystemContent(
-                    identity=text,
-                    current_date=draw(st.none() | st.dates().map(str)),
-                    effort=draw(st.sampled_from(Effort)),
-                ),
-            )
-        case Role.DEVELOPER:
-            return Message(role, DeveloperContent(draw(st.none() | st.just(text))))
-        case Role.USER:
-            return Message(role, text, name=draw(st.none() | WORDS))
-        case Role.ASSISTANT:
-            call = draw(st.booleans())
-            return Message(
-                role,
-                text,
-                draw(st.sampled_from(["analysis", "commentary", "final"])),
-                draw(WORDS) if call else draw(st.sampled_from([None, "all"])),
-                draw(st.sampled_from([None, "json", "<|constrain|>json"])),
-            )
-        case Role.TOOL:
-            return Message(role, text, "commentary", "assistant", name=draw(WORDS))
+def whole(conversation: list[Message], *, strict: bool = True) -> list[int]:
+    """The conversation without the assistant header, nothing left out."""
+    ids = harmony.render(conversation, TOKENIZER, strict=strict, keep_reasoning=True)
+    return ids[: len(ids) - len(harmony.render([], TOKENIZER))]
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(messages(), max_size=6))
-def test_every_message_as_the_official_library(
+@FUNCTION
+@given(strategies.CONVERSATION)
+def test_conversations_as_the_library(
     oracle: official.HarmonyEncoding, conversation: list[Message]
 ) -> None:
-    expected = [token for message in conversation for token in oracle.render(to_official(message))]
-    rendered = harmony.render_for_training([*conversation, Message(Role.USER, "")], TOKENIZER)
-    kept = [message for part in rendered if (message := part.message) is not None]
-    if len(kept) == len(conversation) + 1:
-        assert [token for part in rendered[:-1] for token in part.token_ids] == expected
-    for part in rendered:
-        assert part.message is not None
-        assert part.token_ids == oracle.render(to_official(part.message))
+    theirs = official.Conversation.from_messages([to_official(m) for m in conversation])
+    config = official.RenderConversationConfig(auto_drop_analysis=False)
+    assert whole(conversation) == oracle.render_conversation(theirs, config=config)
 
 
-def test_first_turn_as_the_official_library(oracle: official.HarmonyEncoding) -> None:
+@FUNCTION
+@given(strategies.tools(strategies.ODD_PARAMETERS))
+def test_every_shape_of_schema_as_the_library_when_strict(
+    oracle: official.HarmonyEncoding, tool: ToolDescription
+) -> None:
+    message = Message(Role.DEVELOPER, DeveloperContent(None, (functions([tool]),)))
+    assert whole([message]) == oracle.render(to_official(message))
+
+
+@FUNCTION
+@given(strategies.tools(strategies.CLEAR_PARAMETERS))
+def test_default_differs_from_the_library_only_where_it_loses_meaning(
+    oracle: official.HarmonyEncoding, tool: ToolDescription
+) -> None:
+    text = TOKENIZER.decode(
+        whole([Message(Role.DEVELOPER, DeveloperContent(None, (functions([tool]),)))], strict=False)
+    )
+    theirs = oracle.render(
+        to_official(Message(Role.DEVELOPER, DeveloperContent(None, (functions([tool]),))))
+    )
+    if not _loses(tool.parameters):
+        assert text == TOKENIZER.decode(theirs)
+
+
+def _loses(schema: object) -> bool:
+    """Whether the library leaves something of a schema out, or puts it so that it reads as something else."""
+    data = harmony.to_dict(
+        Message(
+            Role.DEVELOPER, DeveloperContent(None, (functions([ToolDescription("f", "", schema)]),))
+        )  # type: ignore[arg-type]
+    )
+    text = json.dumps(data)
+    return any(word in text for word in ('"oneOf"', '"examples"', '"nullable"'))
+
+
+def test_first_turn_as_the_library(oracle: official.HarmonyEncoding) -> None:
     conversation = [
         Message(Role.SYSTEM, SystemContent(current_date="2026-11-23", effort=Effort.HIGH)),
         Message(Role.DEVELOPER, DeveloperContent("Be kind.\n")),
@@ -106,78 +107,180 @@ def test_first_turn_as_the_official_library(oracle: official.HarmonyEncoding) ->
     assert harmony.render(conversation, TOKENIZER) == expected
 
 
-def test_spellings_in_text_never_become_special() -> None:
-    text = "".join(o200k.specials())
-    plain = Message(Role.USER, "")
-    count = sum(token in TOKENIZER.special_ids for token in harmony.render([plain], TOKENIZER))
-    fields = (
-        Message(Role.USER, text),
-        Message(
-            Role.SYSTEM, SystemContent(identity=text, current_date=text, knowledge_cutoff=text)
+WEATHER = functions(
+    [
+        ToolDescription(
+            "lookup_weather",
+            "Use this tool to lookup the weather in a given location. Call it with the parameter 'location', "
+            "can be any textual description of a location.",
+            {
+                "type": "object",
+                "properties": {"location": {"type": "string"}},
+                "required": ["location"],
+            },
+        )
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "conversation"),
+    [
+        ("no_tools", [Message(Role.SYSTEM, SystemContent(current_date="2025-06-28"))]),
+        (
+            "browser_tool_only",
+            [Message(Role.SYSTEM, SystemContent(current_date="2025-06-28", tools=(BROWSER,)))],
         ),
-        Message(Role.DEVELOPER, DeveloperContent(text)),
+        (
+            "browser_and_python_tool",
+            [
+                Message(
+                    Role.SYSTEM, SystemContent(current_date="2025-06-28", tools=(PYTHON, BROWSER))
+                )
+            ],
+        ),
+        (
+            "browser_and_function_tool",
+            [
+                Message(Role.SYSTEM, SystemContent(current_date="2025-06-28", tools=(BROWSER,))),
+                Message(Role.DEVELOPER, DeveloperContent(tools=(WEATHER,))),
+            ],
+        ),
+    ],
+)
+def test_official_texts(name: str, conversation: list[Message]) -> None:
+    expected = (GOLDEN / f"test_{name}.txt").read_text(encoding="utf-8").rstrip()
+    assert TOKENIZER.decode(harmony.render(conversation, TOKENIZER)) == expected
+
+
+def test_response_formats_end_the_developer_message() -> None:
+    form = ResponseFormat("list", {"type": "array", "items": {"type": "string"}}, "Things\nto buy")
+    content = DeveloperContent("Shop.", (WEATHER,), (form,))
+    text = TOKENIZER.decode(harmony.render([Message(Role.DEVELOPER, content)], TOKENIZER))
+    assert text.endswith(
+        "} // namespace functions\n\n# Response Formats\n\n## list\n\n// Things\n// to buy\n"
+        '{"type":"array","items":{"type":"string"}}<|end|><|start|>assistant'
     )
-    for message in fields:
-        ids = harmony.render([message], TOKENIZER)
-        assert sum(token in TOKENIZER.special_ids for token in ids) == count
 
 
-@pytest.mark.parametrize("field", ["channel", "recipient", "content_type", "name"])
-@pytest.mark.parametrize("value", ["<|end|>", "a b", "a=b", "", "a\nb", "a|b", "<|constrain|>"])
-def test_header_fields_hold_one_word(field: str, value: str) -> None:
-    fields: dict[str, str] = {field: value}
+def _special_count(conversation: list[Message], dialect: str) -> int:
+    ids = harmony.render(conversation, TOKENIZER, dialect=dialect)
+    return sum(token_id in TOKENIZER.special_ids for token_id in ids)
+
+
+SPELLINGS = st.lists(st.sampled_from([*o200k.specials()]) | st.text(max_size=5), max_size=8).map(
+    "".join
+)
+
+
+@settings(max_examples=200)
+@given(SPELLINGS, st.sampled_from(["harmony", "template"]))
+def test_no_text_of_a_caller_becomes_a_special_token(text: str, dialect: str) -> None:
+    def conversation(text: str) -> list[Message]:
+        schema = {
+            "type": "object",
+            "title": text,
+            "description": text,
+            "properties": {
+                f"{text}k": {
+                    "type": "string",
+                    "enum": [text, "x"],
+                    "description": text,
+                    "default": text,
+                    "examples": [text],
+                },
+                "o": {"oneOf": [{"const": text}, {"type": "string", "description": text}]},
+                "d": {"type": "object", "properties": {f"{text}k": {}}, "default": {text: [text]}},
+            },
+            "required": [f"{text}k"],
+        }
+        tools = (ToolNamespace("functions", (ToolDescription("f", text, schema),), text),)
+        return [
+            Message(Role.SYSTEM, SystemContent(text, text, text, tools=tools)),
+            Message(
+                Role.DEVELOPER, DeveloperContent(text, tools, (ResponseFormat("r", schema, text),))
+            ),
+            Message(Role.USER, text),
+            Message(Role.ASSISTANT, text, "analysis"),
+            Message(Role.ASSISTANT, text, "commentary", "functions.f", "<|constrain|>json"),
+            Message(Role.TOOL, text, "commentary", "assistant", name="functions.f"),
+        ]
+
+    assert _special_count(conversation(text), dialect) == _special_count(conversation("q"), dialect)
+
+
+@given(
+    st.sampled_from([*o200k.specials()]),
+    st.sampled_from(["channel", "recipient", "content_type", "name"]),
+)
+def test_no_spelling_fits_a_header(spelling: str, field: str) -> None:
     with pytest.raises(MessageError, match=f"as {field}, wanted one word"):
-        Message(Role.ASSISTANT, "", **fields)  # type: ignore[arg-type]
+        Message(Role.ASSISTANT, "", **{field: spelling})  # type: ignore[arg-type]
+    with pytest.raises(MessageError, match="as the name of a tool, wanted one word"):
+        ToolDescription(spelling)
 
 
-def test_wrong_values_are_refused() -> None:
-    with pytest.raises(MessageError, match=r"got the role 'bot', wanted one of system, developer"):
-        Message("bot", "")  # type: ignore[arg-type]
-    with pytest.raises(MessageError, match="got SystemContent as the content of a user message"):
-        Message(Role.USER, SystemContent())
-    with pytest.raises(MessageError, match="without a name"):
-        Message(Role.TOOL, "")
-    with pytest.raises(
-        MessageError, match="reasoning level 'max', wanted one of low, medium, high"
-    ):
-        Effort.parse("max")
-    with pytest.raises(MessageError, match="dialect 'chatml'"):
+def test_unknown_dialects_and_vocabularies_are_refused() -> None:
+    with pytest.raises(MessageError, match="got dict in the conversation, wanted messages"):
+        harmony.render([{"role": "user", "content": "q"}], TOKENIZER)  # type: ignore[list-item]
+    with pytest.raises(MessageError, match="dialect 'chatml', wanted one of harmony, template"):
         harmony.render([], TOKENIZER, dialect="chatml")
+    with pytest.raises(TokenizerError, match="no special token"):
+        harmony.render([], Tokenizer(Vocabulary(o200k.ranks(), {}, o200k.PATTERN)))
 
 
 QUESTION, THOUGHT = Message(Role.USER, "q"), Message(Role.ASSISTANT, "t", "analysis")
 ANSWER = Message(Role.ASSISTANT, "a", "final")
 CALL = Message(Role.ASSISTANT, "{}", "commentary", "functions.f", "<|constrain|>json")
 RESULT = Message(Role.TOOL, "r", "commentary", "assistant", name="functions.f")
-BUILT_IN = Message(Role.ASSISTANT, "1+1", "analysis", "python")
 
 
-class TestOldReasoning:
-    """Which messages of a conversation reach the prompt."""
+class TestTraining:
+    """Segments, and what of them counts."""
 
-    def test_dropped_once_the_turn_is_answered(self) -> None:
-        assert "<|channel|>analysis" not in ours(QUESTION, THOUGHT, ANSWER, QUESTION)
-        assert "<|channel|>analysis" not in ours(QUESTION, THOUGHT, ANSWER)
+    def test_segments_make_up_the_conversation(self) -> None:
+        conversation = [QUESTION, THOUGHT, CALL, RESULT, THOUGHT, ANSWER]
+        segments = harmony.render_for_training(conversation, TOKENIZER)
+        ids = [token_id for segment in segments for token_id in segment.token_ids]
+        assert ids[:-1] == whole(conversation)[:-1]
+        assert TOKENIZER.decode(ids[-1:]) == "<|return|>"
+        assert [segment.message for segment in segments[::4]] == conversation
+        assert [segment.part for segment in segments[:4]] == [*Part]
 
-    def test_kept_while_tools_run(self) -> None:
-        assert ours(QUESTION, THOUGHT, CALL, RESULT).count("<|channel|>analysis") == 1
-
-    def test_only_the_running_turn_keeps_it(self) -> None:
-        earlier = (QUESTION, THOUGHT, CALL, RESULT, THOUGHT, ANSWER)
-        prompt = ours(*earlier, QUESTION, THOUGHT, CALL, RESULT)
-        assert prompt.count("<|channel|>analysis") == 1
-        assert prompt.count("<|call|>") == 2
-
-    def test_calls_on_the_analysis_channel_are_no_reasoning(self) -> None:
-        assert "to=python" in ours(QUESTION, THOUGHT, BUILT_IN, ANSWER, QUESTION)
-
-    def test_training_keeps_the_last_turn(self) -> None:
-        parts = harmony.render_for_training(
-            [QUESTION, THOUGHT, ANSWER, QUESTION, THOUGHT, ANSWER], TOKENIZER
+    def test_what_the_model_writes_itself_counts(self) -> None:
+        conversation = [QUESTION, THOUGHT, CALL, RESULT, THOUGHT, ANSWER]
+        segments = harmony.render_for_training(conversation, TOKENIZER)
+        mask = harmony.loss_mask(segments)
+        ids = [token_id for segment in segments for token_id in segment.token_ids]
+        learnt = [token_id for token_id, counts in zip(ids, mask, strict=True) if counts]
+        assert TOKENIZER.decode(learnt) == (
+            "<|channel|>analysis<|message|>t<|end|>"
+            "<|start|>assistant to=functions.f<|channel|>commentary <|constrain|>json<|message|>{}<|call|>"
+            "<|channel|>analysis<|message|>t<|end|>"
+            "<|start|>assistant<|channel|>final<|message|>a<|return|>"
         )
-        assert [part.message for part in parts] == [QUESTION, ANSWER, QUESTION, THOUGHT, ANSWER]
-        ends = [TOKENIZER.decode(part.token_ids[-1:]) for part in parts]
-        assert ends == ["<|end|>"] * 4 + ["<|return|>"]
+
+    def test_masked_by_channel(self) -> None:
+        segments = harmony.render_for_training([QUESTION, THOUGHT, ANSWER], TOKENIZER)
+        mask = harmony.loss_mask(segments, {"final"})
+        ids = [token_id for segment in segments for token_id in segment.token_ids]
+        learnt = [token_id for token_id, counts in zip(ids, mask, strict=True) if counts]
+        assert (
+            TOKENIZER.decode(learnt) == "<|start|>assistant<|channel|>final<|message|>a<|return|>"
+        )
+
+    @FUNCTION
+    @given(conversation=strategies.CONVERSATION)
+    def test_as_the_library(
+        self, oracle: official.HarmonyEncoding, conversation: list[Message]
+    ) -> None:
+        theirs = official.Conversation.from_messages([to_official(m) for m in conversation])
+        config = official.RenderConversationConfig(auto_drop_analysis=False)
+        expected = oracle.render_conversation_for_training(theirs, config=config)
+        segments = harmony.render_for_training(
+            conversation, TOKENIZER, strict=True, keep_reasoning=True
+        )
+        assert [token_id for segment in segments for token_id in segment.token_ids] == expected
 
 
 def test_stop_ids() -> None:

@@ -25,7 +25,8 @@ class Turn:
         *,
         max_tokens: int | None = None,
     ) -> None:
-        self._parser = harmony.Parser(model.tokenizer)
+        declared = harmony.declared_recipients(conversation)
+        self._parser = harmony.Parser(model.tokenizer, recipients=declared)
         prompt = harmony.render(conversation, model.tokenizer)
         self._generation = model.submit(prompt, sampling, max_tokens=max_tokens)
 

@@ -11,7 +11,13 @@ from types import FrameType
 from gptoss.chat import Chat, Reply, TurnFinished
 from gptoss.cli.output import Screen, Waiting
 from gptoss.engine import FinishReason
-from gptoss.harmony import ContentDelta, PreambleDelta, ReasoningDelta, ToolCallDelta
+from gptoss.harmony import (
+    ContentDelta,
+    PreambleDelta,
+    ReasoningDelta,
+    ToolCallDelta,
+    ToolCallStarted,
+)
 
 _ENDINGS = {
     FinishReason.LENGTH: "(cut off: no more tokens; see --max-tokens and --context)",
@@ -38,8 +44,9 @@ def show_answer(screen: Screen, chat: Chat, question: str, *, show_reasoning: bo
                 case ContentDelta(text):
                     section = _enter(screen, section, "answer")
                     screen.write(text)
-                case ToolCallDelta(recipient, text):
-                    section = _enter(screen, section, f"call {recipient}")
+                case ToolCallStarted(index, recipient):
+                    section = _enter(screen, section, f"call {index + 1}: {recipient}")
+                case ToolCallDelta(_, text):
                     screen.write(text, "cyan")
                 case TurnFinished(reply):
                     result = reply

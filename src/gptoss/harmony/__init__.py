@@ -1,5 +1,6 @@
 """Conversations <-> token ids in the harmony format."""
 
+from gptoss.harmony.chat_messages import from_chat
 from gptoss.harmony.events import (
     ContentDelta,
     Event,
@@ -7,36 +8,71 @@ from gptoss.harmony.events import (
     ReasoningDelta,
     Repair,
     ToolCallDelta,
+    ToolCallFinished,
+    ToolCallStarted,
 )
+from gptoss.harmony.json_form import from_dict, from_json, to_dict, to_json
+from gptoss.harmony.layout import Dialect
 from gptoss.harmony.messages import (
-    Channel,
     Conversation,
     DeveloperContent,
-    Effort,
     Message,
-    Role,
     SystemContent,
+    declared_recipients,
 )
+from gptoss.harmony.names import Channel, Effort, Role
 from gptoss.harmony.parse import Parser
-from gptoss.harmony.render import RenderedTokens, render, render_for_training, stop_ids
+from gptoss.harmony.render import (
+    Part,
+    Segment,
+    loss_mask,
+    render,
+    render_for_training,
+    stop_ids,
+)
+from gptoss.harmony.tools import (
+    BROWSER,
+    PYTHON,
+    ResponseFormat,
+    ToolDescription,
+    ToolNamespace,
+    functions,
+)
 
 __all__ = [
+    "BROWSER",
+    "PYTHON",
     "Channel",
     "ContentDelta",
     "Conversation",
     "DeveloperContent",
+    "Dialect",
     "Effort",
     "Event",
     "Message",
     "Parser",
+    "Part",
     "PreambleDelta",
     "ReasoningDelta",
-    "RenderedTokens",
     "Repair",
+    "ResponseFormat",
     "Role",
+    "Segment",
     "SystemContent",
     "ToolCallDelta",
+    "ToolCallFinished",
+    "ToolCallStarted",
+    "ToolDescription",
+    "ToolNamespace",
+    "declared_recipients",
+    "from_chat",
+    "from_dict",
+    "from_json",
+    "functions",
+    "loss_mask",
     "render",
     "render_for_training",
     "stop_ids",
+    "to_dict",
+    "to_json",
 ]

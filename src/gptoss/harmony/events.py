@@ -27,19 +27,36 @@ class ContentDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCallDelta:
-    """A piece of a tool call's arguments; the first one of a call, perhaps empty, names the tool."""
+class ToolCallStarted:
+    """A tool is called: its full name, and the how-manieth call of the turn it is, from 0."""
 
+    index: int
     recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a call's arguments."""
+
+    index: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallFinished:
+    """A call is over; not complete if the tokens ended inside it, so that its arguments are cut short."""
+
+    index: int
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Repair:
-    """The model left the format: what was seen, and what was assumed."""
+    """The model left the format: what was seen, word for word, and what was assumed."""
 
     seen: str
     assumed: str
 
 
-Event = ReasoningDelta | PreambleDelta | ContentDelta | ToolCallDelta | Repair
+TextDelta = ReasoningDelta | PreambleDelta | ContentDelta
+Event = TextDelta | ToolCallStarted | ToolCallDelta | ToolCallFinished | Repair

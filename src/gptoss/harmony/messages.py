@@ -2,78 +2,64 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeVar
 
 from gptoss.errors import MessageError
-
-
-class Role(StrEnum):
-    """Who speaks."""
-
-    SYSTEM = "system"
-    DEVELOPER = "developer"
-    USER = "user"
-    ASSISTANT = "assistant"
-    TOOL = "tool"
-
-
-class Channel(StrEnum):
-    """What an assistant message is: its chain of thought, a tool call or preamble, or the answer."""
-
-    ANALYSIS = "analysis"
-    COMMENTARY = "commentary"
-    FINAL = "final"
-
-
-class Effort(StrEnum):
-    """How much the model reasons before it answers."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-
-    @classmethod
-    def parse(cls, value: str) -> Effort:
-        """By name. Raises MessageError for another one."""
-        return _member(cls, value, "reasoning level")
-
-
-_Name = TypeVar("_Name", bound=StrEnum)
-
-
-def _member(kind: type[_Name], value: str, what: str) -> _Name:
-    try:
-        return kind(value)
-    except ValueError:
-        names = ", ".join(kind)
-        raise MessageError(f"got the {what} {value!r}, wanted one of {names}") from None
+from gptoss.harmony.names import Channel, Effort, Marker, Role, member, require_header_word
+from gptoss.harmony.tools import ResponseFormat, ToolNamespace, require_distinct
 
 
 @dataclass(frozen=True, slots=True)
 class SystemContent:
-    """The system message: who the model is and how it answers. An application's own wishes belong to the developer."""
+    """The system message: who the model is and how it answers. An application's own wishes belong to the developer.
 
-    identity: str = "You are ChatGPT, a large language model trained by OpenAI."
+    identity             the opening line; better left as the model was trained with it
+    current_date         `YYYY-MM-DD`
+    tools                built-in ones: BROWSER, PYTHON
+    channels             named as valid; empty: nothing is said of channels
+    is_channel_required  whether every message is said to need one
+    """
+
+    identity: str | None = "You are ChatGPT, a large language model trained by OpenAI."
     knowledge_cutoff: str | None = "2024-06"
     current_date: str | None = None
-    effort: Effort = Effort.MEDIUM
-    channels: tuple[Channel, ...] = tuple(Channel)
+    effort: Effort | None = Effort.MEDIUM
+    channels: tuple[str, ...] = tuple(Channel)
+    tools: tuple[ToolNamespace, ...] = ()
+    is_channel_required: bool = True
+
+    def __post_init__(self) -> None:
+        if self.effort is not None:
+            object.__setattr__(self, "effort", Effort.parse(self.effort))
+        for field in ("identity", "knowledge_cutoff", "current_date"):
+            _require_text(field, getattr(self, field))
+        object.__setattr__(self, "channels", tuple(self.channels))
+        _take_namespaces(self)
 
 
 @dataclass(frozen=True, slots=True)
 class DeveloperContent:
-    """What APIs call the system prompt."""
+    """What APIs call the system prompt, with the application's functions and the shapes of its answers.
+
+    tools             `functions([...])` for functions; other namespaces are possible
+    response_formats  schemas that the model is told of
+    """
 
     instructions: str | None = None
+    tools: tuple[ToolNamespace, ...] = ()
+    response_formats: tuple[ResponseFormat, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require_text("instructions", self.instructions)
+        object.__setattr__(self, "response_formats", tuple(self.response_formats))
+        require_distinct("response formats", (form.name for form in self.response_formats))
+        _take_namespaces(self)
 
 
-# A name stands in a header, where a space or a bracket would begin something else.
-_HEADER_WORD = re.compile(r"[^\s<>|:=]+")
-_CONSTRAIN = "<|constrain|>"
+def _take_namespaces(content: SystemContent | DeveloperContent) -> None:
+    object.__setattr__(content, "tools", tuple(content.tools))
+    require_distinct("tool namespaces", (namespace.name for namespace in content.tools))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +84,20 @@ class Message:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "role", _member(Role, self.role, "role"))
+        object.__setattr__(self, "role", member(Role, self.role, "role"))
         wanted: dict[type, Role] = {
             SystemContent: Role.SYSTEM,
             DeveloperContent: Role.DEVELOPER,
         }
         kind = type(self.content)
-        if kind is not str and wanted.get(kind) is not self.role:
+        if not isinstance(self.content, str) and wanted.get(kind) is not self.role:
             raise MessageError(
                 f"got {kind.__name__} as the content of a {self.role} message, wanted text"
             )
         for field in ("channel", "recipient", "name"):
-            _require_header_word(field, getattr(self, field))
+            require_header_word(field, getattr(self, field))
         if self.content_type is not None:
-            _require_header_word("content_type", self.content_type.removeprefix(_CONSTRAIN))
+            require_header_word("content_type", self.content_type.removeprefix(Marker.CONSTRAIN))
         if self.role is Role.TOOL and self.name is None:
             raise MessageError(
                 "got a tool message without a name, wanted the tool's, as in functions.NAME"
@@ -127,10 +113,35 @@ class Message:
         """Whether the assistant calls a tool with it."""
         return self.role is Role.ASSISTANT and self.recipient not in (None, "all")
 
+    @property
+    def is_reasoning(self) -> bool:
+        """Whether it is the assistant's chain of thought, and not a tool called from there."""
+        return (
+            self.role is Role.ASSISTANT
+            and self.channel == Channel.ANALYSIS
+            and not self.is_tool_call
+        )
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is the assistant's answer."""
+        return self.role is Role.ASSISTANT and self.channel == Channel.FINAL
+
 
 Conversation = Sequence[Message]
 
 
-def _require_header_word(field: str, value: str | None) -> None:
-    if value is not None and not _HEADER_WORD.fullmatch(value):
-        raise MessageError(f"got {value!r} as {field}, wanted one word without any of < > | : =")
+def declared_recipients(conversation: Iterable[Message]) -> frozenset[str]:
+    """Every tool that the conversation's system and developer messages declare, as a call addresses it."""
+    return frozenset(
+        recipient
+        for message in conversation
+        if isinstance(message.content, SystemContent | DeveloperContent)
+        for namespace in message.content.tools
+        for recipient in namespace.recipients
+    )
+
+
+def _require_text(field: str, value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise MessageError(f"got {type(value).__name__} as {field}, wanted text")

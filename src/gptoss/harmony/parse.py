@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from gptoss.harmony.events import (
     ContentDelta,
@@ -10,247 +10,234 @@ from gptoss.harmony.events import (
     PreambleDelta,
     ReasoningDelta,
     Repair,
+    TextDelta,
     ToolCallDelta,
+    ToolCallFinished,
+    ToolCallStarted,
 )
-from gptoss.harmony.header import Header, Segment, interpret
-from gptoss.harmony.messages import Channel, Message, Role
+from gptoss.harmony.header import Header, Stretch, interpret, known_role, spelling
+from gptoss.harmony.messages import Message
+from gptoss.harmony.names import Channel, Marker, Role
+from gptoss.harmony.unfinished import PendingHeader, Recovered, overflow, recover
 from gptoss.tokenizer import Tokenizer
 
-# A header is a few words; longer text without `<|message|>` is an answer whose header is missing.
-MAX_HEADER_CHARACTERS = 160
+# A header is a few words; longer text without `<|message|>` is content whose header is missing or cut short.
+MAX_HEADER_CHARACTERS = 256
+# Longer text where a role belongs is no role but something said.
+_LONGEST_ROLE_CHARACTERS, _LONGEST_ROLE_WORDS = 40, 2
 
-_ENDS = ("end", "return", "call")
-_DELTAS: dict[Channel, type[ReasoningDelta | PreambleDelta | ContentDelta]] = {
+_ENDS = (Marker.END, Marker.RETURN, Marker.CALL, Marker.END_OF_TEXT)
+_FINAL = Header(Role.ASSISTANT, Channel.FINAL)
+_DELTAS: dict[str | None, type[TextDelta]] = {
     Channel.ANALYSIS: ReasoningDelta,
     Channel.COMMENTARY: PreambleDelta,
-    Channel.FINAL: ContentDelta,
 }
 
 
 class Parser:
-    """Reads one assistant turn, from after `<|start|>assistant` on, token by token.
+    """Reads what the model writes, token by token.
 
-    `feed` gives the events of each token, `finish` the messages and repairs of the turn. Messages that the model
-    invents for others (a user, a tool) are kept as such and give no events.
+    `feed` gives the events of each token, `finish` the messages and repairs of all. All text is kept: it is in a
+    message's content, or a word that its header says, or, word for word, in what a repair has `seen`. Messages that the
+    model invents for others (a user, a tool) are kept as such and give no events.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        """Raises TokenizerError if the vocabulary lacks harmony's special tokens."""
-        names = ("start", "end", "message", "channel", "constrain", "return", "call")
-        self._markers = {tokenizer.special_id(f"<|{name}|>"): name for name in names}
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        *,
+        role: Role | None = Role.ASSISTANT,
+        recipients: Collection[str] = (),
+    ) -> None:
+        """By default for one assistant turn, from after `<|start|>assistant` on.
+
+        role        whose header the prompt has opened, the assistant's; None: the ids are a whole conversation
+        recipients  the declared tools, as calls address them (`declared_recipients`); with them, a name that lacks its
+                    `functions.` or has something glued to it is put right
+
+        Raises TokenizerError if the vocabulary lacks harmony's special tokens.
+        """
+        self._markers = {tokenizer.special_id(marker): marker for marker in Marker}
         self._specials = tokenizer.special_ids
         self._tokenizer = tokenizer
         self._detokenizer = tokenizer.detokenizer()
+        self._recipients = recipients
+        self._is_conversation = role is None
         self._messages: list[Message] = []
         self._repairs: list[Repair] = []
-        # Of the header being read; its last segment's text is still growing.
-        self._segments: list[Segment] = []
-        self._marker = "start"
-        self._text: list[str] = []
-        self._num_characters = 0
-        # Of the message being read; None while in a header or between messages.
+        self._num_calls = 0
+        is_opened = role is not None
+        self._pending = PendingHeader(is_opened=is_opened, is_begun=is_opened)
+        # Of the message being read, None while in a header; and what its text becomes, None: no events.
         self._header: Header | None = None
-        self._is_between = False
+        self._text: list[str] = []
+        self._delta: Callable[[str], Event] | None = None
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Those that are finished so far."""
+        return tuple(self._messages)
 
     @property
     def is_reasoning(self) -> bool:
         """Whether the last token belongs to the chain of thought."""
-        return (
-            self._header is not None
-            and self._header.channel is Channel.ANALYSIS
-            and self._header.role is Role.ASSISTANT
-            and self._header.recipient is None
-        )
+        return self._delta is ReasoningDelta
 
     def feed(self, token_id: int) -> list[Event]:
         """The events of one more token."""
-        marker = self._markers.get(token_id)
-        if marker is None and token_id in self._specials:
-            return self._ignore(self._tokenizer.decode([token_id]))
-        if marker is None:
-            return self._read_text(self._detokenizer.feed(token_id))
-        held = self._read_text(self._detokenizer.finish())
-        return held + self._read_marker(marker)
+        if token_id in self._specials:
+            return self._read_special(token_id)
+        text = self._detokenizer.feed(token_id)
+        return self._read_text(text) if text else []
 
     def feed_all(self, token_ids: Iterable[int]) -> list[Event]:
         """The events of several tokens."""
-        return [event for token_id in token_ids for event in self.feed(token_id)]
+        feed = self.feed
+        return [event for token_id in token_ids for event in feed(token_id)]
 
     def close(self) -> list[Event]:
         """The events of what is still open when the tokens end; the next token would begin a new message."""
-        events = self._read_text(self._detokenizer.finish())
+        events = self._flush()
         if self._header is not None:
-            self._close_message()
-        elif any(segment.text.strip() for segment in self._pending_segments()):
-            events += self._close_header()
-        self._reset_header()
-        self._is_between = True
+            return events + self._close_message(is_complete=False)
+        if not self._pending.is_empty:
+            events += self._recover(is_cut=True)
+        self._begin()
         return events
 
     def finish(self) -> tuple[list[Message], list[Repair]]:
-        """Close what is open; the messages of the turn and every repair."""
+        """Close what is open; the messages and every repair."""
         self.close()
         return self._messages, self._repairs
 
     def _read_text(self, text: str) -> list[Event]:
-        if not text:
-            return []
-        self._text.append(text)
         if self._header is not None:
-            return self._delta(self._header, text)
-        self._num_characters += len(text)
-        if self._num_characters > MAX_HEADER_CHARACTERS:
-            return self._take_header_as_content()
-        return []
-
-    def _read_marker(self, marker: str) -> list[Event]:
-        if self._header is not None:
-            return self._read_marker_in_content(marker)
-        if marker == "message":
-            return self._open_message()
-        if marker in _ENDS:
-            return self._end_in_header(marker)
-        events: list[Event] = []
-        if marker == "start" and any(segment.text.strip() for segment in self._pending_segments()):
-            events = self._close_header()
-        elif marker == "start" and not self._is_between:
-            events = self._repair("<|start|> in a header", "a new message")
-        elif marker != "start" and self._is_between:
-            events = self._repair(f"<|{marker}|> without <|start|>", "a new message")
-        if marker == "start":
-            self._reset_header()
-        else:
-            self._segments = self._pending_segments()
-            self._text.clear()
-            self._marker = marker
-        self._is_between = False
-        return events
-
-    def _read_marker_in_content(self, marker: str) -> list[Event]:
-        if marker in _ENDS:
-            self._close_message()
-            self._is_between = True
+            self._text.append(text)
+            return [self._delta(text)] if self._delta is not None else []
+        self._pending.add_text(text)
+        if self._pending.num_characters <= MAX_HEADER_CHARACTERS:
             return []
-        if marker in ("message", "constrain"):
-            return self._ignore(f"<|{marker}|>")
-        events = self._repair(f"<|{marker}|> in content", "the message ends there")
-        self._close_message()
-        self._is_between = True
-        if marker == "channel":
-            self._is_between = False
-        return events + self._read_marker(marker)
+        return self._open_recovered(overflow(self._pending, self._recipients))
 
-    def _end_in_header(self, marker: str) -> list[Event]:
+    def _flush(self) -> list[Event]:
+        held = self._detokenizer.finish()
+        return self._read_text(held) if held else []
+
+    def _read_special(self, token_id: int) -> list[Event]:
+        events = self._flush()
+        marker = self._markers.get(token_id)
+        if marker is None:
+            return events + self._ignore(self._tokenizer.decode([token_id]))
+        if self._header is not None:
+            return events + self._read_marker_in_content(marker, self._header)
+        if marker is Marker.MESSAGE:
+            return events + self._open_message()
+        if marker is Marker.START or marker in _ENDS:
+            return events + self._read_marker_after_header(marker)
+        return events if self._pending.add_marker(marker) else events + self._ignore(marker)
+
+    def _read_marker_in_content(self, marker: Marker, header: Header) -> list[Event]:
+        if marker in (Marker.MESSAGE, Marker.CONSTRAIN):
+            return self._ignore(marker)
+        events = self._close_message()
+        if marker is Marker.END_OF_TEXT:
+            events += self._repair(marker, "the message ends there")
+        if marker in _ENDS:
+            return events
+        self._begin(is_begun=True, interrupted=header)
+        if marker is Marker.CHANNEL:
+            self._pending.add_marker(marker)
+        return events + self._repair(f"{marker} in content", "the message ends there")
+
+    def _read_marker_after_header(self, marker: Marker) -> list[Event]:
+        """Where a header has not come to `<|message|>`, or nothing has come since the last message."""
+        is_start = marker is Marker.START
         events: list[Event] = []
-        if any(segment.text.strip() for segment in self._pending_segments()):
-            events = self._close_header()
-        elif not self._is_between:
-            events = self._repair(f"<|{marker}|> in an empty header", "no message")
-        self._reset_header()
-        self._is_between = True
+        if not self._pending.is_empty:
+            events = self._recover()
+        elif self._pending.is_begun or not is_start:
+            events = self._ignore(marker)
+        self._begin(is_begun=is_start)
         return events
 
     def _open_message(self) -> list[Event]:
-        if self._is_between and not self._pending_text().strip():
-            events = self._repair("<|message|> without a header", "more of the answer")
-        elif self._is_between:
-            events = self._repair("a header without <|start|>", "a new message")
-        else:
-            events = []
-        segments = self._pending_segments()
-        header, assumed = interpret(segments)
-        for assumption in assumed:
-            events += self._repair(f"the header {_spelling(segments)!r}", assumption)
-        self._reset_header()
-        self._is_between = False
-        self._header = header
-        if _is_call(header):
-            events += self._delta(header, "")
-        return events
+        pending, stretches = self._pending, self._pending.stretches()
+        if not pending.is_begun and not stretches[0].text.strip():
+            seen = f"{stretches[0].text}{Marker.MESSAGE} without a header"
+            return self._repair(seen, "more of the answer") + self._open(_FINAL)
+        events: list[Event] = []
+        if self._is_said(stretches[0].text):
+            events = self._say(stretches[0].text)
+            stretches[0] = Stretch(Marker.START, "")
+        header, assumed = interpret(stretches, self._recipients, is_opened=pending.is_opened)
+        if header.role is not Role.ASSISTANT and not self._is_conversation:
+            assumed.append(f"a message of the {header.role}, kept and not shown")
+        if assumed:
+            events += self._repair(f"the header {spelling(stretches)}", "; ".join(assumed))
+        return events + self._open(header)
 
-    def _close_header(self) -> list[Event]:
-        """A header that never came to `<|message|>`: with a marker it is cut short, without one it was content."""
-        segments = self._pending_segments()
-        if all(segment.marker == "start" for segment in segments):
-            events = self._take_header_as_content()
-            self._close_message()
+    def _is_said(self, text: str) -> bool:
+        """Whether text before a channel is too long for a role."""
+        words = text.split()
+        if not words or known_role(words[0], self._recipients) is not None:
+            return False
+        return len(words) > _LONGEST_ROLE_WORDS or len(text) > _LONGEST_ROLE_CHARACTERS
+
+    def _say(self, text: str) -> list[Event]:
+        """A whole message without a header."""
+        events = self._repair(f"text without a header: {text}", "a message to the user")
+        events += self._open(_FINAL) + self._read_text(text)
+        return events + self._close_message()
+
+    def _recover(self, *, is_cut: bool = False) -> list[Event]:
+        events = self._open_recovered(recover(self._pending, self._recipients, is_cut=is_cut))
+        return events + self._close_message(is_complete=not is_cut) if self._header else events
+
+    def _open_recovered(self, recovered: Recovered) -> list[Event]:
+        seen = f"{spelling(self._pending.stretches())} without {Marker.MESSAGE}"
+        events = self._repair(seen, recovered.assumed)
+        if recovered.header is None:
             return events
-        header, _ = interpret(segments)
-        events = self._repair(
-            f"the header {_spelling(segments)!r} without <|message|>", "an empty message"
-        )
-        self._reset_header()
-        self._header = header
-        self._close_message()
-        return events
+        events += self._open(recovered.header)
+        return events + (self._read_text(recovered.content) if recovered.content else [])
 
-    def _take_header_as_content(self) -> list[Event]:
-        """Text stood where a header belongs; a channel that it does name is believed."""
-        segments = self._pending_segments()
-        *earlier, last = segments
-        if last.marker == "start":
-            header, text = Header(Role.ASSISTANT, Channel.FINAL), last.text
-        else:
-            first, _, rest = last.text.partition("\n")
-            header, _ = interpret([*earlier, Segment(last.marker, first)])
-            text = rest if rest else last.text
-        events = self._repair(
-            f"text without a header: {text[:40]!r}", f"the channel '{header.channel}'"
-        )
-        self._reset_header()
-        self._is_between = False
-        self._header = header
-        self._text.append(text)
-        return events + self._delta(header, text)
+    def _begin(self, *, is_begun: bool = False, interrupted: Header | None = None) -> None:
+        self._pending = PendingHeader(is_begun=is_begun, interrupted=interrupted)
 
-    def _close_message(self) -> None:
-        header, text = self._header, "".join(self._text)
+    def _open(self, header: Header) -> list[Event]:
+        self._header = header
+        self._text = []
+        if header.role is not Role.ASSISTANT:
+            self._delta = None
+            return []
+        if header.recipient is None:
+            self._delta = _DELTAS.get(header.channel, ContentDelta)
+            return []
+        index = self._num_calls
+        self._num_calls += 1
+        self._delta = lambda text: ToolCallDelta(index, text)
+        return [ToolCallStarted(index, header.recipient)]
+
+    def _close_message(self, *, is_complete: bool = True) -> list[Event]:
+        header = self._header
         assert header is not None
-        self._header = None
-        self._reset_header()
         message = Message(
             header.role,
-            text,
-            str(header.channel),
+            "".join(self._text),
+            header.channel,
             header.recipient,
             header.content_type,
             header.name,
         )
         self._messages.append(message)
+        self._header = self._delta = None
+        self._begin()
+        return [ToolCallFinished(self._num_calls - 1, is_complete)] if header.is_call else []
 
-    def _delta(self, header: Header, text: str) -> list[Event]:
-        if header.role is not Role.ASSISTANT:
-            return []
-        if header.recipient is not None:
-            return [ToolCallDelta(header.recipient, text)]
-        return [_DELTAS[header.channel](text)]
-
-    def _ignore(self, spelling: str) -> list[Event]:
-        held = self._read_text(self._detokenizer.finish())
-        return held + self._repair(spelling, "nothing: it has no meaning there")
+    def _ignore(self, spelled: str) -> list[Event]:
+        return self._repair(spelled, "nothing: it has no meaning there")
 
     def _repair(self, seen: str, assumed: str) -> list[Event]:
         repair = Repair(seen, assumed)
         self._repairs.append(repair)
         return [repair]
-
-    def _pending_text(self) -> str:
-        return "".join(self._text)
-
-    def _pending_segments(self) -> list[Segment]:
-        return [*self._segments, Segment(self._marker, self._pending_text())]
-
-    def _reset_header(self) -> None:
-        self._segments = []
-        self._marker = "start"
-        self._text.clear()
-        self._num_characters = 0
-
-
-def _is_call(header: Header) -> bool:
-    return header.role is Role.ASSISTANT and header.recipient is not None
-
-
-def _spelling(segments: list[Segment]) -> str:
-    first, *rest = segments
-    return first.text + "".join(f"<|{segment.marker}|>{segment.text}" for segment in rest)

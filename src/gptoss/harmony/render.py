@@ -1,174 +1,181 @@
-"""Conversations -> token ids, byte for byte as openai-harmony 0.0.8 writes them.
+"""Conversations -> token ids, in the official library's dialect or the released chat template's.
 
 Special tokens are written here and nowhere else: all text is encoded as ordinary text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from gptoss.errors import MessageError
-from gptoss.harmony.messages import (
-    Channel,
-    Conversation,
-    DeveloperContent,
-    Message,
-    Role,
-    SystemContent,
+from gptoss.harmony.layout import Dialect, Layout, lay_out
+from gptoss.harmony.messages import Conversation, Message, SystemContent
+from gptoss.harmony.names import Marker, Role, member
+from gptoss.harmony.reasoning import (
+    with_last_reasoning,
+    with_last_thought,
+    without_old_reasoning,
 )
 from gptoss.tokenizer import Tokenizer
 
-_CONSTRAIN = "<|constrain|>"
-_DIALECTS = ("harmony",)
+
+class Part(StrEnum):
+    """What of a message a segment is."""
+
+    START = "start"
+    HEADER = "header"
+    CONTENT = "content"
+    END = "end"
 
 
 @dataclass(frozen=True, slots=True)
-class RenderedTokens:
-    """Token ids of one message, and which message of the conversation they are; None for the assistant header."""
+class Segment:
+    """Neighbouring tokens of one message.
 
-    token_ids: list[int]
-    message: Message | None
+    part        `<|start|>` and the author, the header with `<|message|>`, the content, or the token that ends it
+    is_sampled  whether the model writes these tokens itself: all of an assistant message but the start that the
+                prompt ends with
+    """
+
+    token_ids: tuple[int, ...]
+    message: Message
+    part: Part
+    is_sampled: bool
 
 
 def render(
-    conversation: Conversation, tokenizer: Tokenizer, *, dialect: str = "harmony"
+    conversation: Conversation,
+    tokenizer: Tokenizer,
+    *,
+    dialect: str = Dialect.HARMONY,
+    strict: bool = False,
+    keep_reasoning: bool = False,
 ) -> list[int]:
     """The prompt for the assistant's next message: ends with `<|start|>assistant`.
 
-    The chain of thought of finished turns, those that have a final answer or are followed by another question, is left
-    out; in a turn that is still calling tools it stays.
+    The chain of thought before the last final answer is left out; in a turn that is still calling tools it stays.
 
-    Raises MessageError for an unknown dialect, TokenizerError for a vocabulary without harmony's special tokens.
+    dialect         `harmony`: the official library's bytes; `template`: the released chat template's, in which a
+                    conversation always opens with a system message
+    strict          write tool schemas byte for byte as openai-harmony 0.0.8, where that loses their meaning too
+                    (anyOf, allOf, $ref, const, enums of other values, arrays of unions, comments of several lines);
+                    the template dialect has its own
+    keep_reasoning  leave nothing out
+
+    Raises MessageError for what is no message, an unknown dialect or a schema that expands to too much,
+    TokenizerError for a vocabulary without harmony's special tokens.
     """
-    _require_dialect(dialect)
+    _require_messages(conversation)
+    kept = list(conversation) if keep_reasoning else without_old_reasoning(conversation)
     writer = _Writer(tokenizer)
-    ids = [
-        token_id
-        for message in _without_old_reasoning(conversation)
-        for token_id in writer.message(message)
+    laid_out = _lay_out(conversation, kept, dialect, strict=strict)
+    ids = [token_id for _, layout in laid_out for token_id in writer.message(layout)]
+    return ids + writer.start((Role.ASSISTANT,))
+
+
+def render_for_training(
+    conversation: Conversation,
+    tokenizer: Tokenizer,
+    *,
+    dialect: str = Dialect.HARMONY,
+    strict: bool = False,
+    keep_reasoning: bool = False,
+) -> list[Segment]:
+    """The conversation in segments, each with its message, so that a loss can be masked by role, channel and part.
+
+    Earlier turns lose their chain of thought as in `render`; the last one keeps it (in the template dialect, only what
+    leads to its final answer). A final answer at the end is closed by `<|return|>`, as the model is to write it.
+    Arguments and errors as of `render`.
+    """
+    kind = member(Dialect, dialect, "dialect")
+    _require_messages(conversation)
+    if keep_reasoning:
+        kept = list(conversation)
+    elif kind is Dialect.TEMPLATE:
+        kept = with_last_thought(conversation)
+    else:
+        kept = with_last_reasoning(conversation)
+    laid_out = _lay_out(conversation, kept, kind, strict=strict)
+    return _Writer(tokenizer).segments(laid_out)
+
+
+def loss_mask(segments: Iterable[Segment], channels: Collection[str] | None = None) -> list[bool]:
+    """For each token whether predicting it counts: what the model writes itself, on these channels; None: on all."""
+    return [
+        segment.is_sampled and (channels is None or segment.message.channel in channels)
+        for segment in segments
+        for _ in segment.token_ids
     ]
-    return ids + writer.assistant_header()
-
-
-def render_for_training(conversation: Conversation, tokenizer: Tokenizer) -> list[RenderedTokens]:
-    """Each message with its token ids, so that a loss can be masked by role and channel.
-
-    Earlier turns lose their chain of thought as in `render`; the last one keeps it, and a final answer at the end is
-    closed by `<|return|>`, as the model is to write it.
-    """
-    writer = _Writer(tokenizer)
-    kept = _without_old_reasoning(conversation, keep_last_turn=True)
-    rendered = [RenderedTokens(writer.message(message), message) for message in kept]
-    if kept and _is_final(kept[-1]):
-        rendered[-1].token_ids[-1] = tokenizer.special_id("<|return|>")
-    return rendered
 
 
 def stop_ids(tokenizer: Tokenizer) -> frozenset[int]:
     """Tokens that end the assistant's turn: `<|return|>`, `<|call|>` and `<|endoftext|>`."""
-    names = ("<|return|>", "<|call|>", "<|endoftext|>")
+    names = (Marker.RETURN, Marker.CALL, Marker.END_OF_TEXT)
     return frozenset(tokenizer.special_id(name) for name in names)
 
 
-def _require_dialect(dialect: str) -> None:
-    if dialect not in _DIALECTS:
-        raise MessageError(f"got the dialect {dialect!r}, wanted one of {', '.join(_DIALECTS)}")
+def _require_messages(conversation: Conversation) -> None:
+    for entry in conversation:
+        if not isinstance(entry, Message):
+            raise MessageError(
+                f"got {type(entry).__name__} in the conversation, wanted messages; "
+                "harmony.from_chat makes them of dicts"
+            )
 
 
-def _is_final(message: Message) -> bool:
-    return message.role is Role.ASSISTANT and message.channel == Channel.FINAL
-
-
-def _without_old_reasoning(
-    conversation: Conversation, *, keep_last_turn: bool = False
-) -> list[Message]:
-    turns = list(_turns(conversation))
-    kept: list[Message] = []
-    for turn in turns:
-        is_running = not any(_is_final(message) for message in turn)
-        if turn is turns[-1] and (keep_last_turn or is_running):
-            kept += turn
-        else:
-            kept += [message for message in turn if not _is_reasoning(message)]
-    return kept
-
-
-def _is_reasoning(message: Message) -> bool:
-    return (
-        message.role is Role.ASSISTANT
-        and message.channel == Channel.ANALYSIS
-        and not message.is_tool_call
-    )
-
-
-def _turns(conversation: Iterable[Message]) -> Iterator[list[Message]]:
-    """Stretches that begin with a user message; what comes before the first is one too."""
-    turn: list[Message] = []
-    for message in conversation:
-        if message.role is Role.USER and turn:
-            yield turn
-            turn = []
-        turn.append(message)
-    if turn:
-        yield turn
+def _lay_out(
+    conversation: Conversation, kept: Sequence[Message], dialect: str, *, strict: bool
+) -> list[tuple[Message, Layout]]:
+    kind = member(Dialect, dialect, "dialect")
+    has_system = bool(kept) and kept[0].role is Role.SYSTEM
+    if kind is Dialect.TEMPLATE and not has_system:
+        kept = [Message(Role.SYSTEM, SystemContent()), *kept]
+    return lay_out(conversation, kept, kind, strict=strict)
 
 
 class _Writer:
-    """Messages as token ids over one vocabulary."""
+    """Layouts as token ids over one vocabulary."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._encode: Callable[[str], Sequence[int]] = tokenizer.encode
-        names = ("start", "end", "message", "channel", "constrain", "call")
-        self._special = {name: tokenizer.special_id(f"<|{name}|>") for name in names}
+        self._id_of = {marker: tokenizer.special_id(marker) for marker in Marker}
 
-    def assistant_header(self) -> list[int]:
-        return [self._special["start"], *self._encode(Role.ASSISTANT)]
+    def start(self, author: Iterable[str]) -> list[int]:
+        return [self._id_of[Marker.START], *self._texts(author)]
 
-    def message(self, message: Message) -> list[int]:
-        special = self._special
-        ids = [special["start"], *self._encode(_author(message))]
-        if message.recipient is not None and message.recipient != "all":
-            ids += self._encode(f" to={message.recipient}")
-        if message.channel is not None:
-            ids += [special["channel"], *self._encode(message.channel)]
-        if message.content_type is not None:
-            ids += self._content_type(message.content_type)
-        ids += [special["message"], *self._encode(_content(message))]
-        # The library closes every assistant message that has a recipient so, even one for all.
-        is_call = message.role is Role.ASSISTANT and message.recipient is not None
-        return [*ids, special["call" if is_call else "end"]]
+    def message(self, layout: Layout) -> list[int]:
+        return [token_id for _, ids in self._parts(layout) for token_id in ids]
 
-    def _content_type(self, content_type: str) -> list[int]:
-        if not content_type.startswith(_CONSTRAIN):
-            return list(self._encode(f" {content_type}"))
-        word = content_type.removeprefix(_CONSTRAIN)
-        return [*self._encode(" "), self._special["constrain"], *self._encode(word)]
+    def segments(self, laid_out: Sequence[tuple[Message, Layout]]) -> list[Segment]:
+        segments: list[Segment] = []
+        goes_on = False
+        for index, (message, layout) in enumerate(laid_out):
+            is_own = message.role is Role.ASSISTANT
+            ends_all = message.is_final and index == len(laid_out) - 1
+            for part, ids in self._parts(layout):
+                if part is Part.END and ends_all:
+                    ids = [self._id_of[Marker.RETURN]]
+                is_sampled = is_own and (goes_on or part is not Part.START)
+                segments.append(Segment(tuple(ids), message, part, is_sampled))
+            goes_on = is_own and layout.end is Marker.END and not message.is_final
+        return segments
 
+    def _parts(self, layout: Layout) -> list[tuple[Part, list[int]]]:
+        header = [
+            token_id
+            for piece in layout.header
+            for token_id in (
+                [self._id_of[piece]] if isinstance(piece, Marker) else self._encode(piece)
+            )
+        ]
+        return [
+            (Part.START, self.start(layout.author)),
+            (Part.HEADER, [*header, self._id_of[Marker.MESSAGE]]),
+            (Part.CONTENT, list(self._encode(layout.content))),
+            (Part.END, [self._id_of[layout.end]]),
+        ]
 
-def _author(message: Message) -> str:
-    if message.role is Role.TOOL and message.name is not None:
-        return message.name
-    return message.role if message.name is None else f"{message.role}:{message.name}"
-
-
-def _content(message: Message) -> str:
-    if isinstance(message.content, SystemContent):
-        return _system(message.content)
-    if isinstance(message.content, DeveloperContent):
-        instructions = message.content.instructions
-        return "" if instructions is None else f"# Instructions\n\n{instructions}"
-    return message.content
-
-
-def _system(content: SystemContent) -> str:
-    identity = [content.identity]
-    if content.knowledge_cutoff is not None:
-        identity.append(f"Knowledge cutoff: {content.knowledge_cutoff}")
-    if content.current_date is not None:
-        identity.append(f"Current date: {content.current_date}")
-    sections = ["\n".join(identity), f"Reasoning: {content.effort}"]
-    if content.channels:
-        names = ", ".join(content.channels)
-        sections.append(f"# Valid channels: {names}. Channel must be included for every message.")
-    return "\n\n".join(sections)
+    def _texts(self, texts: Iterable[str]) -> list[int]:
+        return [token_id for text in texts for token_id in self._encode(text)]

@@ -1,0 +1,187 @@
+"""Conversations in the shape of chat APIs and datasets -> harmony.
+
+The shape: dicts with `role`, `content`, an assistant's reasoning in whichever field it comes back, `tool_calls`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from gptoss.errors import MessageError
+from gptoss.harmony.frozen_json import thaw
+from gptoss.harmony.messages import DeveloperContent, Message, SystemContent
+from gptoss.harmony.names import Channel, Marker, Role
+from gptoss.harmony.tools import ResponseFormat, ToolDescription, functions
+
+# Names under which servers and datasets hand the chain of thought back, the first that says something counts.
+REASONING_FIELDS = ("reasoning", "reasoning_content", "thinking")
+
+_JSON = f"{Marker.CONSTRAIN}json"
+
+
+def from_chat(
+    messages: Sequence[Mapping[str, object]],
+    *,
+    tools: Iterable[Mapping[str, object]] = (),
+    response_format: ResponseFormat | None = None,
+    system: SystemContent | None = None,
+) -> list[Message]:
+    """The conversation as harmony messages, the system message first.
+
+    messages         of the roles system, developer, user, assistant, tool; a system's text becomes the developer's
+    tools            as chat APIs take them: `{"type": "function", "function": {"name", "description", "parameters"}}`,
+                     or the inner object alone
+    system           None: the default one, without a date
+
+    An assistant's reasoning becomes analysis, its content the answer, or a preamble where tool calls stand beside it.
+    A tool's result follows the call it names, since the model calls one tool at a time.
+
+    Raises MessageError for a shape that is none of these, or a result of a call that was never made.
+    """
+    declared = [_tool(tool) for tool in tools]
+    reader = _Reader()
+    for index, message in enumerate(messages):
+        if not isinstance(message, Mapping):
+            raise MessageError(f"got {type(message).__name__} as message {index}, wanted an object")
+        reader.read(message, f"message {index}")
+    conversation = reader.conversation()
+    if declared or response_format is not None:
+        first = conversation[0] if conversation else None
+        instructions = None
+        if first is not None and isinstance(first.content, DeveloperContent):
+            instructions = first.content.instructions
+            conversation = conversation[1:]
+        formats = () if response_format is None else (response_format,)
+        namespaces = (functions(declared),) if declared else ()
+        content = DeveloperContent(instructions, namespaces, formats)
+        conversation.insert(0, Message(Role.DEVELOPER, content))
+    return [Message(Role.SYSTEM, system or SystemContent()), *conversation]
+
+
+class _Reader:
+    """Reads message by message; a call's block of messages grows when its result comes."""
+
+    def __init__(self) -> None:
+        self._blocks: list[list[Message]] = []
+        self._block_by_call_id: dict[str, list[Message]] = {}
+        self._last_call: list[Message] | None = None
+
+    def conversation(self) -> list[Message]:
+        return [message for block in self._blocks for message in block]
+
+    def read(self, message: Mapping[str, object], where: str) -> None:
+        match message.get("role"):
+            case "system" | "developer":
+                content = DeveloperContent(_text(message.get("content"), where))
+                self._blocks.append([Message(Role.DEVELOPER, content)])
+            case "user":
+                text = _text(message.get("content"), where)
+                self._blocks.append([Message(Role.USER, text, name=_name(message))])
+            case "assistant":
+                self._read_assistant(message, where)
+            case "tool" | "function":
+                self._read_result(message, where)
+            case role:
+                raise MessageError(
+                    f"got the role {role!r} in {where}, wanted one of {', '.join(Role)}"
+                )
+
+    def _read_assistant(self, message: Mapping[str, object], where: str) -> None:
+        reasoning = _reasoning(message, where)
+        if reasoning:
+            self._blocks.append([Message(Role.ASSISTANT, reasoning, Channel.ANALYSIS)])
+        calls = message.get("tool_calls") or []
+        if not isinstance(calls, Sequence) or isinstance(calls, str):
+            raise MessageError(f"got tool_calls in {where} that are not a list")
+        content = message.get("content")
+        text = "" if content is None else _text(content, where)
+        if text or not (calls or reasoning):
+            channel = Channel.COMMENTARY if calls else Channel.FINAL
+            self._blocks.append([Message(Role.ASSISTANT, text, channel)])
+        for call in calls:
+            self._read_call(call, where)
+
+    def _read_call(self, call: object, where: str) -> None:
+        if not isinstance(call, Mapping):
+            raise MessageError(f"got a tool call in {where} that is not an object")
+        function = call.get("function", call)
+        name = function.get("name") if isinstance(function, Mapping) else None
+        if not isinstance(function, Mapping) or not isinstance(name, str):
+            raise MessageError(f"got a tool call without a function's name in {where}")
+        arguments = function.get("arguments", "")
+        if not isinstance(arguments, str):
+            arguments = json.dumps(thaw(arguments), ensure_ascii=False)
+        block = [Message(Role.ASSISTANT, arguments, Channel.COMMENTARY, f"functions.{name}", _JSON)]
+        self._blocks.append(block)
+        self._last_call = block
+        if isinstance(call.get("id"), str):
+            self._block_by_call_id[str(call["id"])] = block
+
+    def _read_result(self, message: Mapping[str, object], where: str) -> None:
+        call_id = message.get("tool_call_id")
+        block = self._last_call
+        if call_id is not None:
+            block = self._block_by_call_id.get(str(call_id))
+        name = _name(message)
+        if block is None and (call_id is not None or name is None):
+            named = f" for the call {call_id!r}" if call_id is not None else ""
+            raise MessageError(
+                f"got a tool's result{named} in {where}, but no assistant message before it made that call; "
+                "send the call as well"
+            )
+        author = block[0].recipient if block is not None else f"functions.{name}"
+        result = Message(
+            Role.TOOL,
+            _text(message.get("content"), where),
+            Channel.COMMENTARY,
+            Role.ASSISTANT,
+            name=author,
+        )
+        if block is not None and call_id is not None:
+            block.append(result)
+        else:
+            self._blocks.append([result])
+
+
+def _tool(tool: object) -> ToolDescription:
+    function = tool.get("function", tool) if isinstance(tool, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise MessageError("got a tool without a function's name")
+    parameters = function.get("parameters")
+    description = function.get("description") or ""
+    if not isinstance(description, str):
+        raise MessageError(f"got the description of {function['name']} that is not text")
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise MessageError(f"got the parameters of {function['name']} that are not a JSON object")
+    return ToolDescription(str(function["name"]), description, parameters)
+
+
+def _name(message: Mapping[str, object]) -> str | None:
+    name = message.get("name")
+    if name is not None and not isinstance(name, str):
+        raise MessageError(f"got {type(name).__name__} as name, wanted text")
+    return name
+
+
+def _reasoning(message: Mapping[str, object], where: str) -> str:
+    texts = (_text(message.get(field) or "", where) for field in REASONING_FIELDS)
+    return next((text for text in texts if text), "")
+
+
+def _text(content: object, where: str) -> str:
+    """Text, or text parts put together."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Sequence):
+        return "".join(_part(part, where) for part in content)
+    raise MessageError(f"got {type(content).__name__} as content of {where}, wanted text")
+
+
+def _part(part: object, where: str) -> str:
+    if isinstance(part, Mapping) and isinstance(part.get("text"), str):
+        return str(part["text"])
+    kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
+    raise MessageError(
+        f"got a part of the type {kind!r} in {where}, wanted text: the model reads no other"
+    )
