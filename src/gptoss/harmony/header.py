@@ -12,6 +12,8 @@ _RECIPIENT = re.compile(r"to=\s*(\S+)")
 # Glued to a tool's name when a marker or a space before them is left out.
 GLUED = ("json", "code", *Channel)
 _BUILT_IN = ("functions.", "browser", "python")
+# Known among words that mean nothing; alone, any word is taken for one.
+CONTENT_TYPES = ("json", "code", "text", "markdown")
 # An assistant's message to these is no tool call.
 _PEOPLE = ("assistant", "all", "user")
 
@@ -47,17 +49,22 @@ def spelling(stretches: Sequence[Stretch]) -> str:
 
 
 def interpret(
-    stretches: Sequence[Stretch], recipients: Collection[str] = (), *, is_opened: bool = False
+    stretches: Sequence[Stretch],
+    recipients: Collection[str] = (),
+    *,
+    is_opened: bool = False,
+    default: Channel = Channel.FINAL,
 ) -> tuple[Header, list[str]]:
     """The most sensible reading of a header, and what had to be assumed for it.
 
     A recipient may stand anywhere; of doubled parts the last that says something counts. `recipients` are the declared
-    tools, `is_opened` whether the prompt already named the assistant.
+    tools, `is_opened` whether the prompt already named the assistant, `default` the channel of what names none and
+    calls nothing.
     """
     reader = _HeaderReader(recipients)
     for stretch in stretches:
         reader.read(stretch)
-    return reader.header(is_opened=is_opened), reader.assumed
+    return reader.header(default, is_opened=is_opened), reader.assumed
 
 
 def known_channel(word: str) -> Channel | None:
@@ -99,12 +106,12 @@ class _HeaderReader:
             case _:
                 self._roles += words
 
-    def header(self, *, is_opened: bool) -> Header:
+    def header(self, default: Channel, *, is_opened: bool) -> Header:
         role, name = self._role(is_opened=is_opened)
         recipient = self._recipient(role)
         channel: Channel | None = self._channel
         if channel is None and role is Role.ASSISTANT:
-            channel = Channel.FINAL if recipient is None else Channel.COMMENTARY
+            channel = default if recipient is None else Channel.COMMENTARY
             self.assumed.append(f"the channel '{channel}'")
         return Header(role, channel, recipient, self._content_type(), name)
 
@@ -122,8 +129,9 @@ class _HeaderReader:
             self.assumed.append(f"the channel '{channel}'")
             glued = words[0][len(channel) :]
             rest = [glued, *rest] if glued in GLUED else rest
-        self._types += rest[:1]
-        self._ignore(rest[1:])
+        kinds = rest if len(rest) == 1 else [word for word in rest if word in CONTENT_TYPES][:1]
+        self._types += kinds
+        self._ignore([word for word in rest if word not in kinds])
 
     def _role(self, *, is_opened: bool) -> tuple[Role, str | None]:
         if not self._roles:
@@ -145,7 +153,10 @@ class _HeaderReader:
             return None
         if role is not Role.ASSISTANT:
             return found[-1]
-        return None if found[-1] in _PEOPLE else self._declared_recipient(found[-1])
+        if found[-1] in _PEOPLE:
+            self.assumed.append("no call of a tool")
+            return None
+        return self._declared_recipient(found[-1])
 
     def _declared_recipient(self, name: str) -> str:
         """The declared tool that a wrong name means, if it can be told."""

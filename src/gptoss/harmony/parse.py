@@ -100,8 +100,9 @@ class Parser:
         events = self._flush()
         if self._header is not None:
             return events + self._close_message(is_complete=False)
-        if not self._pending.is_empty:
-            events += self._recover(is_cut=True)
+        pending = self._pending
+        if not pending.is_empty or (pending.is_begun and not pending.is_opened):
+            events += self._recover(None)
         self._begin()
         return events
 
@@ -154,7 +155,7 @@ class Parser:
         is_start = marker is Marker.START
         events: list[Event] = []
         if not self._pending.is_empty:
-            events = self._recover()
+            events = self._recover(marker)
         elif self._pending.is_begun or not is_start:
             events = self._ignore(marker)
         self._begin(is_begun=is_start)
@@ -162,7 +163,7 @@ class Parser:
 
     def _open_message(self) -> list[Event]:
         pending, stretches = self._pending, self._pending.stretches()
-        if not pending.is_begun and not stretches[0].text.strip():
+        if pending.is_bare and not pending.is_begun and not stretches[0].text.strip():
             seen = f"{stretches[0].text}{Marker.MESSAGE} without a header"
             return self._repair(seen, "more of the answer") + self._open(_FINAL)
         events: list[Event] = []
@@ -170,6 +171,8 @@ class Parser:
             events = self._say(stretches[0].text)
             stretches[0] = Stretch(Marker.START, "")
         header, assumed = interpret(stretches, self._recipients, is_opened=pending.is_opened)
+        if not pending.is_begun:
+            assumed.append("a new message")
         if header.role is not Role.ASSISTANT and not self._is_conversation:
             assumed.append(f"a message of the {header.role}, kept and not shown")
         if assumed:
@@ -189,9 +192,11 @@ class Parser:
         events += self._open(_FINAL) + self._read_text(text)
         return events + self._close_message()
 
-    def _recover(self, *, is_cut: bool = False) -> list[Event]:
-        events = self._open_recovered(recover(self._pending, self._recipients, is_cut=is_cut))
-        return events + self._close_message(is_complete=not is_cut) if self._header else events
+    def _recover(self, end: Marker | None) -> list[Event]:
+        events = self._open_recovered(recover(self._pending, self._recipients, end=end))
+        if self._header is not None:
+            events += self._close_message(is_complete=end is not None)
+        return events
 
     def _open_recovered(self, recovered: Recovered) -> list[Event]:
         seen = f"{spelling(self._pending.stretches())} without {Marker.MESSAGE}"

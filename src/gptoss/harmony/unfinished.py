@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from gptoss.harmony.header import (
+    CONTENT_TYPES,
     GLUED,
     Header,
     Stretch,
@@ -22,9 +23,12 @@ MAX_STRETCHES = 8
 _WORD = re.compile(r"\s*(\S+)")
 _RECIPIENT = re.compile(r"\s*to=\s*\S+")
 # A content type before content: alone, or where JSON follows.
-_TYPE = re.compile(r"\s*(?:json|code|text|markdown)(?=\s*(?:[{\[]|$))")
+_TYPE = re.compile(rf"\s*(?:{'|'.join(CONTENT_TYPES)})(?=\s*(?:[{{\[]|$))")
 # What at the end of all tokens may be the beginning of a channel, a tool or a content type.
 _PARTIAL = re.compile(r"\s*[\w.=-]*\s*")
+_LONGEST_JUNK = 8
+# Markers after which the turn goes on.
+_MORE_FOLLOWS = (Marker.END, Marker.START)
 _PARTIAL_RECIPIENT = re.compile(r"\s*(?:to?|to=)\s*")
 
 
@@ -33,7 +37,7 @@ class PendingHeader:
     """A header that is being read.
 
     is_opened    whether the prompt opened it with `<|start|>assistant`
-    is_begun     whether it has a marker at all; else only text has come since the last message
+    is_begun     whether the prompt or `<|start|>` began it
     interrupted  whose content it broke off
     """
 
@@ -52,7 +56,6 @@ class PendingHeader:
 
     def add_marker(self, marker: Marker) -> bool:
         """Begin a stretch; whether there is room for it."""
-        self.is_begun = True
         if len(self._earlier) >= MAX_STRETCHES:
             return False
         self._earlier = self.stretches()
@@ -85,34 +88,50 @@ class Recovered:
 
 
 def recover(
-    pending: PendingHeader, recipients: Collection[str] = (), *, is_cut: bool = False
+    pending: PendingHeader, recipients: Collection[str] = (), *, end: Marker | None = None
 ) -> Recovered:
-    """The most sensible reading. `is_cut`: all tokens ended here, so that the last word may be half a word."""
+    """The most sensible reading.
+
+    `end` is the marker that closed it; None: all tokens ended here, so that the last word may be half a word. Text that
+    names no channel is the answer, unless more follows: then it is a preamble.
+    """
     stretches, content = _split(pending.stretches(), recipients)
+    default = Channel.COMMENTARY if end in _MORE_FOLLOWS else Channel.FINAL
+    is_cut, is_junk = end is None, end in _MORE_FOLLOWS and _is_junk(content)
     if pending.is_bare and _says_nothing(stretches):
         partial = _PARTIAL if pending.is_begun and not pending.is_opened else _PARTIAL_RECIPIENT
-        if not content.strip() or (is_cut and partial.fullmatch(content)):
+        if not content.strip() or is_junk or (is_cut and partial.fullmatch(content)):
             return Recovered(None, "", "no message")
-        return Recovered(
-            pending.interrupted or Header(Role.ASSISTANT, Channel.FINAL), content, "its content"
-        )
+        header = pending.interrupted or Header(Role.ASSISTANT, default)
+        return Recovered(header, content, "its content")
     if pending.interrupted is not None and _says_nothing(stretches):
         is_nothing = not content.strip()
-        header = None if is_nothing else pending.interrupted
-        return Recovered(header, content, "no message" if is_nothing else "more of the content")
-    header, assumed = interpret(stretches, recipients, is_opened=pending.is_opened)
+        header_or_none = None if is_nothing else pending.interrupted
+        return Recovered(
+            header_or_none, content, "no message" if is_nothing else "more of the content"
+        )
+    header, assumed = interpret(stretches, recipients, is_opened=pending.is_opened, default=default)
     if not content.strip():
-        is_message = not is_cut and (not pending.is_bare or header.is_call)
+        is_over = not is_cut and end not in _MORE_FOLLOWS
+        is_message = is_over and (not pending.is_bare or header.is_call)
         return Recovered(header if is_message else None, "", "; ".join([*assumed, "no content"]))
     partial = _PARTIAL_RECIPIENT if pending.is_bare else _PARTIAL
-    if is_cut and partial.fullmatch(content):
+    if (is_cut and partial.fullmatch(content)) or (is_junk and not header.is_call):
         return Recovered(None, "", "no message")
     return Recovered(header, content, "; ".join([*assumed, "content after the header"]))
 
 
+def _is_junk(content: str) -> bool:
+    """A channel's bare name, or a few marks such as `??`: at temperature 1 they sometimes stand before a header."""
+    text = content.strip()
+    if text in tuple(Channel):
+        return True
+    return len(text) <= _LONGEST_JUNK and not any(c.isalnum() or c in "{[" for c in text)
+
+
 def overflow(pending: PendingHeader, recipients: Collection[str] = ()) -> Recovered:
     """The reading of a header that grows without end: its content has begun."""
-    recovered = recover(pending, recipients)
+    recovered = recover(pending, recipients, end=Marker.RETURN)
     if recovered.header is not None and recovered.content:
         return recovered
     *earlier, last = pending.stretches()
