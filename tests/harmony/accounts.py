@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gptoss.harmony import (
     ContentDelta,
+    Event,
     Message,
     Parser,
     PreambleDelta,
@@ -11,6 +12,8 @@ from gptoss.harmony import (
     Repair,
     Role,
     ToolCallDelta,
+    ToolCallFinished,
+    ToolCallStarted,
 )
 from gptoss.tokenizer import Tokenizer
 
@@ -31,7 +34,9 @@ def check(
         for event in events
         if isinstance(event, ReasoningDelta | PreambleDelta | ContentDelta | ToolCallDelta)
     )
-    assert shown == "".join(m.text for m in messages if m.role is Role.ASSISTANT)
+    own = [message for message in messages if message.role is Role.ASSISTANT]
+    assert shown == "".join(message.text for message in own)
+    assert _calls(events) == [(m.recipient, m.text) for m in own if m.is_tool_call]
     seen = "\n".join(repair.seen for repair in repairs)
     words = {
         word
@@ -43,6 +48,29 @@ def check(
     contents = [message.text for message in messages]
     assert _is_accounted(text, contents, words, seen), f"{text!r} gave {messages} and {repairs}"
     return messages, repairs
+
+
+def _calls(events: list[Event]) -> list[tuple[str, str]]:
+    """Calls as their events tell them: each started, perhaps added to, and finished before the next."""
+    calls: list[tuple[str, str]] = []
+    is_open = False
+    for event in events:
+        match event:
+            case ToolCallStarted(index, recipient):
+                assert not is_open
+                assert index == len(calls)
+                calls.append((recipient, ""))
+                is_open = True
+            case ToolCallDelta(index, text):
+                assert is_open
+                assert index == len(calls) - 1
+                calls[-1] = (calls[-1][0], calls[-1][1] + text)
+            case ToolCallFinished(index):
+                assert is_open
+                assert index == len(calls) - 1
+                is_open = False
+    assert not is_open
+    return calls
 
 
 def _text(ids: list[int], tokenizer: Tokenizer) -> str:

@@ -109,7 +109,7 @@ def test_reasoning_without_an_answer_makes_no_answer() -> None:
 @pytest.mark.parametrize(
     ("message", "error"),
     [
-        ("hi", "got str as message 0"),
+        ("hi", "got str as messages, wanted a list of dict"),
         ({"content": "hi"}, "got the role None in message 0"),
         ({"role": "bot", "content": "hi"}, "got the role 'bot' in message 0, wanted one of system"),
         ({"role": "user"}, "got NoneType as content of message 0"),

@@ -185,6 +185,32 @@ def test_schemas_nested_too_deeply_are_refused() -> None:
         schema = schema.pop("items")
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda inner: {"anyOf": [inner, {"type": "null"}]},
+        lambda inner: {"oneOf": [inner, {"type": "null"}]},
+        lambda inner: {"allOf": [inner]},
+        lambda inner: {"type": "object", "additionalProperties": inner},
+        lambda inner: {"type": "array", "prefixItems": [inner]},
+        lambda inner: {"type": "object", "properties": {"x": {"anyOf": [inner]}}},
+        lambda inner: {"type": ["array", "null"], "items": inner},
+    ],
+)
+def test_nested_schemas_take_linear_work(wrap: Any) -> None:
+    """Writing a type twice on each level would take longer than anyone waits."""
+    schema: dict[str, Any] = {"type": "object", "properties": {"end": STRING}}
+    while True:
+        deeper = wrap(schema)
+        try:
+            ToolDescription("f", "", {"type": "object", "properties": {"x": deeper}})
+        except MessageError:
+            break
+        schema = deeper
+    assert "end" in parameter(schema)
+    assert "x" in parameter(schema, strict=True)
+
+
 def test_keys_that_are_no_names_are_quoted() -> None:
     parameters = {"type": "object", "properties": {"a b": STRING, "c-d": STRING, "e: f\n": STRING}}
     assert declare(ToolDescription("f", "", parameters)) == (

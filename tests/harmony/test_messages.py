@@ -158,6 +158,12 @@ def test_wrong_tools_are_refused() -> None:
         functions([ToolDescription("f"), ToolDescription("f")])
     with pytest.raises(MessageError, match="'a' twice among the tool namespaces"):
         SystemContent(tools=(ToolNamespace("a"), ToolNamespace("a")))
+    with pytest.raises(MessageError, match=r"got ToolNamespace as tools, wanted .* functions\("):
+        DeveloperContent(tools=functions([]))  # type: ignore[arg-type]
+    with pytest.raises(MessageError, match="got ToolDescription as tools, wanted a list"):
+        SystemContent(tools=[ToolDescription("f")])  # type: ignore[arg-type]
+    with pytest.raises(MessageError, match="got str as channels"):
+        SystemContent(channels="final")  # type: ignore[arg-type]
     with pytest.raises(MessageError, match="got list as the parameters of f"):
         ToolDescription("f", "", [])  # type: ignore[arg-type]
     with pytest.raises(MessageError, match="got nan in the parameters of f"):

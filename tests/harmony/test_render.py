@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openai_harmony as official
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gptoss import harmony
@@ -174,6 +174,8 @@ SPELLINGS = st.lists(st.sampled_from([*o200k.specials()]) | st.text(max_size=5),
 
 
 @settings(max_examples=200)
+@example("".join(o200k.specials()), "harmony")
+@example("".join(o200k.specials()), "template")
 @given(SPELLINGS, st.sampled_from(["harmony", "template"]))
 def test_no_text_of_a_caller_becomes_a_special_token(text: str, dialect: str) -> None:
     def conversation(text: str) -> list[Message]:
@@ -221,7 +223,9 @@ def test_no_spelling_fits_a_header(spelling: str, field: str) -> None:
 
 
 def test_unknown_dialects_and_vocabularies_are_refused() -> None:
-    with pytest.raises(MessageError, match="got dict in the conversation, wanted messages"):
+    with pytest.raises(
+        MessageError, match="got dict as the conversation, wanted a list of Message"
+    ):
         harmony.render([{"role": "user", "content": "q"}], TOKENIZER)  # type: ignore[list-item]
     with pytest.raises(MessageError, match="dialect 'chatml', wanted one of harmony, template"):
         harmony.render([], TOKENIZER, dialect="chatml")

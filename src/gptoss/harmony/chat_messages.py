@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from gptoss.errors import MessageError
 from gptoss.harmony.frozen_json import thaw
 from gptoss.harmony.messages import DeveloperContent, Message, SystemContent
-from gptoss.harmony.names import Channel, Marker, Role
+from gptoss.harmony.names import Channel, Marker, Role, entries
 from gptoss.harmony.tools import ResponseFormat, ToolDescription, functions
 
 # Names under which servers and datasets hand the chain of thought back, the first that says something counts.
@@ -39,11 +39,9 @@ def from_chat(
 
     Raises MessageError for a shape that is none of these, or a result of a call that was never made.
     """
-    declared = [_tool(tool) for tool in tools]
+    declared = [_tool(tool) for tool in entries("tools", tools, dict)]
     reader = _Reader()
-    for index, message in enumerate(messages):
-        if not isinstance(message, Mapping):
-            raise MessageError(f"got {type(message).__name__} as message {index}, wanted an object")
+    for index, message in enumerate(entries("messages", messages, dict)):
         reader.read(message, f"message {index}")
     conversation = reader.conversation()
     if declared or response_format is not None:

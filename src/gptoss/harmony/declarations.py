@@ -116,8 +116,8 @@ class FullTypes(LibraryTypes):
                 return self._variants_of(variants, indent)
         kind = schema.get("type")
         if _is_array(kind):
-            kinds = [{**schema, "type": name} for name in kind if isinstance(name, str)]
-            return _joined(self.type_of(each, indent) for each in kinds)
+            names = dict.fromkeys(name for name in kind if isinstance(name, str))
+            return _joined(self.type_of({**schema, "type": name}, indent) for name in names)
         if kind is None:
             kind = _implied_kind(schema)
         match kind:
@@ -137,22 +137,35 @@ class FullTypes(LibraryTypes):
 
     def _variants_of(self, variants: Sequence[object], indent: str) -> str:
         """On one line where every variant is a word or so, else a line for each."""
-        if any(_has_comment(variant) for variant in variants):
+        if not self._are_short(variants):
             return self._union(variants, indent)
-        texts = [self._nullable(variant, f"{indent}   ") for variant in variants]
-        return (
-            self._union(variants, indent) if any("\n" in text for text in texts) else _joined(texts)
-        )
+        return _joined(self._nullable(variant, f"{indent}   ") for variant in variants)
 
     def _variants(self, schema: object) -> Sequence[object] | None:
         inherited = super()._variants(schema)
         if inherited is not None or not isinstance(schema, Mapping):
             return inherited
         variants = schema.get("anyOf")
-        if not _is_array(variants):
-            return None
-        is_long = any(_has_comment(each) or "\n" in self.type_of(each, "") for each in variants)
-        return variants if is_long else None
+        return variants if _is_array(variants) and not self._are_short(variants) else None
+
+    def _are_short(self, variants: Sequence[object]) -> bool:
+        return all(not _has_comment(each) and self._is_short(each) for each in variants)
+
+    def _is_short(self, schema: object) -> bool:
+        """Whether a type stands on one line; told from the schema, since writing it to see would double each level."""
+        schema = self._resolved(schema)
+        if not isinstance(schema, Mapping) or {"$ref", "const", "enum"} & schema.keys():
+            return True
+        parts = [schema.get(key) for key in ("oneOf", "anyOf", "allOf")]
+        if not all(self._are_short(part) for part in parts if _is_array(part)):
+            return False
+        if any(_is_array(part) for part in parts[:2]):
+            return True
+        is_object = not _has_index(schema) and not schema.get("properties")
+        elements = [schema.get("items"), schema.get("prefixItems"), schema.get("additionalItems")]
+        inner = [each for part in elements for each in (part if _is_array(part) else [part])]
+        is_open = schema.get("additionalProperties") is not False
+        return is_object and is_open and all(self._is_short(each) for each in inner)
 
     def _property(self, key: str, schema: object, indent: str) -> str:
         return super()._property(key, self._resolved(schema), indent)
@@ -183,7 +196,7 @@ class FullTypes(LibraryTypes):
         return schema
 
     def _object(self, schema: Mapping[str, object], indent: str) -> str:
-        if schema is self._root or schema.get("properties") or self._index(schema, indent):
+        if schema is self._root or schema.get("properties") or _has_index(schema):
             return super()._object(schema, indent)
         is_closed = schema.get("additionalProperties") is False
         return super()._object(schema, indent) if is_closed else "object"
@@ -193,13 +206,11 @@ class FullTypes(LibraryTypes):
 
     def _index(self, schema: Mapping[str, object], indent: str) -> str:
         """The line for keys that the schema does not name."""
-        patterns = schema.get("patternProperties")
-        others = [*patterns.values()] if isinstance(patterns, Mapping) else []
-        rest = schema.get("additionalProperties")
-        if isinstance(rest, Mapping):
-            others.append(rest)
-        if not others:
+        if not _has_index(schema):
             return ""
+        patterns, rest = schema.get("patternProperties"), schema.get("additionalProperties")
+        others = [*patterns.values()] if isinstance(patterns, Mapping) else []
+        others += [rest] if isinstance(rest, Mapping) else []
         types = _joined(self._nullable(other, f"{indent}    ") for other in others)
         return f"{indent}[key: string]: {types},\n"
 
@@ -238,6 +249,13 @@ def _is_array(value: object) -> TypeGuard[Sequence[object]]:
 
 def _has_comment(variant: object) -> bool:
     return isinstance(variant, Mapping) and ("description" in variant or "default" in variant)
+
+
+def _has_index(schema: Mapping[str, object]) -> bool:
+    """Whether keys that the schema does not name have a type."""
+    patterns = schema.get("patternProperties")
+    is_patterned = isinstance(patterns, Mapping) and bool(patterns)
+    return is_patterned or isinstance(schema.get("additionalProperties"), Mapping)
 
 
 def _implied_kind(schema: Mapping[str, object]) -> str | None:

@@ -25,7 +25,7 @@ def from_json(text: str) -> list[Message]:
     """A conversation from JSON, ours or openai-harmony's. Raises MessageError for anything else."""
     try:
         data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise MessageError(f"the conversation is not JSON: {error}") from None
     messages = data.get("messages") if isinstance(data, dict) else None
     if not isinstance(messages, list):

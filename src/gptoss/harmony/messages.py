@@ -6,7 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gptoss.errors import MessageError
-from gptoss.harmony.names import Channel, Effort, Marker, Role, member, require_header_word
+from gptoss.harmony.names import (
+    Channel,
+    Effort,
+    Marker,
+    Role,
+    entries,
+    member,
+    require_header_word,
+)
 from gptoss.harmony.tools import ResponseFormat, ToolNamespace, require_distinct
 
 
@@ -34,7 +42,7 @@ class SystemContent:
             object.__setattr__(self, "effort", Effort.parse(self.effort))
         for field in ("identity", "knowledge_cutoff", "current_date"):
             _require_text(field, getattr(self, field))
-        object.__setattr__(self, "channels", tuple(self.channels))
+        object.__setattr__(self, "channels", entries("channels", self.channels, str))
         _take_namespaces(self)
 
 
@@ -52,13 +60,15 @@ class DeveloperContent:
 
     def __post_init__(self) -> None:
         _require_text("instructions", self.instructions)
-        object.__setattr__(self, "response_formats", tuple(self.response_formats))
+        formats = entries("response_formats", self.response_formats, ResponseFormat)
+        object.__setattr__(self, "response_formats", formats)
         require_distinct("response formats", (form.name for form in self.response_formats))
         _take_namespaces(self)
 
 
 def _take_namespaces(content: SystemContent | DeveloperContent) -> None:
-    object.__setattr__(content, "tools", tuple(content.tools))
+    remedy = "; functions([...]) makes one of an application's own"
+    object.__setattr__(content, "tools", entries("tools", content.tools, ToolNamespace, remedy))
     require_distinct("tool namespaces", (namespace.name for namespace in content.tools))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
@@ -63,6 +64,21 @@ def member(kind: type[_Name], value: str, what: str) -> _Name:
     except ValueError:
         names = ", ".join(kind)
         raise MessageError(f"got the {what} {value!r}, wanted one of {names}") from None
+
+
+_Entry = TypeVar("_Entry")
+
+
+def entries(what: str, values: object, kind: type[_Entry], remedy: str = "") -> tuple[_Entry, ...]:
+    """The values as a tuple. Raises MessageError unless it is an iterable, no text, of that kind alone."""
+    is_listed = isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping)
+    found = tuple(values) if is_listed and isinstance(values, Iterable) else (values,)
+    for value in found:
+        if not is_listed or not isinstance(value, kind):
+            raise MessageError(
+                f"got {type(value).__name__} as {what}, wanted a list of {kind.__name__}{remedy}"
+            )
+    return found
 
 
 # A name stands in a header, where a space or a bracket would begin something else.

@@ -9,10 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gptoss.errors import MessageError
 from gptoss.harmony.layout import Dialect, Layout, lay_out
 from gptoss.harmony.messages import Conversation, Message, SystemContent
-from gptoss.harmony.names import Marker, Role, member
+from gptoss.harmony.names import Marker, Role, entries, member
 from gptoss.harmony.reasoning import (
     with_last_reasoning,
     with_last_thought,
@@ -117,12 +116,7 @@ def stop_ids(tokenizer: Tokenizer) -> frozenset[int]:
 
 
 def _require_messages(conversation: Conversation) -> None:
-    for entry in conversation:
-        if not isinstance(entry, Message):
-            raise MessageError(
-                f"got {type(entry).__name__} in the conversation, wanted messages; "
-                "harmony.from_chat makes them of dicts"
-            )
+    entries("the conversation", conversation, Message, "; harmony.from_chat makes them of dicts")
 
 
 def _lay_out(

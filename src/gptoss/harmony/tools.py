@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gptoss.errors import MessageError
 from gptoss.harmony.frozen_json import JsonObject, freeze_object, thaw
-from gptoss.harmony.names import require_header_word
+from gptoss.harmony.names import entries, require_header_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ class ToolNamespace:
     def __post_init__(self) -> None:
         require_header_word("the name of a tool namespace", self.name)
         _require_text(f"the description of {self.name}", self.description or "")
-        object.__setattr__(self, "tools", tuple(self.tools))
+        tools = entries(f"the tools of {self.name}", self.tools, ToolDescription)
+        object.__setattr__(self, "tools", tools)
         require_distinct(f"tools of {self.name}", (tool.name for tool in self.tools))
 
     @property
