@@ -12,8 +12,9 @@ _RECIPIENT = re.compile(r"to=\s*(\S+)")
 # Glued to a tool's name when a marker or a space before them is left out.
 GLUED = ("json", "code", *Channel)
 _BUILT_IN = ("functions.", "browser", "python")
-# Known among words that mean nothing; alone, any word is taken for one.
+# Known among words that mean nothing; alone, any plain word is taken for one.
 CONTENT_TYPES = ("json", "code", "text", "markdown")
+_PLAIN_TYPE = re.compile(r"(?!(?:analysis|commentary|final)$)[a-z][a-z0-9+./-]*")
 # An assistant's message to these is no tool call.
 _PEOPLE = ("assistant", "all", "user")
 
@@ -129,7 +130,9 @@ class _HeaderReader:
             self.assumed.append(f"the channel '{channel}'")
             glued = words[0][len(channel) :]
             rest = [glued, *rest] if glued in GLUED else rest
-        kinds = rest if len(rest) == 1 else [word for word in rest if word in CONTENT_TYPES][:1]
+        kinds = [word for word in rest if word in CONTENT_TYPES][:1]
+        if len(rest) == 1 and _PLAIN_TYPE.fullmatch(rest[0]):
+            kinds = rest
         self._types += kinds
         self._ignore([word for word in rest if word not in kinds])
 
