@@ -1,5 +1,7 @@
 #include "backend.h"
 
+#include <atomic>
+
 namespace gptoss {
 namespace {
 
@@ -113,6 +115,26 @@ template <class Cached>
 void Backend::attention(const Attention<Cached>& attention, Index tokens) {
   const auto run = attention_kernel(kernels_, attention.pages);
   pool_.run(tokens * attention.kv_heads, 1, [&](Index begin, Index end) { run(attention, begin, end); });
+}
+
+std::uint64_t Backend::read_words(const std::uint64_t* words, Index count) {
+  std::atomic<std::uint64_t> sum{0};
+  // A piece of 256 kB, as a piece of a matrix product is.
+  pool_.run(count, kValuesPerPiece, [&](Index begin, Index end) { sum += kernels_->read_words(words, begin, end); });
+  return sum;
+}
+
+double Backend::multiply(Index rounds, bool as_bf16) {
+  const auto run = as_bf16 ? kernels_->multiply_bf16 : kernels_->multiply_f32;
+  // More pieces than threads, so that all are at work until the end.
+  const Index pieces = 16 * num_threads();
+  std::atomic<bool> is_zero{true};
+  pool_.run(pieces, 1, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i)
+      if (run(rounds / 16) != 0.0f) is_zero = false;
+  });
+  const double operations = 2.0 * kBlock * kPeakProducts * static_cast<double>(rounds / 16 * pieces);
+  return is_zero ? operations : 0.0;
 }
 
 template void Backend::matmul(const Product<float>&, const Bf16*, Index);

@@ -40,6 +40,9 @@ class Backend {
   void store_kv(const NewKeyValues<Cached>& new_key_values, Index tokens);
   template <class Cached>
   void attention(const Attention<Cached>& attention, Index tokens);
+  std::uint64_t read_words(const std::uint64_t* words, Index count);
+  // Floating-point operations that were done, `rounds` rounds on each thread.
+  double multiply(Index rounds, bool as_bf16);
 
  private:
   template <class Act, class Piece>

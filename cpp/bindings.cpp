@@ -231,6 +231,19 @@ void attention(Backend& self, Array<const float, 3> query, Array<const Cached, 5
   without_gil([&] { self.attention(arguments, tokens); });
 }
 
+std::uint64_t read_words(Backend& self, Array<const std::uint64_t, 1> words) {
+  std::uint64_t sum = 0;
+  without_gil([&] { sum = self.read_words(words.data(), size(words, 0)); });
+  return sum;
+}
+
+double multiply(Backend& self, Index rounds, bool as_bf16) {
+  require(rounds > 0, "multiply: rounds must be at least 1");
+  double operations = 0;
+  without_gil([&] { operations = self.multiply(rounds, as_bf16); });
+  return operations;
+}
+
 nb::tuple isas() {
   nb::list names;
   for (const Kernels* table : runnable_tables()) names.append(table->name);
@@ -273,6 +286,8 @@ NB_MODULE(_kernels, module) {
       .def("route", &route, "logits"_a.noconvert(), "expert_ids"_a.noconvert(), "weights"_a.noconvert())
       .def("combine", &combine, "expert_out"_a.noconvert(), "entries"_a.noconvert(), "weights"_a.noconvert(),
            "out"_a.noconvert())
+      .def("read_words", &read_words, "words"_a.noconvert())
+      .def("multiply", &multiply, "rounds"_a, nb::kw_only(), "as_bf16"_a)
       .def("rope", &rope, "x"_a.noconvert(), "cos"_a.noconvert(), "sin"_a.noconvert())
       .def("store_kv", &store_kv<float>, "keys"_a.noconvert(), "values"_a.noconvert(), "pages"_a.noconvert(),
            "slots"_a.noconvert())

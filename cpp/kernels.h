@@ -64,6 +64,9 @@ struct NewKeyValues {
   Index kv_heads, head_dim, page_size;
 };
 
+// Products of one round of `multiply`: enough to hide their latency, few enough for the registers.
+inline constexpr Index kPeakProducts = 12;
+
 // Bounds of the attention kernel's scratch, which lies on the stack.
 inline constexpr Index kMaxPageSize = 128;
 inline constexpr Index kMaxHeadDim = 128;
@@ -101,6 +104,10 @@ struct Kernels {
   // Tokens.
   void (*store_kv_f32)(const NewKeyValues<float>&, Index begin, Index end);
   void (*store_kv_bf16)(const NewKeyValues<Bf16>&, Index begin, Index end);
+  // What the machine can do at most (probe.h).
+  std::uint64_t (*read_words)(const std::uint64_t* words, Index begin, Index end);
+  float (*multiply_f32)(Index rounds);
+  float (*multiply_bf16)(Index rounds);
   // Tokens x kv_heads.
   void (*attention_f32)(const Attention<float>&, Index begin, Index end);
   void (*attention_bf16)(const Attention<Bf16>&, Index begin, Index end);

@@ -4,6 +4,7 @@
 #include "kernels/attention.h"
 #include "kernels/input_major_matmul.h"
 #include "kernels/matmul.h"
+#include "kernels/probe.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
 #include "kernels/router.h"
@@ -32,6 +33,9 @@ const Kernels GPTOSS_TABLE = {
     .rope = rope,
     .store_kv_f32 = store_kv<float>,
     .store_kv_bf16 = store_kv<Bf16>,
+    .read_words = read_words,
+    .multiply_f32 = multiply<float>,
+    .multiply_bf16 = multiply<Bf16>,
     .attention_f32 = attention<float>,
     .attention_bf16 = attention<Bf16>,
 };

@@ -250,6 +250,18 @@ def test_results_do_not_depend_on_threads(isa: str, random: np.random.Generator)
 # Bad input
 
 
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 100_003])
+def test_read_words(backend: kernels.Backend, random: np.random.Generator, count: int) -> None:
+    words = random.integers(0, 2**64, count, dtype=np.uint64)
+    assert backend.read_words(words) == int(words.sum(dtype=np.uint64))
+
+
+@pytest.mark.parametrize("as_bf16", [False, True])
+def test_multiply_counts_its_operations(backend: kernels.Backend, as_bf16: bool) -> None:
+    # 12 products of 32 multiplications and additions a round and thread.
+    assert backend.multiply(32, as_bf16=as_bf16) == 32 * 2 * 12 * 32 * 2
+
+
 def test_unknown_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KernelError, match="this machine runs baseline"):
         kernels.Backend(isa="sse9")

@@ -1,0 +1,1 @@
+"""Other engines on the same weights, by turns with ours."""

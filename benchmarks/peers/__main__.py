@@ -1,0 +1,149 @@
+"""Ours beside llama.cpp on the same weights: python -m benchmarks.peers --model DIR --gguf FILE --llama-python PYTHON.
+
+PYTHON is that of an environment with llama-cpp-python compiled for this machine (benchmarks/README.md says how). Both
+hold their model in memory and work by turns, so a model of twelve layers fits twice into 24 GB; ratios are per pair,
+their median counts. Before each pair, how fast this machine reads memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.peers.protocol import Task, encode
+from benchmarks.record import append, machine_name
+from gptoss import kernels
+
+TASKS = [
+    Task("prefill", 128),
+    Task("prefill", 512),
+    Task("prefill", 2048),
+    Task("decode", 24),
+    Task("decode", 24, depth=4096),
+    Task("decode", 12, batch=8),
+    Task("decode", 12, batch=16),
+]
+_PROBE_BYTES = 1 << 30
+
+
+class Worker:
+    """A process with one engine in it."""
+
+    def __init__(self, name: str, command: list[str]) -> None:
+        self.name = name
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._answer()
+
+    def seconds(self, task: Task) -> float:
+        assert self._process.stdin is not None
+        self._process.stdin.write(encode(task))
+        self._process.stdin.flush()
+        return float(self._answer()["seconds"])
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def _answer(self) -> dict[str, float]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name} ended early; run its worker by hand to see why")
+        answer: dict[str, float] = json.loads(line)
+        return answer
+
+
+class Probe:
+    """How fast this machine reads memory now, on as many threads."""
+
+    def __init__(self, threads: int) -> None:
+        self._backend = kernels.Backend(threads=threads)
+        self._words = np.ones(_PROBE_BYTES // 8, np.uint64)
+
+    def gigabytes_per_s(self) -> float:
+        began = time.perf_counter()
+        self._backend.read_words(self._words)
+        return self._words.nbytes / (time.perf_counter() - began) / 1e9
+
+
+def compare(task: Task, ours: Worker, theirs: Worker, probe: Probe, pairs: int) -> dict[str, float]:
+    """Medians over pairs; the first to run changes from pair to pair, and one pair more warms both up."""
+    speeds: dict[str, list[float]] = {ours.name: [], theirs.name: []}
+    bandwidths = []
+    for pair in range(pairs + 1):
+        bandwidths.append(probe.gigabytes_per_s())
+        for worker in (ours, theirs) if pair % 2 else (theirs, ours):
+            speeds[worker.name].append(task.num_tokens * task.batch / worker.seconds(task))
+    mine, other = speeds[ours.name][1:], speeds[theirs.name][1:]
+    return {
+        f"{ours.name}_tokens_per_s": statistics.median(mine),
+        f"{theirs.name}_tokens_per_s": statistics.median(other),
+        "ratio": statistics.median(a / b for a, b in zip(mine, other, strict=True)),
+        "read_gb_per_s": statistics.median(bandwidths),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--gguf", type=Path, required=True)
+    parser.add_argument("--llama-python", required=True)
+    parser.add_argument("--precision", default="bf16")
+    parser.add_argument("--threads", type=int, default=kernels.available_threads())
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--only", help="run the tasks whose names begin so")
+    options = parser.parse_args()
+    threads = str(options.threads)
+    own = [sys.executable, "-m", "benchmarks.peers.gptoss_worker"]
+    ours = Worker("gptoss", [*own, options.model, threads, options.precision])
+    script = Path(__file__).with_name("llama_worker.py")
+    theirs = Worker(
+        "llama.cpp", [options.llama_python, str(script), str(options.gguf.resolve()), threads]
+    )
+    probe = Probe(options.threads)
+    table = Table(
+        "task",
+        "gptoss, tokens/s",
+        "llama.cpp, tokens/s",
+        "ratio",
+        "memory, GB/s",
+        title=machine_name(),
+    )
+    common = {
+        "isa": kernels.Backend().isa,
+        "threads": options.threads,
+        "model": f"{Path(options.model).name} {options.gguf.name}",
+        "precision": options.precision,
+    }
+    try:
+        for task in TASKS:
+            if options.only and not task.name.startswith(options.only):
+                continue
+            found = compare(task, ours, theirs, probe, options.pairs)
+            table.add_row(task.name, *(f"{value:.2f}" for value in found.values()))
+            metrics = {f"{task.name}_{name}": round(value, 3) for name, value in found.items()}
+            append("peers.csv", common, metrics)
+            Console(stderr=True).print(task.name, found)
+    finally:
+        ours.close()
+        theirs.close()
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

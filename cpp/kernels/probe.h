@@ -1,0 +1,41 @@
+// What this machine can do at most, to hold the other kernels against: reading memory, and multiplying in registers.
+#pragma once
+
+#include "simd/isa.h"
+
+namespace gptoss {
+namespace {
+
+// The sum of words [begin, end), modulo 2^64: little work for each byte, so that memory is the limit.
+std::uint64_t read_words(const std::uint64_t* words, Index begin, Index end) {
+  constexpr Index kStreams = 8;
+  std::uint64_t sum[kStreams * 8] = {};
+  Index i = begin;
+  for (; i + kStreams * 8 <= end; i += kStreams * 8) {
+    __builtin_prefetch(words + i + 512);
+    for (Index lane = 0; lane < kStreams * 8; ++lane) sum[lane] += words[i + lane];
+  }
+  for (; i < end; ++i) sum[0] += words[i];
+  for (Index lane = 1; lane < kStreams * 8; ++lane) sum[0] += sum[lane];
+  return sum[0];
+}
+
+// So many rounds of kPeakProducts products with kBlock inputs each, all in registers; returns their sum.
+template <class Act>
+float multiply(Index rounds) {
+  alignas(64) const Act x[kBlock] = {};
+  alignas(64) const Bf16 w[kBlock] = {};
+  auto weights = Isa::weights(x, w);
+  Isa::F sum[kPeakProducts] = {};
+  for (Index round = 0; round < rounds; ++round) {
+    // Nothing is known of the weights between rounds, or the loop would be left out.
+    asm volatile("" : "+m"(weights));
+    GPTOSS_UNROLL for (Index i = 0; i < kPeakProducts; ++i) sum[i] = Isa::dot(sum[i], weights, x);
+  }
+  float total = 0.0f;
+  for (Index i = 0; i < kPeakProducts; ++i) total += Isa::sum(sum[i]);
+  return total;
+}
+
+}  // namespace
+}  // namespace gptoss
