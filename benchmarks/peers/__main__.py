@@ -106,7 +106,8 @@ def main() -> None:
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--threads", type=int, default=kernels.available_threads())
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--only", help="run the tasks whose names begin so")
+    names = [task.name for task in TASKS]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="TASK")
     options = parser.parse_args()
     threads = str(options.threads)
     own = [sys.executable, "-m", "benchmarks.peers.gptoss_worker"]
@@ -132,7 +133,7 @@ def main() -> None:
     }
     try:
         for task in TASKS:
-            if options.only and not task.name.startswith(options.only):
+            if task.name not in options.only:
                 continue
             found = compare(task, ours, theirs, probe, options.pairs)
             table.add_row(task.name, *(f"{value:.2f}" for value in found.values()))

@@ -10,21 +10,14 @@
 namespace gptoss {
 namespace {
 
-struct Bf16Rows {
-  const Bf16* weight;
-  Index in;
+template <class Stored>
+struct Rows {
+  const Stored* weight;  // of row `first` and on
+  Index in, first;
 
   template <class Act>
-  using Block = Isa::Weights<Act>;
-
-  template <class Act>
-  inline __attribute__((always_inline)) Block<Act> load(const Act* x, Index row, Index block) const {
-    return Isa::weights(x, weight + row * in + block * kBlock);
-  }
-
-  template <class Act>
-  GPTOSS_INLINE Isa::F add(Isa::F sum, const Block<Act>& w, const Act* x) {
-    return Isa::dot(sum, w, x);
+  inline __attribute__((always_inline)) Isa::Weights<Act> load(const Act* x, Index row, Index block) const {
+    return Isa::weights(x, weight + (row - first) * in + block * kBlock);
   }
 };
 
@@ -38,18 +31,10 @@ struct Mxfp4Rows {
   Index in;
 
   template <class Act>
-  using Block = Isa::Mxfp4<Act>;
-
-  template <class Act>
-  inline __attribute__((always_inline)) Block<Act> load(const Act* x, Index row, Index block) const {
+  inline __attribute__((always_inline)) Isa::Weights<Act> load(const Act* x, Index row, Index block) const {
     const Index at = row * (in / kBlock) + block;
     __builtin_prefetch(weight.blocks + at * (kBlock / 2) + kPrefetchBytes);
-    return Isa::mxfp4(x, weight.blocks + at * (kBlock / 2), kMxfp4Scales.factor[weight.scales[at]]);
-  }
-
-  template <class Act>
-  GPTOSS_INLINE Isa::F add(Isa::F sum, const Block<Act>& w, const Act* x) {
-    return Isa::dot(sum, w, x);
+    return Isa::mxfp4(x, weight.blocks + at * (kBlock / 2), weight.scales[at]);
   }
 };
 
@@ -72,7 +57,7 @@ GPTOSS_INLINE void product_tile(const Act* const* x, const Weight& weight, Index
   for (Index block = begin; block < end; ++block) {
     GPTOSS_UNROLL for (int r = 0; r < Rows; ++r) {
       const auto w = weight.load(x[0], row + r, block);
-      GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) sum[r][t] = weight.add(sum[r][t], w, x[t] + block * kBlock);
+      GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) sum[r][t] = Isa::dot(sum[r][t], w, x[t] + block * kBlock);
     }
   }
   GPTOSS_UNROLL for (int r = 0; r < Rows; ++r) GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) sums[r][t] = sum[r][t];
@@ -116,12 +101,33 @@ GPTOSS_INLINE void product(const Product<Act>& p, const Weight& weight, Index be
 
 template <class Act>
 void matmul(const Product<Act>& p, const Bf16* weight, Index begin, Index end) {
-  product(p, Bf16Rows{weight, p.in}, begin, end);
+  product(p, Rows<Bf16>{weight, p.in, 0}, begin, end);
+}
+
+// Longest rows that are decoded before they are used: a panel of them stays in the second-level cache, and on the
+// stack.
+constexpr Index kPanelInputs = 4096;
+
+// More entries than share a decoded block in registers: the panel's weights are decoded once for all of them. The same
+// weights meet the same inputs in the same order, so the sums are those of the other way.
+template <class Act>
+void mxfp4_panels(const Product<Act>& p, const Mxfp4Rows& weight, Index begin, Index end) {
+  alignas(64) Isa::Panel<Act> panel[kFeatures * kPanelInputs];
+  for (Index row = begin; row < end; row += kFeatures) {
+    const Index stop = row + kFeatures < end ? row + kFeatures : end;
+    for (Index r = row; r < stop; ++r)
+      for (Index block = 0; block < p.in / kBlock; ++block)
+        Isa::store(panel + (r - row) * p.in + block * kBlock, weight.load(p.x, r, block));
+    product_entries<Isa::kTokens>(p, Rows<Isa::Panel<Act>>{panel, p.in, row}, row, stop, 0);
+  }
 }
 
 template <class Act>
 void mxfp4_matmul(const Product<Act>& p, const Mxfp4Weights& weight, Index begin, Index end) {
-  product(p, Mxfp4Rows{weight, p.in}, begin, end);
+  if (p.num_entries > Isa::kTokens && p.in <= kPanelInputs)
+    mxfp4_panels(p, Mxfp4Rows{weight, p.in}, begin, end);
+  else
+    product(p, Mxfp4Rows{weight, p.in}, begin, end);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ struct Isa : Vector<8> {
   };
 
   template <class Act>
-  using Mxfp4 = Weights<Act>;
+  using Panel = float;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
 
@@ -59,10 +59,20 @@ struct Isa : Vector<8> {
     return {{load(p), load(p + 8), load(p + 16), load(p + 24)}};
   }
 
+  template <class Act>
+  GPTOSS_INLINE Weights<Act> weights(const Act*, const float* p) {
+    return {{load(p), load(p + 8), load(p + 16), load(p + 24)}};
+  }
+
+  template <class Act>
+  GPTOSS_INLINE void store(float* p, const Weights<Act>& w) {
+    for (int i = 0; i < 4; ++i) store(p + 8 * i, w.value[i]);
+  }
+
   // Within each half of a register: codes of two vectors' halves, so that unpacking bytes to floats, which stays within
   // halves, ends with the 32 values in order.
   template <class Act>
-  GPTOSS_INLINE Mxfp4<Act> mxfp4(const Act*, const std::uint8_t* p, float factor) {
+  GPTOSS_INLINE Weights<Act> mxfp4(const Act*, const std::uint8_t* p, std::uint8_t byte) {
     const __m256i bytes = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
     const __m256i order = _mm256_setr_epi8(0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1,  //
                                            2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1);
@@ -72,7 +82,7 @@ struct Isa : Vector<8> {
     const __m256i low = _mm256_shuffle_epi8(both_halves(kE2m1DoubledLowByte), codes);
     const __m256i high = _mm256_shuffle_epi8(both_halves(kE2m1DoubledHighByte), codes);
     const __m256i first = _mm256_unpacklo_epi8(low, high), second = _mm256_unpackhi_epi8(low, high);
-    const F scale = _mm256_set1_ps(factor);
+    const F scale = _mm256_set1_ps(kMxfp4Scales.factor[byte]);
     const __m256i zero = _mm256_setzero_si256();
     return {{_mm256_castsi256_ps(_mm256_unpacklo_epi16(zero, first)) * scale,
              _mm256_castsi256_ps(_mm256_unpackhi_epi16(zero, first)) * scale,

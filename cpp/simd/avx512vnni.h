@@ -22,7 +22,7 @@ struct Isa : Vector<16> {
   struct Weights;
 
   template <class Act>
-  struct Mxfp4;
+  using Panel = Act;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 
@@ -45,20 +45,18 @@ struct Isa : Vector<16> {
 
   GPTOSS_INLINE Weights<float> weights(const float*, const Bf16* p);
   GPTOSS_INLINE Weights<Bf16> weights(const Bf16*, const Bf16* p);
-  GPTOSS_INLINE Mxfp4<float> mxfp4(const float*, const std::uint8_t* p, float factor);
-  GPTOSS_INLINE Mxfp4<Bf16> mxfp4(const Bf16*, const std::uint8_t* p, float factor);
+  GPTOSS_INLINE Weights<float> weights(const float*, const float* p);
+  GPTOSS_INLINE void store(float* p, const Weights<float>& w);
+  GPTOSS_INLINE void store(Bf16* p, const Weights<Bf16>& w);
+  GPTOSS_INLINE Weights<float> mxfp4(const float*, const std::uint8_t* p, std::uint8_t byte);
+  GPTOSS_INLINE Weights<Bf16> mxfp4(const Bf16*, const std::uint8_t* p, std::uint8_t byte);
   GPTOSS_INLINE F dot(F sum, const Weights<float>& w, const float* x);
   GPTOSS_INLINE F dot(F sum, const Weights<Bf16>& w, const Bf16* x);
-  template <class Act>
-  GPTOSS_INLINE F dot(F sum, const Mxfp4<Act>& w, const Act* x);
 
-  // The 32 nibbles of a block in order, one a byte.
-  GPTOSS_INLINE __m256i nibbles(const std::uint8_t* p) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i mask = _mm_set1_epi8(15);
-    const __m128i even = _mm_and_si128(bytes, mask);
-    const __m128i odd = _mm_and_si128(_mm_srli_epi16(bytes, 4), mask);
-    return _mm256_set_m128i(_mm_unpackhi_epi8(even, odd), _mm_unpacklo_epi8(even, odd));
+  // The 32 nibbles of a block in order, one in the lowest four bits of each word; the fifth bit is any.
+  GPTOSS_INLINE __m512i nibbles(const std::uint8_t* p) {
+    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return _mm512_or_si512(bytes, _mm512_slli_epi32(bytes, 12));
   }
 };
 
@@ -72,34 +70,36 @@ struct Isa::Weights<Bf16> {
   __m512i pairs;
 };
 
-template <class Act>
-struct Isa::Mxfp4 {
-  Weights<Act> values;
-  F scale;
-};
-
 Isa::Weights<float> Isa::weights(const float*, const Bf16* p) { return {load(p), load(p + 16)}; }
 
 Isa::Weights<Bf16> Isa::weights(const Bf16*, const Bf16* p) { return {_mm512_loadu_si512(p)}; }
 
-Isa::Mxfp4<float> Isa::mxfp4(const float*, const std::uint8_t* p, float factor) {
-  const __m256i codes = nibbles(p);
-  const __m512 table =
-      _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(kE2m1Doubled))));
-  return {{_mm512_permutexvar_ps(_mm512_cvtepu8_epi32(_mm256_castsi256_si128(codes)), table),
-           _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(_mm256_extracti128_si256(codes, 1)), table)},
-          _mm512_set1_ps(factor)};
+Isa::Weights<float> Isa::weights(const float*, const float* p) { return {load(p), load(p + 16)}; }
+
+void Isa::store(float* p, const Weights<float>& w) {
+  store(p, w.low);
+  store(p + 16, w.high);
 }
 
-// The sixteen doubled values as bfloat16, twice, because the permutation chooses among 32 words.
-alignas(64) constexpr std::uint16_t kE2m1DoubledBf16[32] = {
-    0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40c0, 0x4100, 0x4140, 0x0000, 0xbf80, 0xc000,
-    0xc040, 0xc080, 0xc0c0, 0xc100, 0xc140, 0x0000, 0x3f80, 0x4000, 0x4040, 0x4080, 0x40c0,
-    0x4100, 0x4140, 0x0000, 0xbf80, 0xc000, 0xc040, 0xc080, 0xc0c0, 0xc100, 0xc140};
+void Isa::store(Bf16* p, const Weights<Bf16>& w) { _mm512_storeu_si512(p, w.pairs); }
 
-Isa::Mxfp4<Bf16> Isa::mxfp4(const Bf16*, const std::uint8_t* p, float factor) {
-  return {{_mm512_permutexvar_epi16(_mm512_cvtepu8_epi16(nibbles(p)), _mm512_load_si512(kE2m1DoubledBf16))},
-          _mm512_set1_ps(factor)};
+constexpr Mxfp4Bf16 kMxfp4Bf16;
+
+Isa::Weights<Bf16> Isa::mxfp4(const Bf16*, const std::uint8_t* p, std::uint8_t byte) {
+  const __m256i row = _mm256_load_si256(reinterpret_cast<const __m256i*>(kMxfp4Bf16.value[byte]));
+  // Twice, because the permutation chooses among 32 words: the fifth bit of a code does not matter.
+  return {_mm512_permutexvar_epi16(nibbles(p), _mm512_broadcast_i64x4(row))};
+}
+
+Isa::Weights<float> Isa::mxfp4(const float*, const std::uint8_t* p, std::uint8_t byte) {
+  const __m512i codes = nibbles(p);
+  const __m512 table =
+      _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(kE2m1Doubled))));
+  const F scaled = table * kMxfp4Scales.factor[byte];
+  // Words to lanes; the permutation takes the lowest four bits of each.
+  const __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(codes));
+  const __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(codes, 1));
+  return {_mm512_permutexvar_ps(low, scaled), _mm512_permutexvar_ps(high, scaled)};
 }
 
 Isa::F Isa::dot(F sum, const Weights<float>& w, const float* x) {
@@ -108,12 +108,6 @@ Isa::F Isa::dot(F sum, const Weights<float>& w, const float* x) {
 
 Isa::F Isa::dot(F sum, const Weights<Bf16>& w, const Bf16* x) {
   return _mm512_dpbf16_ps(sum, (__m512bh)w.pairs, (__m512bh)_mm512_loadu_si512(x));
-}
-
-// The scale multiplies the block's sum: once instead of once a vector of weights.
-template <class Act>
-Isa::F Isa::dot(F sum, const Mxfp4<Act>& w, const Act* x) {
-  return fma(dot(F{}, w.values, x), w.scale, sum);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ struct Isa : Vector<4> {
   };
 
   template <class Act>
-  using Mxfp4 = Weights<Act>;
+  using Panel = float;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return a * b + c; }
 
@@ -40,8 +40,21 @@ struct Isa : Vector<4> {
   }
 
   template <class Act>
-  GPTOSS_INLINE Mxfp4<Act> mxfp4(const Act*, const std::uint8_t* p, float factor) {
-    Mxfp4<Act> w;
+  GPTOSS_INLINE Weights<Act> weights(const Act*, const float* p) {
+    Weights<Act> w;
+    std::memcpy(w.value, p, sizeof w.value);
+    return w;
+  }
+
+  template <class Act>
+  GPTOSS_INLINE void store(float* p, const Weights<Act>& w) {
+    std::memcpy(p, w.value, sizeof w.value);
+  }
+
+  template <class Act>
+  GPTOSS_INLINE Weights<Act> mxfp4(const Act*, const std::uint8_t* p, std::uint8_t byte) {
+    const float factor = kMxfp4Scales.factor[byte];
+    Weights<Act> w;
     for (int i = 0; i < kBlock / 2; ++i) {
       w.value[2 * i] = kE2m1Doubled[p[i] & 15] * factor;
       w.value[2 * i + 1] = kE2m1Doubled[p[i] >> 4] * factor;

@@ -7,9 +7,10 @@
 //   F fma(F a, F b, F c)            a * b + c (one rounding where the hardware has it)
 //   F load(const float*), load(const Bf16*); store(float*, F), store(Bf16*, F)
 //   Weights<Act> weights(Act, const Bf16*)                       32 weights for inputs Act
-//   Mxfp4<Act> mxfp4(Act, const uint8_t* block, float factor)    the same from an MXFP4 block and its factor
-//
-//   F dot(F sum, const Weights<Act>& or const Mxfp4<Act>&, const Act* x)      32 products, added lane by lane
+//   Weights<Act> mxfp4(Act, const uint8_t* block, uint8_t scale) the same from an MXFP4 block and its scale, exact
+//   Panel<Act>                                                   what decoded weights are kept as:
+//   store(Panel<Act>*, Weights<Act>); weights(Act, const Panel<Act>*)
+//   F dot(F sum, const Weights<Act>&, const Act* x)              32 products, added lane by lane
 #pragma once
 
 #if defined(__AVX512BF16__) && defined(__AVX512VNNI__)

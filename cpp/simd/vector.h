@@ -77,6 +77,24 @@ struct Mxfp4Scales {
 
 constexpr Mxfp4Scales kMxfp4Scales;
 
+// The sixteen values of a block as bfloat16 by scale byte: exact, the smallest as subnormal numbers, the largest as
+// infinity. One row of it does the work of a table of codes and a multiplication.
+struct Mxfp4Bf16 {
+  alignas(32) std::uint16_t value[256][16];
+
+  constexpr Mxfp4Bf16() : value() {
+    for (int byte = 0; byte < 256; ++byte)
+      for (int code = 0; code < 16; ++code) {
+        // In double, because a constant may not overflow.
+        const double exact = kE2m1Doubled[code] * static_cast<double>(kMxfp4Scales.factor[byte < 255 ? byte : 0]);
+        const bool is_infinite = exact > __FLT_MAX__ || exact < -__FLT_MAX__;
+        const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, is_infinite ? 0.0f : static_cast<float>(exact));
+        const std::uint32_t infinity = exact < 0 ? 0xff80u : 0x7f80u;
+        value[byte][code] = static_cast<std::uint16_t>(byte == 255 ? 0x7fc0u : is_infinite ? infinity : bits >> 16);
+      }
+  }
+};
+
 GPTOSS_INLINE float to_float(float value) { return value; }
 GPTOSS_INLINE float to_float(Bf16 value) { return bits_to_float(static_cast<std::uint32_t>(value.bits) << 16); }
 
