@@ -20,6 +20,37 @@ def newest(model: str) -> tuple[dict[str, str], dict[str, float]]:
     return rows[-1], {row["metric"]: float(row["value"]) for row in rows}
 
 
+TASKS = {
+    "prefill_128": "prefill, 128 tokens",
+    "prefill_512": "prefill, 512 tokens",
+    "decode_24": "decode",
+    "decode_12_batch8": "decode, eight sequences together",
+}
+
+
+def peers() -> list[str]:
+    """The newest figures beside llama.cpp."""
+    with (RESULTS / "peers.csv").open(encoding="utf-8") as file:
+        rows = [*csv.DictReader(file)]
+    last, values = rows[-1], {row["metric"]: float(row["value"]) for row in rows}
+    lines = [
+        "",
+        "Beside llama.cpp (llama-cpp-python 0.3.36) on the same weights, its other matrices in 8 bits as in the official GGUF, ours "
+        "as stored; twelve layers, by turns, medians of five pairs:",
+        "",
+        f"| {last['machine']}, {last['threads']} threads, {last['isa']}, {last['precision']} "
+        "| gptoss, tokens/s | llama.cpp, tokens/s | ratio |",
+        "|---|---|---|---|",
+    ]
+    for task, name in TASKS.items():
+        ours, theirs = (
+            values[f"{task}_gptoss_tokens_per_s"],
+            values[f"{task}_llama.cpp_tokens_per_s"],
+        )
+        lines.append(f"| {name} | {ours:.1f} | {theirs:.1f} | {values[f'{task}_ratio']:.2f} |")
+    return lines
+
+
 def table() -> str:
     common, values = newest("synth20b")
     lines = [
@@ -33,7 +64,7 @@ def table() -> str:
         f"| peak resident memory, touched weights included: in a chat, in the benchmark "
         f"| {values['chat_peak_rss_bytes'] / GIB:.1f} GiB, {values['bench_peak_rss_bytes'] / GIB:.1f} GiB |",
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *peers()])
 
 
 def main() -> None:
