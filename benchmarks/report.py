@@ -35,8 +35,8 @@ def peers() -> list[str]:
     last, values = rows[-1], {row["metric"]: float(row["value"]) for row in rows}
     lines = [
         "",
-        "Beside llama.cpp (llama-cpp-python 0.3.36) on the same weights, its other matrices in 8 bits as in the official GGUF, ours "
-        "as stored; twelve layers, by turns, medians of five pairs:",
+        "Beside llama.cpp (llama-cpp-python 0.3.36) on the same weights, its other matrices in 8 bits as in the "
+        "official GGUF, ours as stored; twelve layers, by turns, medians of five pairs:",
         "",
         f"| {last['machine']}, {last['threads']} threads, {last['isa']}, {last['precision']} "
         "| gptoss, tokens/s | llama.cpp, tokens/s | ratio |",
