@@ -19,6 +19,7 @@ from rich.table import Table
 from benchmarks.record import append, machine_name
 from gptoss import kernels
 from gptoss.kernels import Float32
+from gptoss.kernels.bf16 import float32_to_bf16
 
 HIDDEN, HEADS_WIDTH, VOCABULARY, EXPERTS = 2880, 4096, 201088, 32
 ENTRIES = (1, 8, 64, 512)
@@ -76,7 +77,9 @@ def activations(backend: kernels.Backend, rows: int, width: int) -> kernels.Acti
 
 def dense(backend: kernels.Backend, name: str, out_width: int, in_width: int, rows: int) -> Speed:
     """A product with bfloat16 weights."""
-    weight = np.random.default_rng(0).integers(0, 1 << 14, (out_width, in_width), dtype=np.uint16)
+    # Not random bits: a subnormal among them costs an Intel core a hundred cycles.
+    values = np.random.default_rng(0).standard_normal(1 << 20, dtype=np.float32)
+    weight = np.resize(float32_to_bf16(values), (out_width, in_width))
     x, out = activations(backend, rows, in_width), np.empty((rows, out_width), np.float32)
     took = seconds(lambda: backend.matmul(x, weight, None, out))
     return Speed(name, weight.nbytes / took / 1e9, 2 * rows * weight.size / took / 1e9)
