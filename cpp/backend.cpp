@@ -10,6 +10,8 @@ constexpr Index kValuesPerPiece = 32768;
 // Output features a piece of a matrix product: at 2880 inputs 170 kB of bfloat16, a fraction of a second-level cache.
 constexpr Index kFeaturesPerPiece = 32;
 static_assert(kFeaturesPerPiece % kBlock == 0, "the input-major product works on whole blocks of features");
+// Of a packed product: long enough a stretch of memory to read on, and a whole number of panels.
+constexpr Index kPackedFeaturesPerPiece = 64;
 
 Index rows_per_piece(Index width) { return width < kValuesPerPiece ? kValuesPerPiece / width : 1; }
 
@@ -17,6 +19,10 @@ auto kernel(const Kernels* k, const Product<float>*) { return k->matmul_f32; }
 auto kernel(const Kernels* k, const Product<Bf16>*) { return k->matmul_bf16; }
 auto mxfp4_kernel(const Kernels* k, const Product<float>*) { return k->mxfp4_matmul_f32; }
 auto mxfp4_kernel(const Kernels* k, const Product<Bf16>*) { return k->mxfp4_matmul_bf16; }
+auto mxfp4_kernel(const Kernels* k, const Product<Int8Block>*) { return k->mxfp4_matmul_int8; }
+auto int8_kernel(const Kernels* k, const Product<float>*) { return k->int8_matmul_f32; }
+auto int8_kernel(const Kernels* k, const Product<Bf16>*) { return k->int8_matmul_bf16; }
+auto int8_kernel(const Kernels* k, const Product<Int8Block>*) { return k->int8_matmul_int8; }
 auto input_major_kernel(const Kernels* k, const Product<float>*) { return k->input_major_matmul_f32; }
 auto input_major_kernel(const Kernels* k, const Product<Bf16>*) { return k->input_major_matmul_bf16; }
 auto store_kernel(const Kernels* k, const float*) { return k->store_kv_f32; }
@@ -34,6 +40,10 @@ void Backend::to_bf16(const float* x, float* out, Index count) {
   pool_.run(count, kValuesPerPiece, [&](Index begin, Index end) { kernels_->round_to_bf16(x, out, begin, end); });
 }
 
+void Backend::to_int8(const float* x, Int8Block* out, Index blocks) {
+  pool_.run(blocks, kValuesPerPiece / kBlock, [&](Index begin, Index end) { kernels_->to_int8(x, out, begin, end); });
+}
+
 void Backend::rms_norm(const float* x, const float* weight, float* out, Index rows, Index width, float eps) {
   pool_.run(rows, rows_per_piece(width),
             [&](Index begin, Index end) { kernels_->rms_norm(x, weight, out, width, eps, begin, end); });
@@ -45,10 +55,16 @@ void Backend::matmul(const Product<Act>& product, const Bf16* weight, Index out)
   pool_.run(out, kFeaturesPerPiece, [&](Index begin, Index end) { run(product, weight, begin, end); });
 }
 
+template <class Act>
+void Backend::int8_matmul(const Product<Act>& product, const PackedInt8& weights, Index out) {
+  const auto run = int8_kernel(kernels_, &product);
+  pool_.run(out, kPackedFeaturesPerPiece, [&](Index begin, Index end) { run(product, weights, begin, end); });
+}
+
 // Pieces are numbered through all experts; experts without entries cost one comparison each.
 template <class Act, class Piece>
-void Backend::run_experts(const GroupedProduct<Act>& grouped, const Piece& piece) {
-  const Index pieces = (grouped.out + kFeaturesPerPiece - 1) / kFeaturesPerPiece;
+void Backend::run_experts(const GroupedProduct<Act>& grouped, Index features, const Piece& piece) {
+  const Index pieces = (grouped.out + features - 1) / features;
   pool_.run(grouped.experts * pieces, 1, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       const Index expert = i / pieces;
@@ -59,26 +75,39 @@ void Backend::run_experts(const GroupedProduct<Act>& grouped, const Piece& piece
       product.rows += first;
       product.out += first * product.out_stride;
       if (product.bias) product.bias += expert * grouped.out;
-      const Index feature = i % pieces * kFeaturesPerPiece;
-      const Index stop = feature + kFeaturesPerPiece < grouped.out ? feature + kFeaturesPerPiece : grouped.out;
+      const Index feature = i % pieces * features;
+      const Index stop = feature + features < grouped.out ? feature + features : grouped.out;
       piece(product, expert, feature, stop);
     }
   });
 }
 
 template <class Act>
-void Backend::mxfp4_matmul(const GroupedProduct<Act>& grouped, const std::uint8_t* blocks, const std::uint8_t* scales) {
+void Backend::mxfp4_matmul(const GroupedProduct<Act>& grouped, const PackedMxfp4& weights) {
   const Index num_blocks = grouped.out * (grouped.product.in / kBlock);
-  run_experts(grouped, [&](const Product<Act>& product, Index expert, Index begin, Index end) {
-    const Mxfp4Weights weights = {blocks + expert * num_blocks * (kBlock / 2), scales + expert * num_blocks};
-    mxfp4_kernel(kernels_, &product)(product, weights, begin, end);
+  run_experts(grouped, kPackedFeaturesPerPiece, [&](const Product<Act>& product, Index expert, Index begin, Index end) {
+    const PackedMxfp4 own = {weights.blocks + expert * num_blocks * (kBlock / 2), weights.scales + expert * num_blocks};
+    mxfp4_kernel(kernels_, &product)(product, own, begin, end);
+  });
+}
+
+void Backend::pack_mxfp4(const std::uint8_t* blocks, const std::uint8_t* scales, Index groups, Index num_blocks,
+                         std::uint8_t* out, std::uint8_t* out_scales) {
+  pool_.run(groups, 4, [&](Index begin, Index end) {
+    kernels_->pack_mxfp4(blocks, scales, num_blocks, out, out_scales, begin, end);
+  });
+}
+
+void Backend::pack_int8(const Bf16* weight, Index features, Index num_blocks, std::uint8_t* out, Bf16* scales) {
+  pool_.run((features + kGroup - 1) / kGroup, 4, [&](Index begin, Index end) {
+    kernels_->pack_int8(weight, features, num_blocks, out, scales, begin, end);
   });
 }
 
 template <class Act>
 void Backend::expert_matmul(const GroupedProduct<Act>& grouped, const Bf16* weight) {
   const Index values = grouped.out * grouped.product.in;
-  run_experts(grouped, [&](const Product<Act>& product, Index expert, Index begin, Index end) {
+  run_experts(grouped, kFeaturesPerPiece, [&](const Product<Act>& product, Index expert, Index begin, Index end) {
     input_major_kernel(kernels_, &product)(product, weight + expert * values, grouped.out, begin, end);
   });
 }
@@ -139,8 +168,12 @@ double Backend::multiply(Index rounds, bool as_bf16) {
 
 template void Backend::matmul(const Product<float>&, const Bf16*, Index);
 template void Backend::matmul(const Product<Bf16>&, const Bf16*, Index);
-template void Backend::mxfp4_matmul(const GroupedProduct<float>&, const std::uint8_t*, const std::uint8_t*);
-template void Backend::mxfp4_matmul(const GroupedProduct<Bf16>&, const std::uint8_t*, const std::uint8_t*);
+template void Backend::int8_matmul(const Product<float>&, const PackedInt8&, Index);
+template void Backend::int8_matmul(const Product<Bf16>&, const PackedInt8&, Index);
+template void Backend::int8_matmul(const Product<Int8Block>&, const PackedInt8&, Index);
+template void Backend::mxfp4_matmul(const GroupedProduct<float>&, const PackedMxfp4&);
+template void Backend::mxfp4_matmul(const GroupedProduct<Bf16>&, const PackedMxfp4&);
+template void Backend::mxfp4_matmul(const GroupedProduct<Int8Block>&, const PackedMxfp4&);
 template void Backend::expert_matmul(const GroupedProduct<float>&, const Bf16*);
 template void Backend::expert_matmul(const GroupedProduct<Bf16>&, const Bf16*);
 template void Backend::store_kv(const NewKeyValues<float>&, Index);

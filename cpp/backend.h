@@ -24,11 +24,17 @@ class Backend {
 
   void to_bf16(const float* x, Bf16* out, Index count);
   void to_bf16(const float* x, float* out, Index count);
+  void to_int8(const float* x, Int8Block* out, Index blocks);
   void rms_norm(const float* x, const float* weight, float* out, Index rows, Index width, float eps);
   template <class Act>
   void matmul(const Product<Act>& product, const Bf16* weight, Index out);
   template <class Act>
-  void mxfp4_matmul(const GroupedProduct<Act>& product, const std::uint8_t* blocks, const std::uint8_t* scales);
+  void int8_matmul(const Product<Act>& product, const PackedInt8& weights, Index out);
+  template <class Act>
+  void mxfp4_matmul(const GroupedProduct<Act>& product, const PackedMxfp4& weights);
+  void pack_mxfp4(const std::uint8_t* blocks, const std::uint8_t* scales, Index groups, Index num_blocks,
+                  std::uint8_t* out, std::uint8_t* out_scales);
+  void pack_int8(const Bf16* weight, Index features, Index num_blocks, std::uint8_t* out, Bf16* scales);
   template <class Act>
   void expert_matmul(const GroupedProduct<Act>& product, const Bf16* weight);
   void swiglu(const float* gate_up, float* out, Index rows, Index width, float alpha, float limit);
@@ -46,7 +52,7 @@ class Backend {
 
  private:
   template <class Act, class Piece>
-  void run_experts(const GroupedProduct<Act>& grouped, const Piece& piece);
+  void run_experts(const GroupedProduct<Act>& grouped, Index features, const Piece& piece);
 
   const Kernels* kernels_;
   ThreadPool pool_;

@@ -33,6 +33,15 @@ struct Stored<Bits> {
   using Type = Bf16;
 };
 
+// As do eight-bit activations, as bytes.
+template <>
+struct Stored<std::uint8_t> {
+  using Type = Int8Block;
+};
+
+// Rows of one stretch each, which need not follow each other.
+using Rows = nb::ndarray<float, nb::ndim<2>, nb::device::cpu>;
+
 template <class T>
 auto* data(T* p) {
   if constexpr (std::is_const_v<T>)
@@ -56,6 +65,22 @@ void require_between(const A& array, Index low, Index high, const char* what) {
     if (array.data()[i] < low || array.data()[i] >= high) throw nb::value_error(what);
 }
 
+// Inputs of a matrix product, by its activations.
+template <class Act>
+Index inputs(const Array<const Act, 2>& x) {
+  using Type = typename Stored<Act>::Type;
+  constexpr Index kSize = static_cast<Index>(sizeof(Type) / sizeof(Act));
+  require(size(x, 1) % kSize == 0, "matrix product: rows of x must be whole blocks");
+  const Index in = size(x, 1) / kSize * kValues<Type>;
+  require(in % kBlock == 0, "matrix product: in-features must be a multiple of 32");
+  return in;
+}
+
+Index row_stride(const Rows& out) {
+  require(out.stride(1) == 1 || size(out, 1) == 1, "matrix product: values of a row of out must be neighbours");
+  return size(out, 0) > 1 ? static_cast<Index>(out.stride(0)) : size(out, 1);
+}
+
 template <class Work>
 void without_gil(const Work& work) {
   const nb::gil_scoped_release release;
@@ -75,6 +100,14 @@ void to_bf16(Backend& self, Array<const float, 2> x, Array<Out, 2> out) {
   without_gil([&] { self.to_bf16(x.data(), data(out.data()), static_cast<Index>(x.size())); });
 }
 
+void to_int8(Backend& self, Array<const float, 2> x, Array<std::uint8_t, 2> out) {
+  require(size(x, 1) % kBlock == 0, "to_int8: width must be a multiple of 32");
+  const Index blocks = size(x, 0) * (size(x, 1) / kBlock);
+  require(size(out, 0) == size(x, 0) && static_cast<Index>(out.size() / sizeof(Int8Block)) == blocks,
+          "to_int8: out has the wrong shape");
+  without_gil([&] { self.to_int8(x.data(), data(out.data()), blocks); });
+}
+
 void rms_norm(Backend& self, Array<const float, 2> x, Array<const float, 1> weight, Array<float, 2> out, float eps) {
   const Index rows = size(x, 0), width = size(x, 1);
   require(width % kBlock == 0, "rms_norm: width must be a multiple of 32");
@@ -83,27 +116,45 @@ void rms_norm(Backend& self, Array<const float, 2> x, Array<const float, 1> weig
 }
 
 template <class Act>
+auto dense(const Array<const Act, 2>& x, const std::optional<Array<const float, 1>>& bias, const Rows& out, bool add) {
+  require(size(out, 0) == size(x, 0), "matmul: out has the wrong shape");
+  require(!bias || size(*bias, 0) == size(out, 1), "matmul: bias has the wrong length");
+  Product<typename Stored<Act>::Type> product = {
+      data(x.data()), nullptr, size(x, 0), inputs(x), bias ? bias->data() : nullptr, out.data(), row_stride(out)};
+  product.adds = add;
+  return product;
+}
+
+template <class Act>
 void matmul(Backend& self, Array<const Act, 2> x, Array<const Bits, 2> weight,
-            std::optional<Array<const float, 1>> bias, Array<float, 2> out) {
-  const Index entries = size(x, 0), in = size(x, 1), features = size(weight, 0);
-  require(in % kBlock == 0, "matmul: in-features must be a multiple of 32");
-  require(size(weight, 1) == in, "matmul: x and weight differ in in-features");
-  require(size(out, 0) == entries && size(out, 1) == features, "matmul: out has the wrong shape");
-  require(!bias || size(*bias, 0) == features, "matmul: bias has the wrong length");
-  using Type = typename Stored<Act>::Type;
-  const Product<Type> product = {data(x.data()), nullptr, entries, in, bias ? bias->data() : nullptr,
-                                 out.data(),     features};
-  without_gil([&] { self.matmul(product, data(weight.data()), features); });
+            std::optional<Array<const float, 1>> bias, Rows out, bool add) {
+  const auto product = dense(x, bias, out, add);
+  require(size(weight, 1) == product.in, "matmul: x and weight differ in in-features");
+  require(size(out, 1) == size(weight, 0), "matmul: out has the wrong shape");
+  without_gil([&] { self.matmul(product, data(weight.data()), size(weight, 0)); });
+}
+
+template <class Act>
+void int8_matmul(Backend& self, Array<const Act, 2> x, Array<const std::uint8_t, 3> blocks, Array<const Bits, 3> scales,
+                 std::optional<Array<const float, 1>> bias, Rows out, bool add) {
+  const auto product = dense(x, bias, out, add);
+  const Index groups = size(blocks, 0), num_blocks = size(blocks, 1), features = size(out, 1);
+  require(size(blocks, 2) == kGroup * kBlock, "int8_matmul: a block must have 512 bytes");
+  require(num_blocks * kBlock == product.in, "int8_matmul: x and blocks differ in in-features");
+  require(size(scales, 0) == groups && size(scales, 1) == num_blocks && size(scales, 2) == kGroup,
+          "int8_matmul: blocks and scales differ in shape");
+  require((features + kGroup - 1) / kGroup == groups, "int8_matmul: out has the wrong shape");
+  without_gil([&] { self.int8_matmul(product, PackedInt8{blocks.data(), data(scales.data())}, features); });
 }
 
 template <class Act>
 auto grouped(const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& rows,
              const Array<const std::int32_t, 1>& offsets, const Array<const float, 2>& bias, const Array<float, 2>& out,
-             Index experts, Index features) {
-  const Index entries = size(rows, 0);
-  require(size(x, 1) % kBlock == 0, "expert product: in-features must be a multiple of 32");
+             Index experts, Index features, const Swiglu* swiglu = nullptr) {
+  const Index entries = size(rows, 0), width = swiglu ? features / 2 : features;
+  const Index in = inputs(x);
   require(features % kBlock == 0, "expert product: out-features must be a multiple of 32");
-  require(size(out, 0) == entries && size(out, 1) == features, "expert product: out has the wrong shape");
+  require(size(out, 0) == entries && size(out, 1) == width, "expert product: out has the wrong shape");
   require(size(bias, 0) == experts && size(bias, 1) == features, "expert product: bias has the wrong shape");
   require(size(offsets, 0) == experts + 1, "expert product: offsets must number experts + 1");
   require(offsets.data()[0] == 0 && offsets.data()[experts] == entries, "expert product: offsets must span entries");
@@ -111,21 +162,62 @@ auto grouped(const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& r
     require(offsets.data()[e] <= offsets.data()[e + 1], "expert product: offsets must not fall");
   require_between(rows, 0, size(x, 0), "expert product: a row is outside x");
   using Type = typename Stored<Act>::Type;
-  const Product<Type> product = {data(x.data()), rows.data(), entries, size(x, 1), bias.data(), out.data(), features};
+  const Product<Type> product = {data(x.data()), rows.data(), entries, in, bias.data(), out.data(), width, swiglu};
   return GroupedProduct<Type>{product, offsets.data(), experts, features};
+}
+
+template <class Act>
+void run_mxfp4(Backend& self, const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& rows,
+               const Array<const std::int32_t, 1>& offsets, const Array<const std::uint8_t, 4>& blocks,
+               const Array<const std::uint8_t, 4>& scales, const Array<const float, 2>& bias,
+               const Array<float, 2>& out, const Swiglu* swiglu) {
+  const Index experts = size(blocks, 0), groups = size(blocks, 1), num_blocks = size(blocks, 2);
+  require(size(blocks, 3) == kGroup * kBlock / 2, "mxfp4_matmul: a block must have 256 bytes");
+  require(num_blocks * kBlock == inputs(x), "mxfp4_matmul: x and blocks differ in in-features");
+  require(size(scales, 0) == experts && size(scales, 1) == groups && size(scales, 2) == num_blocks &&
+              size(scales, 3) == kGroup,
+          "mxfp4_matmul: blocks and scales differ in shape");
+  const auto product = grouped(x, rows, offsets, bias, out, experts, groups * kGroup, swiglu);
+  without_gil([&] { self.mxfp4_matmul(product, PackedMxfp4{blocks.data(), scales.data()}); });
 }
 
 template <class Act>
 void mxfp4_matmul(Backend& self, Array<const Act, 2> x, Array<const std::int32_t, 1> rows,
                   Array<const std::int32_t, 1> offsets, Array<const std::uint8_t, 4> blocks,
-                  Array<const std::uint8_t, 3> scales, Array<const float, 2> bias, Array<float, 2> out) {
+                  Array<const std::uint8_t, 4> scales, Array<const float, 2> bias, Array<float, 2> out) {
+  run_mxfp4(self, x, rows, offsets, blocks, scales, bias, out, nullptr);
+}
+
+template <class Act>
+void mxfp4_swiglu(Backend& self, Array<const Act, 2> x, Array<const std::int32_t, 1> rows,
+                  Array<const std::int32_t, 1> offsets, Array<const std::uint8_t, 4> blocks,
+                  Array<const std::uint8_t, 4> scales, Array<const float, 2> bias, Array<float, 2> out, float alpha,
+                  float limit) {
+  const Swiglu swiglu = {alpha, limit};
+  run_mxfp4(self, x, rows, offsets, blocks, scales, bias, out, &swiglu);
+}
+
+void pack_mxfp4(Backend& self, Array<const std::uint8_t, 4> blocks, Array<const std::uint8_t, 3> scales,
+                Array<std::uint8_t, 4> out, Array<std::uint8_t, 4> out_scales) {
   const Index experts = size(blocks, 0), features = size(blocks, 1), num_blocks = size(blocks, 2);
-  require(size(blocks, 3) == kBlock / 2, "mxfp4_matmul: a block must have 16 bytes");
-  require(num_blocks * kBlock == size(x, 1), "mxfp4_matmul: x and blocks differ in in-features");
+  require(size(blocks, 3) == kBlock / 2 && features % kGroup == 0, "pack_mxfp4: blocks has the wrong shape");
   require(size(scales, 0) == experts && size(scales, 1) == features && size(scales, 2) == num_blocks,
-          "mxfp4_matmul: blocks and scales differ in shape");
-  const auto product = grouped(x, rows, offsets, bias, out, experts, features);
-  without_gil([&] { self.mxfp4_matmul(product, blocks.data(), scales.data()); });
+          "pack_mxfp4: blocks and scales differ in shape");
+  require(out.size() == blocks.size() && out_scales.size() == scales.size(), "pack_mxfp4: out has the wrong shape");
+  without_gil([&] {
+    self.pack_mxfp4(blocks.data(), scales.data(), experts * features / kGroup, num_blocks, out.data(),
+                    out_scales.data());
+  });
+}
+
+void pack_int8(Backend& self, Array<const Bits, 2> weight, Array<std::uint8_t, 3> out, Array<Bits, 3> scales) {
+  const Index features = size(weight, 0), groups = (features + kGroup - 1) / kGroup, blocks = size(weight, 1) / kBlock;
+  require(size(weight, 1) % kBlock == 0, "pack_int8: in-features must be a multiple of 32");
+  require(size(out, 0) == groups && size(out, 1) == blocks && size(out, 2) == kGroup * kBlock,
+          "pack_int8: out has the wrong shape");
+  require(size(scales, 0) == groups && size(scales, 1) == blocks && size(scales, 2) == kGroup,
+          "pack_int8: scales has the wrong shape");
+  without_gil([&] { self.pack_int8(data(weight.data()), features, blocks, out.data(), data(scales.data())); });
 }
 
 template <class Act>
@@ -268,16 +360,38 @@ NB_MODULE(_kernels, module) {
       .def_prop_ro("has_bf16_dot", &Backend::has_bf16_dot)
       .def("to_bf16", &to_bf16<Bits>, "x"_a.noconvert(), "out"_a.noconvert())
       .def("to_bf16", &to_bf16<float>, "x"_a.noconvert(), "out"_a.noconvert())
+      .def("to_int8", &to_int8, "x"_a.noconvert(), "out"_a.noconvert())
       .def("rms_norm", &rms_norm, "x"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(),
            "eps"_a)
       .def("matmul", &matmul<float>, "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(),
-           "out"_a.noconvert())
+           "out"_a.noconvert(), nb::kw_only(), "add"_a = false)
       .def("matmul", &matmul<Bits>, "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(),
-           "out"_a.noconvert())
+           "out"_a.noconvert(), nb::kw_only(), "add"_a = false)
+      .def("int8_matmul", &int8_matmul<float>, "x"_a.noconvert(), "blocks"_a.noconvert(), "scales"_a.noconvert(),
+           "bias"_a.noconvert().none(), "out"_a.noconvert(), nb::kw_only(), "add"_a = false)
+      .def("int8_matmul", &int8_matmul<Bits>, "x"_a.noconvert(), "blocks"_a.noconvert(), "scales"_a.noconvert(),
+           "bias"_a.noconvert().none(), "out"_a.noconvert(), nb::kw_only(), "add"_a = false)
+      .def("int8_matmul", &int8_matmul<std::uint8_t>, "x"_a.noconvert(), "blocks"_a.noconvert(), "scales"_a.noconvert(),
+           "bias"_a.noconvert().none(), "out"_a.noconvert(), nb::kw_only(), "add"_a = false)
       .def("mxfp4_matmul", &mxfp4_matmul<float>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
            "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())
+      .def("mxfp4_swiglu", &mxfp4_swiglu<float>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
+           "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(),
+           "alpha"_a, "limit"_a)
       .def("mxfp4_matmul", &mxfp4_matmul<Bits>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
            "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())
+      .def("mxfp4_swiglu", &mxfp4_swiglu<Bits>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
+           "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(),
+           "alpha"_a, "limit"_a)
+      .def("mxfp4_matmul", &mxfp4_matmul<std::uint8_t>, "x"_a.noconvert(), "rows"_a.noconvert(),
+           "offsets"_a.noconvert(), "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(),
+           "out"_a.noconvert())
+      .def("mxfp4_swiglu", &mxfp4_swiglu<std::uint8_t>, "x"_a.noconvert(), "rows"_a.noconvert(),
+           "offsets"_a.noconvert(), "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(),
+           "out"_a.noconvert(), nb::kw_only(), "alpha"_a, "limit"_a)
+      .def("pack_mxfp4", &pack_mxfp4, "blocks"_a.noconvert(), "scales"_a.noconvert(), "out"_a.noconvert(),
+           "out_scales"_a.noconvert())
+      .def("pack_int8", &pack_int8, "weight"_a.noconvert(), "out"_a.noconvert(), "scales"_a.noconvert())
       .def("expert_matmul", &expert_matmul<float>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
            "weight"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())
       .def("expert_matmul", &expert_matmul<Bits>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),

@@ -21,22 +21,58 @@ struct Bf16 {
 // Inputs of a matrix product are cut into blocks of this many values: the MXFP4 block.
 inline constexpr Index kBlock = 32;
 
+// A block of activations in eight bits: value i is values[kInt8Order[i % 8] + i / 8 * 8] * scale.
+struct Int8Block {
+  std::int8_t values[kBlock];
+  float scale;
+  std::int32_t sum;  // of `values`: what weights that are stored with an offset give too much
+};
+
+// Where a packed MXFP4 lane's nibbles put eight neighbours when even and odd nibbles are taken apart (packed.h).
+inline constexpr std::uint8_t kInt8Order[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+
+// Values in one element of a row of activations.
+template <class Act>
+inline constexpr Index kValues = 1;
+template <>
+inline constexpr Index kValues<Int8Block> = kBlock;
+
+// gate * sigmoid(alpha * gate) * (up + 1), gate clamped above at limit, up on both sides.
+struct Swiglu {
+  float alpha, limit;
+};
+
 // The left side and the output of a matrix product: entry i multiplies row rows[i] of x and fills row i of out.
 template <class Act>
 struct Product {
-  const Act* x;              // (any, in)
+  const Act* x;              // (any, in / kValues<Act>)
   const std::int32_t* rows;  // (entries), or null: entry i uses row i
   Index num_entries;
   Index in;           // a multiple of kBlock
   const float* bias;  // (out features), or null
   float* out;         // (entries, out_stride)
   Index out_stride;
+  const Swiglu* swiglu = nullptr;  // given, even features are gates, odd ones ups, and a pair makes one value of out
+  bool adds = false;               // to what out has
 };
 
-// MXFP4 weights of one expert: (out, in / 32, 16) bytes, low nibble first, and (out, in / 32) E8M0 scales.
-struct Mxfp4Weights {
+// Packed weights have kGroup features side by side, so that a vector's lanes are features: their sums need no adding
+// up across lanes, and a group's weights are one stretch of memory.
+inline constexpr Index kGroup = 16;
+
+// MXFP4: (out / 16, in / 32, 4, 16) words of eight nibbles. Word (z, f) has the inputs 8 z to 8 z + 7 of feature f, of
+// which input 8 z + i lies in nibble i / 2 + 4 * (i % 2): pairs of neighbours are half a word apart, as the bfloat16
+// product wants them. Scales E8M0, (out / 16, in / 32, 16). packed.h has the same in code.
+struct PackedMxfp4 {
   const std::uint8_t* blocks;
   const std::uint8_t* scales;
+};
+
+// Eight bits: (out / 16, in / 32, 8, 16, 4) bytes, value + 128, inputs in the order of Int8Block; the last group is
+// filled up with zeros. Scales (out / 16, in / 32, 16).
+struct PackedInt8 {
+  const std::uint8_t* blocks;
+  const Bf16* scales;
 };
 
 // Grouped-query attention over cached pages; each query attends to its own sequence.
@@ -81,14 +117,25 @@ struct Kernels {
   // Values; round to nearest, ties to even, NaN stays NaN.
   void (*to_bf16)(const float* x, Bf16* out, Index begin, Index end);
   void (*round_to_bf16)(const float* x, float* out, Index begin, Index end);
+  // Blocks.
+  void (*to_int8)(const float* x, Int8Block* out, Index begin, Index end);
   // Rows of (rows, width): x / sqrt(mean(x^2) + eps) * weight.
   void (*rms_norm)(const float* x, const float* weight, float* out, Index width, float eps, Index begin, Index end);
   // Output features of weight (out, in).
   void (*matmul_f32)(const Product<float>&, const Bf16* weight, Index begin, Index end);
   void (*matmul_bf16)(const Product<Bf16>&, const Bf16* weight, Index begin, Index end);
-  // Output features of MXFP4 weight (out, in).
-  void (*mxfp4_matmul_f32)(const Product<float>&, const Mxfp4Weights&, Index begin, Index end);
-  void (*mxfp4_matmul_bf16)(const Product<Bf16>&, const Mxfp4Weights&, Index begin, Index end);
+  // Output features of packed weights; begin is a multiple of kGroup.
+  void (*mxfp4_matmul_f32)(const Product<float>&, const PackedMxfp4&, Index begin, Index end);
+  void (*mxfp4_matmul_bf16)(const Product<Bf16>&, const PackedMxfp4&, Index begin, Index end);
+  void (*mxfp4_matmul_int8)(const Product<Int8Block>&, const PackedMxfp4&, Index begin, Index end);
+  void (*int8_matmul_f32)(const Product<float>&, const PackedInt8&, Index begin, Index end);
+  void (*int8_matmul_bf16)(const Product<Bf16>&, const PackedInt8&, Index begin, Index end);
+  void (*int8_matmul_int8)(const Product<Int8Block>&, const PackedInt8&, Index begin, Index end);
+  // Groups of features, from a checkpoint's layout to the packed one; pack_int8 also rounds.
+  void (*pack_mxfp4)(const std::uint8_t* blocks, const std::uint8_t* scales, Index num_blocks, std::uint8_t* out,
+                     std::uint8_t* out_scales, Index begin, Index end);
+  void (*pack_int8)(const Bf16* weight, Index features, Index num_blocks, std::uint8_t* out, Bf16* scales, Index begin,
+                    Index end);
   // Output features, a multiple of kBlock apart, of weight (in, out): in-features first.
   void (*input_major_matmul_f32)(const Product<float>&, const Bf16* weight, Index out, Index begin, Index end);
   void (*input_major_matmul_bf16)(const Product<Bf16>&, const Bf16* weight, Index out, Index begin, Index end);

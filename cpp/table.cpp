@@ -4,12 +4,15 @@
 #include "kernels/attention.h"
 #include "kernels/input_major_matmul.h"
 #include "kernels/matmul.h"
+#include "kernels/pack.h"
+#include "kernels/packed_matmul.h"
 #include "kernels/probe.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
 #include "kernels/router.h"
 #include "kernels/store_kv.h"
 #include "kernels/swiglu.h"
+#include "kernels/to_int8.h"
 
 namespace gptoss {
 
@@ -20,11 +23,18 @@ const Kernels GPTOSS_TABLE = {
     .has_bf16_dot = Isa::kHasBf16Dot,
     .to_bf16 = to_bf16,
     .round_to_bf16 = round_to_bf16,
+    .to_int8 = to_int8,
     .rms_norm = rms_norm,
     .matmul_f32 = matmul<float>,
     .matmul_bf16 = matmul<Bf16>,
-    .mxfp4_matmul_f32 = mxfp4_matmul<float>,
-    .mxfp4_matmul_bf16 = mxfp4_matmul<Bf16>,
+    .mxfp4_matmul_f32 = packed_matmul<float, PackedMxfp4>,
+    .mxfp4_matmul_bf16 = packed_matmul<Bf16, PackedMxfp4>,
+    .mxfp4_matmul_int8 = packed_matmul<Int8Block, PackedMxfp4>,
+    .int8_matmul_f32 = packed_matmul<float, PackedInt8>,
+    .int8_matmul_bf16 = packed_matmul<Bf16, PackedInt8>,
+    .int8_matmul_int8 = packed_matmul<Int8Block, PackedInt8>,
+    .pack_mxfp4 = pack_mxfp4,
+    .pack_int8 = pack_int8,
     .input_major_matmul_f32 = input_major_matmul<float>,
     .input_major_matmul_bf16 = input_major_matmul<Bf16>,
     .swiglu = swiglu,

@@ -1,6 +1,6 @@
-// Matrix products with weights stored row by row: bfloat16 (out, in) and MXFP4 (out, in / 32, 16).
+// Matrix products with bfloat16 weights as checkpoints store them, (out, in).
 //
-// Both are one tile of a few output features x a few entries; each weight is decoded once a tile, in registers. An
+// One tile has a few output features x a few entries; each weight is loaded once a tile. An
 // output element is the sum over blocks of 32 inputs in order, lanes apart, lanes added at the end, whatever the tile:
 // the order of every caller.
 #pragma once
@@ -10,31 +10,13 @@
 namespace gptoss {
 namespace {
 
-template <class Stored>
 struct Rows {
-  const Stored* weight;  // of row `first` and on
-  Index in, first;
-
-  template <class Act>
-  inline __attribute__((always_inline)) Isa::Weights<Act> load(const Act* x, Index row, Index block) const {
-    return Isa::weights(x, weight + (row - first) * in + block * kBlock);
-  }
-};
-
-// How far ahead of the decoded block memory is asked for. Rows are short, so the hardware's own guess ends where its
-// stream would begin; of 0, 3072 and 8192 the last was best on a server's Zen 3 (decode of the 20B's experts 0.20,
-// 0.18 and 0.145 s a token).
-constexpr Index kPrefetchBytes = 8192;
-
-struct Mxfp4Rows {
-  Mxfp4Weights weight;
+  const Bf16* weight;
   Index in;
 
   template <class Act>
   inline __attribute__((always_inline)) Isa::Weights<Act> load(const Act* x, Index row, Index block) const {
-    const Index at = row * (in / kBlock) + block;
-    __builtin_prefetch(weight.blocks + at * (kBlock / 2) + kPrefetchBytes);
-    return Isa::mxfp4(x, weight.blocks + at * (kBlock / 2), weight.scales[at]);
+    return Isa::weights(x, weight + row * in + block * kBlock);
   }
 };
 
@@ -82,7 +64,11 @@ GPTOSS_INLINE void product_panel(const Product<Act>& p, const Weight& weight, In
   }
   for (Index row = begin; row < end; ++row) {
     const float bias = p.bias ? p.bias[row] : 0.0f;
-    for (int t = 0; t < Tokens; ++t) p.out[(entry + t) * p.out_stride + row] = Isa::sum(sums[row - begin][t]) + bias;
+    for (int t = 0; t < Tokens; ++t) {
+      float& out = p.out[(entry + t) * p.out_stride + row];
+      const float value = Isa::sum(sums[row - begin][t]) + bias;
+      out = p.adds ? out + value : value;
+    }
   }
 }
 
@@ -101,33 +87,7 @@ GPTOSS_INLINE void product(const Product<Act>& p, const Weight& weight, Index be
 
 template <class Act>
 void matmul(const Product<Act>& p, const Bf16* weight, Index begin, Index end) {
-  product(p, Rows<Bf16>{weight, p.in, 0}, begin, end);
-}
-
-// Longest rows that are decoded before they are used: a panel of them stays in the second-level cache, and on the
-// stack.
-constexpr Index kPanelInputs = 4096;
-
-// More entries than share a decoded block in registers: the panel's weights are decoded once for all of them. The same
-// weights meet the same inputs in the same order, so the sums are those of the other way.
-template <class Act>
-void mxfp4_panels(const Product<Act>& p, const Mxfp4Rows& weight, Index begin, Index end) {
-  alignas(64) Isa::Panel<Act> panel[kFeatures * kPanelInputs];
-  for (Index row = begin; row < end; row += kFeatures) {
-    const Index stop = row + kFeatures < end ? row + kFeatures : end;
-    for (Index r = row; r < stop; ++r)
-      for (Index block = 0; block < p.in / kBlock; ++block)
-        Isa::store(panel + (r - row) * p.in + block * kBlock, weight.load(p.x, r, block));
-    product_entries<Isa::kTokens>(p, Rows<Isa::Panel<Act>>{panel, p.in, row}, row, stop, 0);
-  }
-}
-
-template <class Act>
-void mxfp4_matmul(const Product<Act>& p, const Mxfp4Weights& weight, Index begin, Index end) {
-  if (p.num_entries > Isa::kTokens && p.in <= kPanelInputs)
-    mxfp4_panels(p, Mxfp4Rows{weight, p.in}, begin, end);
-  else
-    product(p, Mxfp4Rows{weight, p.in}, begin, end);
+  product(p, Rows{weight, p.in}, begin, end);
 }
 
 }  // namespace

@@ -6,22 +6,33 @@
 namespace gptoss {
 namespace {
 
+// Every second lane of a, then of b: from the first, and from the second.
+GPTOSS_INLINE Isa::F evens(Isa::F a, Isa::F b) {
+  Isa::I lane{};
+  for (int i = 0; i < Isa::kLanes; ++i) lane[i] = 2 * i;
+  return __builtin_shuffle(a, b, lane);
+}
+
+GPTOSS_INLINE Isa::F odds(Isa::F a, Isa::F b) {
+  Isa::I lane{};
+  for (int i = 0; i < Isa::kLanes; ++i) lane[i] = 2 * i + 1;
+  return __builtin_shuffle(a, b, lane);
+}
+
+GPTOSS_INLINE Isa::F swiglu(Isa::F gate, Isa::F up, Swiglu s) {
+  const Isa::F one = Isa::set1(1.0f);
+  gate = Isa::min(gate, Isa::set1(s.limit));
+  up = Isa::max(Isa::min(up, Isa::set1(s.limit)), Isa::set1(-s.limit));
+  return gate * (one / (one + exp(gate * Isa::set1(-s.alpha)))) * (up + one);
+}
+
 void swiglu(const float* gate_up, float* out, Index width, float alpha, float limit, Index begin, Index end) {
-  const Isa::F top = Isa::set1(limit), bottom = Isa::set1(-limit), one = Isa::set1(1.0f);
-  for (Index row = begin; row < end; ++row) {
-    const float* in = gate_up + row * 2 * width;
+  for (Index row = begin; row < end; ++row)
     for (Index i = 0; i < width; i += Isa::kLanes) {
-      Isa::F gate, up;
-      for (int lane = 0; lane < Isa::kLanes; ++lane) {
-        gate[lane] = in[2 * (i + lane)];
-        up[lane] = in[2 * (i + lane) + 1];
-      }
-      gate = Isa::min(gate, top);
-      up = Isa::max(Isa::min(up, top), bottom);
-      const Isa::F sigmoid = one / (one + exp(gate * Isa::set1(-alpha)));
-      Isa::store(out + row * width + i, gate * sigmoid * (up + one));
+      const float* in = gate_up + 2 * (row * width + i);
+      const Isa::F a = Isa::load(in), b = Isa::load(in + Isa::kLanes);
+      Isa::store(out + row * width + i, swiglu(evens(a, b), odds(a, b), Swiglu{alpha, limit}));
     }
-  }
 }
 
 }  // namespace

@@ -8,12 +8,6 @@
 namespace gptoss {
 namespace {
 
-// The E2M1 values doubled, by the two upper bytes of the float; the lower two are zero.
-alignas(16) constexpr std::uint8_t kE2m1DoubledLowByte[16] = {0x00, 0x80, 0x00, 0x40, 0x80, 0xc0, 0x00, 0x40,
-                                                              0x00, 0x80, 0x00, 0x40, 0x80, 0xc0, 0x00, 0x40};
-alignas(16) constexpr std::uint8_t kE2m1DoubledHighByte[16] = {0x00, 0x3f, 0x40, 0x40, 0x40, 0x40, 0x41, 0x41,
-                                                               0x80, 0xbf, 0xc0, 0xc0, 0xc0, 0xc0, 0xc1, 0xc1};
-
 struct Isa : Vector<8> {
   static constexpr int kLanes = 8;
   // Eight accumulators hide the fused multiply-add's latency of four cycles at two a cycle; with the four registers
@@ -24,6 +18,7 @@ struct Isa : Vector<8> {
   static constexpr bool kHasBf16Dot = false;
 
   using Vector<8>::load;
+  using Vector<8>::start;
   using Vector<8>::store;
 
   template <class Act>
@@ -31,8 +26,15 @@ struct Isa : Vector<8> {
     F value[4];
   };
 
+  // Packed products: vectors x entries of a tile, from memory and from decoded panels.
+  static constexpr int kMemoryVectors = 2, kMemoryTokens = 3;
+  static constexpr int kPanelVectors = 2, kPanelTokens = 3;
+
+  // A word of a lane has four inputs in eight bits, or one float.
   template <class Act>
-  using Panel = float;
+  using Word = __m256i;
+  template <class Act>
+  static constexpr int kWords = std::is_same_v<Act, Int8Block> ? 2 : 8;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
 
@@ -60,37 +62,6 @@ struct Isa : Vector<8> {
   }
 
   template <class Act>
-  GPTOSS_INLINE Weights<Act> weights(const Act*, const float* p) {
-    return {{load(p), load(p + 8), load(p + 16), load(p + 24)}};
-  }
-
-  template <class Act>
-  GPTOSS_INLINE void store(float* p, const Weights<Act>& w) {
-    for (int i = 0; i < 4; ++i) store(p + 8 * i, w.value[i]);
-  }
-
-  // Within each half of a register: codes of two vectors' halves, so that unpacking bytes to floats, which stays within
-  // halves, ends with the 32 values in order.
-  template <class Act>
-  GPTOSS_INLINE Weights<Act> mxfp4(const Act*, const std::uint8_t* p, std::uint8_t byte) {
-    const __m256i bytes = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-    const __m256i order = _mm256_setr_epi8(0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1,  //
-                                           2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1);
-    const __m256i words = _mm256_shuffle_epi8(bytes, order);
-    // The low nibble in the low byte, the high one in the high byte.
-    const __m256i codes = _mm256_and_si256(_mm256_or_si256(words, _mm256_slli_epi16(words, 4)), _mm256_set1_epi8(15));
-    const __m256i low = _mm256_shuffle_epi8(both_halves(kE2m1DoubledLowByte), codes);
-    const __m256i high = _mm256_shuffle_epi8(both_halves(kE2m1DoubledHighByte), codes);
-    const __m256i first = _mm256_unpacklo_epi8(low, high), second = _mm256_unpackhi_epi8(low, high);
-    const F scale = _mm256_set1_ps(kMxfp4Scales.factor[byte]);
-    const __m256i zero = _mm256_setzero_si256();
-    return {{_mm256_castsi256_ps(_mm256_unpacklo_epi16(zero, first)) * scale,
-             _mm256_castsi256_ps(_mm256_unpackhi_epi16(zero, first)) * scale,
-             _mm256_castsi256_ps(_mm256_unpacklo_epi16(zero, second)) * scale,
-             _mm256_castsi256_ps(_mm256_unpackhi_epi16(zero, second)) * scale}};
-  }
-
-  template <class Act>
   GPTOSS_INLINE F dot(F sum, const Weights<Act>& w, const Act* x) {
     sum = fma(w.value[0], load(x), sum);
     sum = fma(w.value[1], load(x + 8), sum);
@@ -98,10 +69,83 @@ struct Isa : Vector<8> {
     return fma(w.value[3], load(x + 24), sum);
   }
 
- private:
-  GPTOSS_INLINE __m256i both_halves(const std::uint8_t* table) {
-    return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table)));
+  // Scales of packed weights.
+  GPTOSS_INLINE F load_scales(const std::uint8_t* p) {
+    const __m256i exponents = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+    return _mm256_castsi256_ps(_mm256_max_epu32(_mm256_slli_epi32(exponents, 23), _mm256_set1_epi32(0x00400000)));
   }
+  GPTOSS_INLINE F load_scales(const Bf16* p) { return load(p); }
+
+  GPTOSS_INLINE __m256i load_bytes(const std::uint8_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+
+  GPTOSS_INLINE __m256i shift_right(__m256i words, int bits) { return (__m256i)((U)words >> bits); }
+
+  GPTOSS_INLINE void quarter(const PackedMxfp4&, const Int8Block*, const std::uint8_t* p, __m256i* words) {
+    const __m256i table = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(kE2m1Raised)));
+    const __m256i codes = load_bytes(p), low = _mm256_set1_epi8(15);
+    words[0] = _mm256_shuffle_epi8(table, _mm256_and_si256(codes, low));
+    words[1] = _mm256_shuffle_epi8(table, _mm256_and_si256(shift_right(codes, 4), low));
+  }
+
+  // Magnitudes by the lower three bits of a code, which is all that the permutation takes; then the sign.
+  template <class Act>
+  GPTOSS_INLINE void quarter(const PackedMxfp4&, const Act*, const std::uint8_t* p, __m256i* words) {
+    const __m256 table = _mm256_load_ps(kE2m1);
+    const __m256i codes = load_bytes(p), sign = _mm256_set1_epi32(static_cast<int>(0x80000000u));
+    GPTOSS_UNROLL for (int i = 0; i < 8; ++i) {
+      const int place = 4 * (i / 2 + 4 * (i % 2));
+      const __m256 magnitude = _mm256_permutevar8x32_ps(table, shift_right(codes, place));
+      const __m256i negative = _mm256_and_si256((__m256i)((U)codes << (28 - place)), sign);
+      words[i] = _mm256_or_si256(_mm256_castps_si256(magnitude), negative);
+    }
+  }
+
+  GPTOSS_INLINE void quarter(const PackedInt8&, const Int8Block*, const std::uint8_t* p, __m256i* words) {
+    // Without the offset: the product below takes signs apart.
+    words[0] = _mm256_xor_si256(load_bytes(p), _mm256_set1_epi8(-128));
+    words[1] = _mm256_xor_si256(load_bytes(p + 64), _mm256_set1_epi8(-128));
+  }
+
+  template <class Act>
+  GPTOSS_INLINE void quarter(const PackedInt8&, const Act*, const std::uint8_t* p, __m256i* words) {
+    GPTOSS_UNROLL for (int i = 0; i < 8; ++i) {
+      const int place = kInt8Order[i];
+      const __m256i raised =
+          _mm256_and_si256(shift_right(load_bytes(p + place / 4 * 64), 8 * (place % 4)), _mm256_set1_epi32(255));
+      words[i] = _mm256_castps_si256(_mm256_cvtepi32_ps(_mm256_sub_epi32(raised, _mm256_set1_epi32(kInt8Offset))));
+    }
+  }
+
+  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return I{} - kE2m1Offset * x->sum; }
+  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block*) { return I{}; }
+
+  // Quarter z of a block. Two products of a byte up to 24 and a signed one, twice, stay within sixteen bits.
+  GPTOSS_INLINE I dot(const PackedMxfp4&, I sum, const __m256i* words, const Int8Block* x, Index z) {
+    const __m256i first = _mm256_maddubs_epi16(words[0], _mm256_set1_epi32(load_word(x->values + 8 * z)));
+    const __m256i second = _mm256_maddubs_epi16(words[1], _mm256_set1_epi32(load_word(x->values + 8 * z + 4)));
+    const __m256i both = _mm256_add_epi16(first, second);
+    return sum + (I)_mm256_madd_epi16(both, _mm256_set1_epi16(1));
+  }
+  // Two products of magnitudes up to 127 do so once.
+  GPTOSS_INLINE I dot(const PackedInt8&, I sum, const __m256i* words, const Int8Block* x, Index z) {
+    GPTOSS_UNROLL for (int i = 0; i < 2; ++i) {
+      const __m256i signed_x = _mm256_sign_epi8(_mm256_set1_epi32(load_word(x->values + 8 * z + 4 * i)), words[i]);
+      const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(words[i]), signed_x);
+      sum += (I)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    }
+    return sum;
+  }
+  template <class Weights, class Act>
+  GPTOSS_INLINE F dot(const Weights&, F sum, const __m256i* words, const Act* x, Index z) {
+    GPTOSS_UNROLL for (int i = 0; i < 8; ++i) sum = fma(_mm256_castsi256_ps(words[i]), input(x + 8 * z + i), sum);
+    return sum;
+  }
+
+ private:
+  GPTOSS_INLINE F input(const float* x) { return set1(*x); }
+  GPTOSS_INLINE F input(const Bf16* x) { return set1(gptoss::to_float(*x)); }
 };
 
 }  // namespace

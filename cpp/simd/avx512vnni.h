@@ -1,4 +1,4 @@
-// AVX-512 with VNNI and BF16: Intel since 2020 (Cooper Lake, Sapphire Rapids), AMD since 2022 (Zen 4).
+// AVX-512 with VBMI, VNNI and BF16: Intel since 2023 (Sapphire Rapids), AMD since 2022 (Zen 4).
 #pragma once
 
 #include <immintrin.h>
@@ -16,13 +16,23 @@ struct Isa : Vector<16> {
   static constexpr bool kHasBf16Dot = true;
 
   using Vector<16>::load;
+  using Vector<16>::start;
   using Vector<16>::store;
 
   template <class Act>
   struct Weights;
 
+  // Packed products: vectors x entries of a tile, from memory and from decoded panels.
+  static constexpr int kMemoryVectors = 1, kMemoryTokens = 8;
+  static constexpr int kPanelVectors = 2, kPanelTokens = 6;
+
+  // A word of a lane has four inputs in eight bits, a pair in bfloat16, or one float.
   template <class Act>
-  using Panel = Act;
+  using Word = __m512i;
+  template <class Act>
+  static constexpr int kWords = std::is_same_v<Act, Int8Block> ? 2
+                                : std::is_same_v<Act, Bf16>    ? 4
+                                                               : 8;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 
@@ -45,18 +55,83 @@ struct Isa : Vector<16> {
 
   GPTOSS_INLINE Weights<float> weights(const float*, const Bf16* p);
   GPTOSS_INLINE Weights<Bf16> weights(const Bf16*, const Bf16* p);
-  GPTOSS_INLINE Weights<float> weights(const float*, const float* p);
-  GPTOSS_INLINE void store(float* p, const Weights<float>& w);
-  GPTOSS_INLINE void store(Bf16* p, const Weights<Bf16>& w);
-  GPTOSS_INLINE Weights<float> mxfp4(const float*, const std::uint8_t* p, std::uint8_t byte);
-  GPTOSS_INLINE Weights<Bf16> mxfp4(const Bf16*, const std::uint8_t* p, std::uint8_t byte);
   GPTOSS_INLINE F dot(F sum, const Weights<float>& w, const float* x);
   GPTOSS_INLINE F dot(F sum, const Weights<Bf16>& w, const Bf16* x);
 
-  // The 32 nibbles of a block in order, one in the lowest four bits of each word; the fifth bit is any.
-  GPTOSS_INLINE __m512i nibbles(const std::uint8_t* p) {
-    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-    return _mm512_or_si512(bytes, _mm512_slli_epi32(bytes, 12));
+  GPTOSS_INLINE __m512i shift_right(__m512i words, int bits) { return (__m512i)((U)words >> bits); }
+
+  // Scales of packed weights.
+  GPTOSS_INLINE F load_scales(const std::uint8_t* p) {
+    const __m512i exponents = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return _mm512_castsi512_ps(_mm512_max_epu32(_mm512_slli_epi32(exponents, 23), _mm512_set1_epi32(0x00400000)));
+  }
+  GPTOSS_INLINE F load_scales(const Bf16* p) { return load(p); }
+
+  GPTOSS_INLINE void quarter(const PackedMxfp4&, const Int8Block*, const std::uint8_t* p, __m512i* words) {
+    // The permutation takes six bits of each byte; all four tables that the upper two choose among are equal.
+    const __m512i table = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(kE2m1Raised)));
+    const __m512i codes = _mm512_loadu_si512(p);
+    words[0] = _mm512_permutexvar_epi8(codes, table);
+    words[1] = _mm512_permutexvar_epi8(shift_right(codes, 4), table);
+  }
+
+  GPTOSS_INLINE void quarter(const PackedMxfp4&, const Bf16*, const std::uint8_t* p, __m512i* words) {
+    const __m512i table = _mm512_broadcast_i64x4(_mm256_load_si256(reinterpret_cast<const __m256i*>(kE2m1Bf16)));
+    const __m512i codes = _mm512_loadu_si512(p);
+    GPTOSS_UNROLL for (int i = 0; i < 4; ++i) words[i] = _mm512_permutexvar_epi16(shift_right(codes, 4 * i), table);
+  }
+
+  GPTOSS_INLINE void quarter(const PackedMxfp4&, const float*, const std::uint8_t* p, __m512i* words) {
+    const __m512 table = _mm512_load_ps(kE2m1);
+    const __m512i codes = _mm512_loadu_si512(p);
+    GPTOSS_UNROLL for (int i = 0; i < 8; ++i) words[i] =
+        _mm512_castps_si512(_mm512_permutexvar_ps(shift_right(codes, 4 * (i / 2 + 4 * (i % 2))), table));
+  }
+
+  GPTOSS_INLINE void quarter(const PackedInt8&, const Int8Block*, const std::uint8_t* p, __m512i* words) {
+    words[0] = _mm512_loadu_si512(p);
+    words[1] = _mm512_loadu_si512(p + 64);
+  }
+
+  // Input i of the eight as a float.
+  GPTOSS_INLINE __m512 int8_input(const std::uint8_t* p, int i) {
+    const int place = kInt8Order[i];
+    const __m512i bytes = _mm512_loadu_si512(p + place / 4 * 64);
+    const __m512i raised = _mm512_and_si512(shift_right(bytes, 8 * (place % 4)), _mm512_set1_epi32(255));
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(raised, _mm512_set1_epi32(kInt8Offset)));
+  }
+
+  GPTOSS_INLINE void quarter(const PackedInt8&, const Bf16*, const std::uint8_t* p, __m512i* words) {
+    // Whole numbers below 128: their lower halves are zero.
+    GPTOSS_UNROLL for (int i = 0; i < 4; ++i) words[i] =
+        _mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(int8_input(p, 2 * i)), 16),
+                        _mm512_castps_si512(int8_input(p, 2 * i + 1)));
+  }
+
+  GPTOSS_INLINE void quarter(const PackedInt8&, const float*, const std::uint8_t* p, __m512i* words) {
+    GPTOSS_UNROLL for (int i = 0; i < 8; ++i) words[i] = _mm512_castps_si512(int8_input(p, i));
+  }
+
+  // Nothing, less what the weights' offset will give too much.
+  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return I{} - kE2m1Offset * x->sum; }
+  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block* x) { return I{} - kInt8Offset * x->sum; }
+  // Quarter z of a block.
+  template <class Weights>
+  GPTOSS_INLINE I dot(const Weights&, I sum, const __m512i* words, const Int8Block* x, Index z) {
+    GPTOSS_UNROLL for (int i = 0; i < 2; ++i) sum =
+        (I)_mm512_dpbusd_epi32((__m512i)sum, words[i], _mm512_set1_epi32(load_word(x->values + 8 * z + 4 * i)));
+    return sum;
+  }
+  template <class Weights>
+  GPTOSS_INLINE F dot(const Weights&, F sum, const __m512i* words, const Bf16* x, Index z) {
+    GPTOSS_UNROLL for (int i = 0; i < 4; ++i) sum =
+        _mm512_dpbf16_ps(sum, (__m512bh)words[i], (__m512bh)_mm512_set1_epi32(load_word(x + 8 * z + 2 * i)));
+    return sum;
+  }
+  template <class Weights>
+  GPTOSS_INLINE F dot(const Weights&, F sum, const __m512i* words, const float* x, Index z) {
+    GPTOSS_UNROLL for (int i = 0; i < 8; ++i) sum = fma(_mm512_castsi512_ps(words[i]), set1(x[8 * z + i]), sum);
+    return sum;
   }
 };
 
@@ -73,34 +148,6 @@ struct Isa::Weights<Bf16> {
 Isa::Weights<float> Isa::weights(const float*, const Bf16* p) { return {load(p), load(p + 16)}; }
 
 Isa::Weights<Bf16> Isa::weights(const Bf16*, const Bf16* p) { return {_mm512_loadu_si512(p)}; }
-
-Isa::Weights<float> Isa::weights(const float*, const float* p) { return {load(p), load(p + 16)}; }
-
-void Isa::store(float* p, const Weights<float>& w) {
-  store(p, w.low);
-  store(p + 16, w.high);
-}
-
-void Isa::store(Bf16* p, const Weights<Bf16>& w) { _mm512_storeu_si512(p, w.pairs); }
-
-constexpr Mxfp4Bf16 kMxfp4Bf16;
-
-Isa::Weights<Bf16> Isa::mxfp4(const Bf16*, const std::uint8_t* p, std::uint8_t byte) {
-  const __m256i row = _mm256_load_si256(reinterpret_cast<const __m256i*>(kMxfp4Bf16.value[byte]));
-  // Twice, because the permutation chooses among 32 words: the fifth bit of a code does not matter.
-  return {_mm512_permutexvar_epi16(nibbles(p), _mm512_broadcast_i64x4(row))};
-}
-
-Isa::Weights<float> Isa::mxfp4(const float*, const std::uint8_t* p, std::uint8_t byte) {
-  const __m512i codes = nibbles(p);
-  const __m512 table =
-      _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(kE2m1Doubled))));
-  const F scaled = table * kMxfp4Scales.factor[byte];
-  // Words to lanes; the permutation takes the lowest four bits of each.
-  const __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(codes));
-  const __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(codes, 1));
-  return {_mm512_permutexvar_ps(low, scaled), _mm512_permutexvar_ps(high, scaled)};
-}
 
 Isa::F Isa::dot(F sum, const Weights<float>& w, const float* x) {
   return fma(w.high, load(x + 16), fma(w.low, load(x), sum));

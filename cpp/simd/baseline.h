@@ -14,6 +14,7 @@ struct Isa : Vector<4> {
   static constexpr bool kHasBf16Dot = false;
 
   using Vector<4>::load;
+  using Vector<4>::start;
   using Vector<4>::store;
 
   template <class Act>
@@ -21,8 +22,15 @@ struct Isa : Vector<4> {
     float value[kBlock];
   };
 
+  // Packed products: vectors x entries of a tile, from memory and from decoded panels.
+  static constexpr int kMemoryVectors = 1, kMemoryTokens = 4;
+  static constexpr int kPanelVectors = 1, kPanelTokens = 4;
+
+  // A word of a lane has four inputs in eight bits, or one float.
   template <class Act>
-  using Panel = float;
+  using Word = U;
+  template <class Act>
+  static constexpr int kWords = std::is_same_v<Act, Int8Block> ? 2 : 8;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return a * b + c; }
 
@@ -40,31 +48,67 @@ struct Isa : Vector<4> {
   }
 
   template <class Act>
-  GPTOSS_INLINE Weights<Act> weights(const Act*, const float* p) {
-    Weights<Act> w;
-    std::memcpy(w.value, p, sizeof w.value);
-    return w;
-  }
-
-  template <class Act>
-  GPTOSS_INLINE void store(float* p, const Weights<Act>& w) {
-    std::memcpy(p, w.value, sizeof w.value);
-  }
-
-  template <class Act>
-  GPTOSS_INLINE Weights<Act> mxfp4(const Act*, const std::uint8_t* p, std::uint8_t byte) {
-    const float factor = kMxfp4Scales.factor[byte];
-    Weights<Act> w;
-    for (int i = 0; i < kBlock / 2; ++i) {
-      w.value[2 * i] = kE2m1Doubled[p[i] & 15] * factor;
-      w.value[2 * i + 1] = kE2m1Doubled[p[i] >> 4] * factor;
-    }
-    return w;
-  }
-
-  template <class Act>
   GPTOSS_INLINE F dot(F sum, const Weights<Act>& w, const Act* x) {
     for (int i = 0; i < kBlock; i += kLanes) sum = fma(load(w.value + i), load(x + i), sum);
+    return sum;
+  }
+
+  // Scales of packed weights.
+  GPTOSS_INLINE F load_scales(const std::uint8_t* p) { return F{e8m0(p[0]), e8m0(p[1]), e8m0(p[2]), e8m0(p[3])}; }
+  GPTOSS_INLINE F load_scales(const Bf16* p) { return load(p); }
+
+  GPTOSS_INLINE U load_words(const std::uint8_t* p) {
+    U words;
+    std::memcpy(&words, p, sizeof words);
+    return words;
+  }
+
+  GPTOSS_INLINE void quarter(const PackedMxfp4&, const Int8Block*, const std::uint8_t* p, U* words) {
+    std::uint8_t bytes[2 * sizeof(U)];
+    for (std::size_t i = 0; i < sizeof(U); ++i) {
+      bytes[i] = kE2m1Raised[p[i] & 15];
+      bytes[sizeof(U) + i] = kE2m1Raised[p[i] >> 4];
+    }
+    std::memcpy(words, bytes, sizeof bytes);
+  }
+
+  template <class Act>
+  GPTOSS_INLINE void quarter(const PackedMxfp4&, const Act*, const std::uint8_t* p, U* words) {
+    const U codes = load_words(p);
+    for (int i = 0; i < 8; ++i) {
+      F value;
+      for (int lane = 0; lane < kLanes; ++lane) value[lane] = kE2m1[codes[lane] >> 4 * (i / 2 + 4 * (i % 2)) & 15];
+      words[i] = (U)value;
+    }
+  }
+
+  GPTOSS_INLINE void quarter(const PackedInt8&, const Int8Block*, const std::uint8_t* p, U* words) {
+    words[0] = load_words(p);
+    words[1] = load_words(p + 64);
+  }
+
+  template <class Act>
+  GPTOSS_INLINE void quarter(const PackedInt8&, const Act*, const std::uint8_t* p, U* words) {
+    for (int i = 0; i < 8; ++i) {
+      const int place = kInt8Order[i];
+      const I raised = (I)(load_words(p + place / 4 * 64) >> 8 * (place % 4) & 255u);
+      words[i] = (U) __builtin_convertvector(raised - kInt8Offset, F);
+    }
+  }
+
+  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return I{} - kE2m1Offset * x->sum; }
+  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block* x) { return I{} - kInt8Offset * x->sum; }
+
+  // Quarter z of a block.
+  template <class Weights>
+  GPTOSS_INLINE I dot(const Weights&, I sum, const U* words, const Int8Block* x, Index z) {
+    for (int i = 0; i < 2; ++i)
+      for (int j = 0; j < 4; ++j) sum += (I)(words[i] >> 8 * j & 255u) * std::int32_t{x->values[8 * z + 4 * i + j]};
+    return sum;
+  }
+  template <class Weights, class Act>
+  GPTOSS_INLINE F dot(const Weights&, F sum, const U* words, const Act* x, Index z) {
+    for (int i = 0; i < 8; ++i) sum = fma((F)words[i], set1(gptoss::to_float(x[8 * z + i])), sum);
     return sum;
   }
 };

@@ -7,10 +7,14 @@
 //   F fma(F a, F b, F c)            a * b + c (one rounding where the hardware has it)
 //   F load(const float*), load(const Bf16*); store(float*, F), store(Bf16*, F)
 //   Weights<Act> weights(Act, const Bf16*)                       32 weights for inputs Act
-//   Weights<Act> mxfp4(Act, const uint8_t* block, uint8_t scale) the same from an MXFP4 block and its scale, exact
-//   Panel<Act>                                                   what decoded weights are kept as:
-//   store(Panel<Act>*, Weights<Act>); weights(Act, const Panel<Act>*)
 //   F dot(F sum, const Weights<Act>&, const Act* x)              32 products, added lane by lane
+// and for packed weights, a vector's lanes being features (kernels/packed_matmul.h):
+//   kMemoryVectors, kMemoryTokens, kPanelVectors, kPanelTokens   tiles, for weights in memory and for decoded ones
+//   Word<Act>, kWords<Act>                                       a decoded vector; how many make a quarter of a block
+//   quarter(weights, Act, const uint8_t* p, Word<Act>*)          decodes a quarter
+//   F load_scales(const Scale*)                                  a vector of scales
+//   auto start(weights, const Act*), dot(weights, sum, words, const Act* x, z)
+//                                                                the sum of a block: its beginning, and + a quarter
 #pragma once
 
 #if defined(__AVX512BF16__) && defined(__AVX512VNNI__)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <type_traits>
 
 #include "kernels.h"
 
@@ -15,6 +16,7 @@ template <int Lanes>
 struct Vector {
   typedef float F __attribute__((vector_size(Lanes * sizeof(float))));
   typedef std::int32_t I __attribute__((vector_size(Lanes * sizeof(float))));
+  typedef std::uint32_t U __attribute__((vector_size(Lanes * sizeof(float))));
 
   GPTOSS_INLINE F set1(float value) { return value - F{}; }
 
@@ -28,6 +30,26 @@ struct Vector {
 
   GPTOSS_INLINE F min(F a, F b) { return a < b ? a : b; }
   GPTOSS_INLINE F max(F a, F b) { return a > b ? a : b; }
+
+  GPTOSS_INLINE std::int32_t load_word(const void* p) {
+    std::int32_t word;
+    std::memcpy(&word, p, sizeof word);
+    return word;
+  }
+
+  // What a block's sum begins with: nothing, unless weights carry an offset.
+  template <class Weights, class Act>
+  GPTOSS_INLINE F start(const Weights&, const Act*) {
+    return F{};
+  }
+
+  // The scale of a block's sum: the weights', and the activations' if they have one.
+  template <class Weights, class Act>
+  GPTOSS_INLINE F scaled(const Weights&, F scale, const Act*) {
+    return scale;
+  }
+  GPTOSS_INLINE F scaled(const PackedMxfp4&, F scale, const Int8Block* x) { return scale * set1(0.5f * x->scale); }
+  GPTOSS_INLINE F scaled(const PackedInt8&, F scale, const Int8Block* x) { return scale * set1(x->scale); }
 
   // Halves are added until one lane is left: a fixed order.
   GPTOSS_INLINE float sum(F v) {
@@ -47,8 +69,8 @@ struct Vector {
   }
 };
 
-// The E2M1 values doubled, so that they are whole numbers; the missing half lies in kMxfp4Scales.
-alignas(16) constexpr std::int8_t kE2m1Doubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+// The E2M1 values doubled, so that they are whole numbers, and moved up, so that they are positive.
+alignas(16) constexpr std::uint8_t kE2m1Raised[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
 
 GPTOSS_INLINE float bits_to_float(std::uint32_t bits) {
   float value;
@@ -62,38 +84,20 @@ GPTOSS_INLINE std::uint32_t float_to_bits(float value) {
   return bits;
 }
 
-// Factors of decoded MXFP4 values by scale byte: 2^(byte - 127) / 2, for E2M1 values come doubled. Byte 255 is NaN by
-// the OCP MX specification. A table, because the two smallest and the last would cost branches in every block.
-struct Mxfp4Scales {
-  float factor[256];
+// E2M1 values, as floats and by their bfloat16 bits.
+alignas(64) constexpr float kE2m1[16] = {0.0f,  0.5f,  1.0f,  1.5f,  2.0f,  3.0f,  4.0f,  6.0f,
+                                         -0.0f, -0.5f, -1.0f, -1.5f, -2.0f, -3.0f, -4.0f, -6.0f};
+alignas(32) constexpr std::uint16_t kE2m1Bf16[16] = {0x0000, 0x3f00, 0x3f80, 0x3fc0, 0x4000, 0x4040, 0x4080, 0x40c0,
+                                                     0x8000, 0xbf00, 0xbf80, 0xbfc0, 0xc000, 0xc040, 0xc080, 0xc0c0};
 
-  constexpr Mxfp4Scales() : factor() {
-    factor[0] = __builtin_bit_cast(float, 0x00200000u);
-    factor[1] = __builtin_bit_cast(float, 0x00400000u);
-    for (std::uint32_t byte = 2; byte < 255; ++byte) factor[byte] = __builtin_bit_cast(float, (byte - 1) << 23);
-    factor[255] = __builtin_bit_cast(float, 0x7fc00000u);
-  }
-};
+// 2^(byte - 127): the smallest is subnormal. Byte 255 is NaN by the OCP MX specification; packing refuses it.
+GPTOSS_INLINE float e8m0(std::uint8_t byte) {
+  return bits_to_float(byte == 0 ? 0x00400000u : static_cast<std::uint32_t>(byte) << 23);
+}
 
-constexpr Mxfp4Scales kMxfp4Scales;
-
-// The sixteen values of a block as bfloat16 by scale byte: exact, the smallest as subnormal numbers, the largest as
-// infinity. One row of it does the work of a table of codes and a multiplication.
-struct Mxfp4Bf16 {
-  alignas(32) std::uint16_t value[256][16];
-
-  constexpr Mxfp4Bf16() : value() {
-    for (int byte = 0; byte < 256; ++byte)
-      for (int code = 0; code < 16; ++code) {
-        // In double, because a constant may not overflow.
-        const double exact = kE2m1Doubled[code] * static_cast<double>(kMxfp4Scales.factor[byte < 255 ? byte : 0]);
-        const bool is_infinite = exact > __FLT_MAX__ || exact < -__FLT_MAX__;
-        const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, is_infinite ? 0.0f : static_cast<float>(exact));
-        const std::uint32_t infinity = exact < 0 ? 0xff80u : 0x7f80u;
-        value[byte][code] = static_cast<std::uint16_t>(byte == 255 ? 0x7fc0u : is_infinite ? infinity : bits >> 16);
-      }
-  }
-};
+// What is added to packed weights to make them positive, which the eight-bit products want: to doubled E2M1 values in
+// registers, to eight-bit weights in memory.
+constexpr int kE2m1Offset = 12, kInt8Offset = 128;
 
 GPTOSS_INLINE float to_float(float value) { return value; }
 GPTOSS_INLINE float to_float(Bf16 value) { return bits_to_float(static_cast<std::uint32_t>(value.bits) << 16); }

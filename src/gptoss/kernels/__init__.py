@@ -1,8 +1,9 @@
 """The array functions of the forward pass, in C++, for the instruction set of this machine.
 
 `Backend` and `reference.Backend` have the same methods; the second, in plain NumPy, defines what is right. Arrays are
-C-contiguous; "act" means float32, or uint16 that holds bfloat16 bits, which NumPy has no type for. `out` is
-overwritten unless said otherwise and must not overlap an input. Every output element is summed in one order that
+C-contiguous; "act" means float32, or uint16 that holds bfloat16 bits, which NumPy has no type for, or, for packed
+weights, the bytes that `to_int8` makes. `out` is overwritten unless said otherwise and must not overlap an input; that
+of a matrix product may be columns of a wider array. Every output element is summed in one order that
 depends on nothing but its own inputs, so the same element is the same bit for bit in any batch, for any number of
 threads. The backends of two instruction sets agree to rounding, not to the bit.
 """
@@ -20,10 +21,16 @@ from gptoss.kernels import _kernels
 
 Float32 = NDArray[np.float32]
 Bfloat16Bits = NDArray[np.uint16]
-Activations = Float32 | Bfloat16Bits
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
+Activations = Float32 | Bfloat16Bits | Bytes
+
+# A block of 32 activations in eight bits: 32 signed bytes, a float32 scale, and the bytes' sum as int32.
+INT8_BLOCK_BYTES = 40
+# Features side by side in packed weights, and the bytes of a group's block of 32 inputs.
+GROUP = 16
+MXFP4_GROUP_BYTES, INT8_GROUP_BYTES = 256, 512
 
 ISA_VARIABLE = "GPTOSS_ISA"
 
@@ -89,10 +96,48 @@ class Backend:
         """x / sqrt(mean(x^2) + eps) * weight, for each row of x (tokens, width)."""
         self._native.rms_norm(x, weight, out, eps=eps)
 
+    def to_int8(self, x: Float32, out: Bytes) -> None:
+        """Round x (rows, width) to eight bits by blocks of 32: the largest magnitude of each becomes 127.
+
+        out (rows, width / 32 * INT8_BLOCK_BYTES). To nearest, ties to even; a block that is not finite gets the scale
+        NaN, one below 1e-30 becomes zero.
+        """
+        self._native.to_int8(x, out)
+
+    def pack_mxfp4(self, blocks: Bytes, scales: Bytes, out: Bytes, out_scales: Bytes) -> None:
+        """Lay out MXFP4 weights for `mxfp4_matmul`: sixteen features side by side, so that a product needs no sums
+        across lanes and reads memory in long stretches. No value changes, no byte is added.
+
+        Shapes:
+            blocks      (experts, out, in / 32, 16) two E2M1 values a byte, low nibble first; out a multiple of 16
+            scales      (experts, out, in / 32) E8M0: 2^(byte - 127)
+            out         (experts, out / 16, in / 32, MXFP4_GROUP_BYTES)
+            out_scales  (experts, out / 16, in / 32, 16)
+        cpp/kernels.h says where each value goes.
+        """
+        self._native.pack_mxfp4(blocks, scales, out, out_scales)
+
+    def pack_int8(self, weight: Bfloat16Bits, out: Bytes, scales: Bfloat16Bits) -> None:
+        """Round weight (out, in) bfloat16 to eight bits by blocks of 32 inputs, laid out for `int8_matmul`.
+
+        The scale is the bfloat16 at or above the block's largest magnitude / 127.
+
+        Shapes:
+            out     (ceil(out / 16), in / 32, INT8_GROUP_BYTES) value + 128; the last group is filled up with zeros
+            scales  (ceil(out / 16), in / 32, 16) bfloat16
+        """
+        self._native.pack_int8(weight, out, scales)
+
     def matmul(
-        self, x: Activations, weight: Bfloat16Bits, bias: Float32 | None, out: Float32
+        self,
+        x: Activations,
+        weight: Bfloat16Bits,
+        bias: Float32 | None,
+        out: Float32,
+        *,
+        add: bool = False,
     ) -> None:
-        """x times the transposed weight, plus bias, summed in float32.
+        """x times the transposed weight, plus bias, summed in float32; `add` adds it to out.
 
         Shapes:
             x       (tokens, in) act; in is a multiple of 32
@@ -100,7 +145,23 @@ class Backend:
             bias    (out) or None
             out     (tokens, out)
         """
-        self._native.matmul(x, weight, bias, out)
+        self._native.matmul(x, weight, bias, out, add=add)
+
+    def int8_matmul(
+        self,
+        x: Activations,
+        blocks: Bytes,
+        scales: Bfloat16Bits,
+        bias: Float32 | None,
+        out: Float32,
+        *,
+        add: bool = False,
+    ) -> None:
+        """As `matmul`, with the weights of `pack_int8`.
+
+        With eight-bit x, the sum within a block of 32 inputs is exact in whole numbers.
+        """
+        self._native.int8_matmul(x, blocks, scales, bias, out, add=add)
 
     def mxfp4_matmul(
         self,
@@ -115,18 +176,35 @@ class Backend:
         """For each entry, the product of one row of x with its expert's MXFP4 weights.
 
         Entries are sorted by expert: those of expert e are offsets[e] to offsets[e + 1]. Packed weights are decoded
-        in registers, exactly.
+        in registers or into the cache, exactly.
 
         Shapes:
-            x        (tokens, in) act
-            rows     (entries) the row of x that an entry multiplies
-            offsets  (experts + 1)
-            blocks   (experts, out, in / 32, 16) two E2M1 values a byte, low nibble first
-            scales   (experts, out, in / 32) E8M0: 2^(byte - 127)
-            bias     (experts, out)
-            out      (entries, out)
+            x               (tokens, in) act
+            rows            (entries) the row of x that an entry multiplies
+            offsets         (experts + 1)
+            blocks, scales  as `pack_mxfp4` makes them
+            bias            (experts, out)
+            out             (entries, out)
         """
         self._native.mxfp4_matmul(x, rows, offsets, blocks, scales, bias, out)
+
+    def mxfp4_swiglu(
+        self,
+        x: Activations,
+        rows: Int32,
+        offsets: Int32,
+        blocks: Bytes,
+        scales: Bytes,
+        bias: Float32,
+        out: Float32,
+        *,
+        alpha: float,
+        limit: float,
+    ) -> None:
+        """`swiglu` of `mxfp4_matmul`, in one pass: out (entries, out / 2)."""
+        self._native.mxfp4_swiglu(
+            x, rows, offsets, blocks, scales, bias, out, alpha=alpha, limit=limit
+        )
 
     def expert_matmul(
         self,
@@ -137,7 +215,7 @@ class Backend:
         bias: Float32,
         out: Float32,
     ) -> None:
-        """As `mxfp4_matmul`, with bfloat16 weight (experts, in, out): in-features first."""
+        """As `mxfp4_matmul`, with x in float32 or bfloat16 and bfloat16 weight (experts, in, out): in-features first."""
         self._native.expert_matmul(x, rows, offsets, weight, bias, out)
 
     def swiglu(self, gate_up: Float32, out: Float32, *, alpha: float, limit: float) -> None:

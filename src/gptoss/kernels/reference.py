@@ -14,10 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.errors import KernelError
-from gptoss.kernels import Activations, Bfloat16Bits, Bytes, Float32, Int32, Int64
+from gptoss.kernels import (
+    GROUP,
+    Activations,
+    Bfloat16Bits,
+    Bytes,
+    Float32,
+    Int32,
+    Int64,
+)
 from gptoss.kernels.bf16 import bf16_to_float32, float32_to_bf16
 
 Float64 = NDArray[np.float64]
+
+_BLOCK = 32
+# Blocks of activations and weights below this have no eight-bit values but zero.
+_SMALLEST = 1e-30
+_INT8_BLOCK = np.dtype([("values", "i1", _BLOCK), ("scale", "<f4"), ("sum", "<i4")])
+# The input of eight neighbours that lies in each nibble of a packed word, and in each byte of eight-bit values.
+_NIBBLE_INPUTS = [0, 2, 4, 6, 1, 3, 5, 7]
+_BYTE_INPUTS = [0, 4, 1, 5, 2, 6, 3, 7]
+_INT8_PLACES = np.add.outer(np.arange(0, _BLOCK, 8), _BYTE_INPUTS).reshape(-1)
 
 # The eight magnitudes of E2M1, then the same with the sign bit.
 _E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
@@ -53,11 +70,74 @@ class Backend:
         mean_square = (wide**2).mean(axis=-1, keepdims=True)
         out[...] = wide / np.sqrt(mean_square + eps) * weight
 
+    def to_int8(self, x: Float32, out: Bytes) -> None:
+        """Blocks of 32: bytes, scale, sum of the bytes."""
+        values = x.reshape(-1, _BLOCK)
+        records = np.zeros(len(values), _INT8_BLOCK)
+        largest = np.abs(values).max(axis=1)
+        is_finite = np.isfinite(largest)
+        is_kept = is_finite & (largest >= _SMALLEST)
+        records["scale"][~is_finite] = np.nan
+        records["scale"][is_kept] = largest[is_kept] / np.float32(127)
+        factor = np.float32(127) / largest[is_kept]
+        whole = np.rint(values[is_kept] * factor[:, None]).astype(np.int8)
+        records["values"][is_kept] = whole[:, _INT8_PLACES]
+        records["sum"] = records["values"].sum(axis=1, dtype=np.int32)
+        out[...] = records.view(np.uint8).reshape(out.shape)
+
+    def pack_mxfp4(self, blocks: Bytes, scales: Bytes, out: Bytes, out_scales: Bytes) -> None:
+        """Word (z, f) of a group's block: nibble i / 2 + 4 * (i % 2) is input 8 z + i of feature f."""
+        experts, features, num_blocks, _ = blocks.shape
+        groups = (experts, features // GROUP, GROUP, num_blocks)
+        values = np.stack([blocks & 15, blocks >> 4], axis=-1).reshape(*groups, 4, 8)
+        nibbles = values[..., _NIBBLE_INPUTS]
+        words = (nibbles[..., 0::2] | nibbles[..., 1::2] << 4).transpose(0, 1, 3, 4, 2, 5)
+        out[...] = words.reshape(out.shape)
+        out_scales[...] = scales.reshape(groups).transpose(0, 1, 3, 2)
+
+    def pack_int8(self, weight: Bfloat16Bits, out: Bytes, scales: Bfloat16Bits) -> None:
+        """Byte (s, f, j) of a group's block: the place 4 s + j of feature f's 32 inputs, plus 128."""
+        features, width = weight.shape
+        padded = np.zeros((-(-features // GROUP) * GROUP, width), np.float32)
+        padded[:features] = bf16_to_float32(weight)
+        values = padded.reshape(-1, GROUP, width // _BLOCK, _BLOCK).transpose(0, 2, 1, 3)
+        largest = np.abs(values).max(axis=-1)
+        # Rounded up, so that nothing passes 127.
+        upper = (largest / np.float32(127)).view(np.uint32) + np.uint32(0xFFFF)
+        scales[...] = np.where(largest < _SMALLEST, 0, upper >> np.uint32(16))
+        with np.errstate(divide="ignore"):
+            factor = np.where(largest < _SMALLEST, 0, np.float32(1) / bf16_to_float32(scales))
+        whole = np.rint(values * factor[..., None]).astype(np.int16) + 128
+        placed = whole[..., _INT8_PLACES].reshape(*whole.shape[:-1], 8, 4)
+        out[...] = placed.transpose(0, 1, 3, 2, 4).reshape(out.shape)
+
     def matmul(
-        self, x: Activations, weight: Bfloat16Bits, bias: Float32 | None, out: Float32
+        self,
+        x: Activations,
+        weight: Bfloat16Bits,
+        bias: Float32 | None,
+        out: Float32,
+        *,
+        add: bool = False,
     ) -> None:
         """x (tokens, in) by the transpose of weight (out, in), plus bias."""
-        out[...] = _rows_by(_widen(x), _widen(weight), 0.0 if bias is None else bias)
+        product = _rows_by(_widen(x), _widen(weight), 0.0 if bias is None else bias)
+        out[...] = product + out if add else product
+
+    def int8_matmul(
+        self,
+        x: Activations,
+        blocks: Bytes,
+        scales: Bfloat16Bits,
+        bias: Float32 | None,
+        out: Float32,
+        *,
+        add: bool = False,
+    ) -> None:
+        """As `matmul`, with the weights of `pack_int8`."""
+        weight = unpack_int8(blocks, scales)[: out.shape[1]]
+        product = _rows_by(_widen(x), weight, 0.0 if bias is None else bias)
+        out[...] = product + out if add else product
 
     def mxfp4_matmul(
         self,
@@ -72,8 +152,26 @@ class Backend:
         """Entry i, of expert e: row rows[i] of x by the transpose of e's MXFP4 weight."""
         wide = _widen(x)
         for expert, entries in _groups(offsets):
-            weight = dequantise(blocks[expert], scales[expert])
+            weight = unpack_mxfp4(blocks[expert], scales[expert])
             out[entries] = _rows_by(wide[rows[entries]], weight, bias[expert])
+
+    def mxfp4_swiglu(
+        self,
+        x: Activations,
+        rows: Int32,
+        offsets: Int32,
+        blocks: Bytes,
+        scales: Bytes,
+        bias: Float32,
+        out: Float32,
+        *,
+        alpha: float,
+        limit: float,
+    ) -> None:
+        """`mxfp4_matmul`, then `swiglu`."""
+        gate_up = np.empty((len(rows), bias.shape[1]), np.float32)
+        self.mxfp4_matmul(x, rows, offsets, blocks, scales, bias, gate_up)
+        self.swiglu(gate_up, out, alpha=alpha, limit=limit)
 
     def expert_matmul(
         self,
@@ -154,6 +252,28 @@ class Backend:
             out[token] = _attend(query[token].astype(np.float64) * scale, keys, values, sinks)
 
 
+def unpack_mxfp4(blocks: Bytes, scales: Bytes) -> Float64:
+    """The values of one expert's packed weights, (out, in); see `Backend.pack_mxfp4`."""
+    groups, num_blocks, _ = blocks.shape
+    words = blocks.reshape(groups, num_blocks, 4, GROUP, 4)
+    nibbles = np.stack([words & 15, words >> 4], axis=-1).reshape(*words.shape[:-1], 8)
+    codes = np.empty_like(nibbles)
+    codes[..., _NIBBLE_INPUTS] = nibbles
+    values = _E2M1[codes] * np.ldexp(1.0, scales[:, :, None, :, None].astype(np.int64) - 127)
+    return values.transpose(0, 3, 1, 2, 4).reshape(groups * GROUP, -1)
+
+
+def unpack_int8(blocks: Bytes, scales: Bfloat16Bits) -> Float64:
+    """The values of eight-bit weights, (padded out, in); see `Backend.pack_int8`."""
+    groups, num_blocks, _ = blocks.shape
+    placed = blocks.reshape(groups, num_blocks, 8, GROUP, 4).transpose(0, 1, 3, 2, 4)
+    placed = placed.reshape(groups, num_blocks, GROUP, _BLOCK).astype(np.float64) - 128
+    values = np.empty_like(placed)
+    values[..., _INT8_PLACES] = placed
+    values *= bf16_to_float32(scales)[..., None]
+    return values.transpose(0, 2, 1, 3).reshape(groups * GROUP, -1)
+
+
 def dequantise(blocks: Bytes, scales: Bytes) -> Float64:
     """MXFP4 to values: blocks (..., n, 16) and scales (..., n) to (..., 32 * n), exactly.
 
@@ -199,5 +319,10 @@ def _is_bf16(x: Activations) -> bool:
 
 
 def _widen(x: Activations) -> Float64:
+    if x.dtype == np.uint8:
+        records = np.ascontiguousarray(x).view(_INT8_BLOCK)
+        values = np.empty((*records.shape, _BLOCK))
+        values[..., _INT8_PLACES] = records["values"]
+        return (values * records["scale"][..., None]).reshape(len(x), -1)
     values = bf16_to_float32(x.view(np.uint16)) if _is_bf16(x) else x
     return values.astype(np.float64)

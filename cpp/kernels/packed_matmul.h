@@ -1,0 +1,224 @@
+// Matrix products with packed weights: a vector's lanes are output features, and activations are broadcast.
+//
+// An output element is the sum over blocks of 32 inputs in order; within a block, the sum over steps in order, from
+// nothing, times the block's scale. One tile does it for a few vectors of features x a few entries, and whatever the
+// tile, the order is this one. Few entries: weights are decoded in registers, straight from memory. Many: a chunk of
+// them is decoded into the first-level cache and serves all entries.
+#pragma once
+
+#include "kernels/swiglu.h"
+#include "simd/isa.h"
+
+namespace gptoss {
+namespace {
+
+// A block is cut into quarters, of eight inputs each.
+constexpr Index kQuarters = 4;
+// Vectors of a group.
+constexpr Index kGroupVectors = kGroup / Isa::kLanes;
+// How far ahead of the decoded block memory is asked for: the hardware's own guess ends with each page.
+constexpr Index kPrefetchBytes = 4096;
+
+constexpr Index block_bytes(const PackedMxfp4*) { return 256; }
+constexpr Index block_bytes(const PackedInt8*) { return 512; }
+
+// Weights of so many vectors, decoded as they are needed.
+template <class Weights>
+struct Packed {
+  Weights weights;
+  Index num_blocks;
+  Index first;  // the first feature
+
+  template <class Act>
+  inline __attribute__((always_inline)) void quarter(const Act* x, Index block, int v, Index z,
+                                                     Isa::Word<Act>* words) const {
+    const Index row = first + v * Isa::kLanes;
+    constexpr Index kBytes = block_bytes(static_cast<Weights*>(nullptr));
+    const std::uint8_t* p = weights.blocks + (row / kGroup * num_blocks + block) * kBytes + z * (kBytes / kQuarters) +
+                            row % kGroup * (64 / kGroup);
+    if (row % kGroup == 0)
+      for (Index line = 0; line < kBytes / kQuarters; line += 64) __builtin_prefetch(p + kPrefetchBytes + line);
+    Isa::quarter(weights, x, p, words);
+  }
+
+  inline __attribute__((always_inline)) Isa::F scales(Index block, int v) const {
+    const Index row = first + v * Isa::kLanes;
+    return Isa::load_scales(weights.scales + (row / kGroup * num_blocks + block) * kGroup + row % kGroup);
+  }
+};
+
+// Blocks decoded together: so many fit into the first-level cache.
+constexpr Index kPanelBlocks = 10;
+
+// Decoded weights of kPanelVectors vectors, from block `begin` on.
+template <class Act>
+struct Decoded {
+  alignas(64) Isa::Word<Act> words[kPanelBlocks][kQuarters][Isa::kPanelVectors][Isa::kWords<Act>];
+  alignas(64) Isa::F scale[kPanelBlocks][Isa::kPanelVectors];
+  Index begin;
+
+  // `vectors` of them exist.
+  template <class Weights>
+  inline __attribute__((always_inline)) void decode(const Packed<Weights>& from, const Act* x, Index vectors,
+                                                    Index from_block, Index end) {
+    begin = from_block;
+    for (Index block = begin; block < end; ++block)
+      for (int v = 0; v < vectors; ++v) {
+        for (Index z = 0; z < kQuarters; ++z) from.quarter(x, block, v, z, words[block - begin][z][v]);
+        scale[block - begin][v] = from.scales(block, v);
+      }
+  }
+
+  inline __attribute__((always_inline)) void quarter(const Act*, Index block, int v, Index z,
+                                                     Isa::Word<Act>* out) const {
+    GPTOSS_UNROLL for (int i = 0; i < Isa::kWords<Act>; ++i) out[i] = words[block - begin][z][v][i];
+  }
+
+  inline __attribute__((always_inline)) Isa::F scales(Index block, int v) const { return scale[block - begin][v]; }
+};
+
+GPTOSS_INLINE Isa::F in_floats(Isa::F v) { return v; }
+GPTOSS_INLINE Isa::F in_floats(Isa::I v) { return __builtin_convertvector(v, Isa::F); }
+
+// Adds blocks [begin, end) of Vectors vectors of features x Tokens entries to their sums.
+template <int Vectors, int Tokens, class Weights, class Act, class Source>
+GPTOSS_INLINE void add_blocks(const Weights& format, const Source& source, const Act* const* x, Index begin, Index end,
+                              Isa::F (*sums)[Vectors]) {
+  constexpr Index kStride = kBlock / kValues<Act>;
+  Isa::F total[Tokens][Vectors];
+  // Unrolled, because sums that are indexed at run time would live in memory.
+  GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) total[t][v] =
+      sums[t][v];
+  for (Index block = begin; block < end; ++block) {
+    decltype(Isa::start(format, x[0])) sum[Tokens][Vectors];
+    GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) sum[t][v] =
+        Isa::start(format, x[t] + block * kStride);
+    GPTOSS_UNROLL for (Index z = 0; z < kQuarters; ++z) {
+      Isa::Word<Act> words[Vectors][Isa::kWords<Act>];
+      GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) source.quarter(x[0], block, v, z, words[v]);
+      GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) sum[t][v] =
+          Isa::dot(format, sum[t][v], words[v], x[t] + block * kStride, z);
+    }
+    Isa::F scale[Vectors];
+    GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) scale[v] = source.scales(block, v);
+    GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) total[t][v] =
+        Isa::fma(Isa::scaled(format, scale[v], x[t] + block * kStride), in_floats(sum[t][v]), total[t][v]);
+  }
+  GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) sums[t][v] =
+      total[t][v];
+}
+
+// One vector of sums to the output: features row and on, of which those before `end` exist.
+template <class Act>
+GPTOSS_INLINE void finish(const Product<Act>& p, Index entry, Index row, Index end, Isa::F sum) {
+  float* out = p.out + entry * p.out_stride;
+  if (row + Isa::kLanes <= end) {
+    if (p.bias) sum = sum + Isa::load(p.bias + row);
+    if (p.swiglu) {
+      float half[Isa::kLanes];
+      Isa::store(half, swiglu(evens(sum, sum), odds(sum, sum), *p.swiglu));
+      std::memcpy(out + row / 2, half, sizeof half / 2);
+      return;
+    }
+    Isa::store(out + row, p.adds ? Isa::load(out + row) + sum : sum);
+    return;
+  }
+  // Products with an activation function never end within a vector.
+  float lane[Isa::kLanes];
+  Isa::store(lane, sum);
+  for (Index i = row; i < end; ++i) {
+    const float value = lane[i - row] + (p.bias ? p.bias[i] : 0.0f);
+    out[i] = p.adds ? out[i] + value : value;
+  }
+}
+
+template <int Vectors, class Act>
+GPTOSS_INLINE void finish(const Product<Act>& p, Index entry, Index row, Index end, const Isa::F (&sums)[Vectors]) {
+  if constexpr (Vectors == 2) {
+    if (p.swiglu && row + 2 * Isa::kLanes <= end) {
+      Isa::F a = sums[0], b = sums[1];
+      if (p.bias) {
+        a = a + Isa::load(p.bias + row);
+        b = b + Isa::load(p.bias + row + Isa::kLanes);
+      }
+      Isa::store(p.out + entry * p.out_stride + row / 2, swiglu(evens(a, b), odds(a, b), *p.swiglu));
+      return;
+    }
+  }
+  for (int v = 0; v < Vectors; ++v)
+    if (row + v * Isa::kLanes < end) finish(p, entry, row + v * Isa::kLanes, end, sums[v]);
+}
+
+template <class Act>
+GPTOSS_INLINE const Act* input(const Product<Act>& p, Index entry) {
+  return p.x + (p.rows ? p.rows[entry] : entry) * (p.in / kValues<Act>);
+}
+
+// Calls work with the count as a constant.
+template <int Most, class Work>
+GPTOSS_INLINE void with_constant(Index count, const Work& work) {
+  if (count == Most)
+    work(std::integral_constant<int, Most>{});
+  else if constexpr (Most > 1)
+    with_constant<Most - 1>(count, work);
+}
+
+template <class Weights, class Act>
+void product_from_memory(const Product<Act>& p, const Weights& weights, Index begin, Index end) {
+  constexpr int kVectors = Isa::kMemoryVectors;
+  for (Index row = begin; row < end; row += kVectors * Isa::kLanes) {
+    const Packed<Weights> source = {weights, p.in / kBlock, row};
+    for (Index entry = 0; entry < p.num_entries; entry += Isa::kMemoryTokens) {
+      const Index left = p.num_entries - entry;
+      with_constant<Isa::kMemoryTokens>(left < Isa::kMemoryTokens ? left : Isa::kMemoryTokens, [&](auto tokens) {
+        const Act* x[tokens];
+        for (int t = 0; t < tokens; ++t) x[t] = input(p, entry + t);
+        Isa::F sums[tokens][kVectors] = {};
+        add_blocks<kVectors, tokens>(weights, source, x, 0, p.in / kBlock, sums);
+        for (int t = 0; t < tokens; ++t) finish<kVectors>(p, entry + t, row, end, sums[t]);
+      });
+    }
+  }
+}
+
+// Entries whose sums are kept while the chunks of one panel go by.
+constexpr Index kPanelEntries = 192;
+
+template <class Weights, class Act>
+void product_from_panels(const Product<Act>& p, const Weights& weights, Index begin, Index end) {
+  constexpr int kVectors = Isa::kPanelVectors, kTokens = Isa::kPanelTokens;
+  const Index num_blocks = p.in / kBlock;
+  Decoded<Act> decoded = {};
+  alignas(64) Isa::F sums[kPanelEntries][kVectors];
+  for (Index row = begin; row < end; row += kVectors * Isa::kLanes) {
+    const Index left = (end - row + Isa::kLanes - 1) / Isa::kLanes, vectors = left < kVectors ? left : kVectors;
+    for (Index first = 0; first < p.num_entries; first += kPanelEntries) {
+      const Index stop = first + kPanelEntries < p.num_entries ? first + kPanelEntries : p.num_entries;
+      for (Index entry = first; entry < stop; ++entry)
+        for (int v = 0; v < kVectors; ++v) sums[entry - first][v] = Isa::F{};
+      for (Index block = 0; block < num_blocks; block += kPanelBlocks) {
+        const Index last = block + kPanelBlocks < num_blocks ? block + kPanelBlocks : num_blocks;
+        decoded.decode(Packed<Weights>{weights, num_blocks, row}, p.x, vectors, block, last);
+        for (Index entry = first; entry < stop; entry += kTokens)
+          with_constant<kTokens>(stop - entry < kTokens ? stop - entry : kTokens, [&](auto tokens) {
+            const Act* x[tokens];
+            for (int t = 0; t < tokens; ++t) x[t] = input(p, entry + t);
+            add_blocks<kVectors, tokens>(weights, decoded, x, block, last, sums + (entry - first));
+          });
+      }
+      for (Index entry = first; entry < stop; ++entry) finish<kVectors>(p, entry, row, end, sums[entry - first]);
+    }
+  }
+}
+
+// Features [begin, end); weights of whole groups are there.
+template <class Act, class Weights>
+void packed_matmul(const Product<Act>& p, const Weights& weights, Index begin, Index end) {
+  if (p.num_entries <= 2 * Isa::kMemoryTokens)
+    product_from_memory(p, weights, begin, end);
+  else
+    product_from_panels(p, weights, begin, end);
+}
+
+}  // namespace
+}  // namespace gptoss
