@@ -25,8 +25,8 @@ auto int8_kernel(const Kernels* k, const Product<Bf16>*) { return k->int8_matmul
 auto int8_kernel(const Kernels* k, const Product<Int8Block>*) { return k->int8_matmul_int8; }
 auto input_major_kernel(const Kernels* k, const Product<float>*) { return k->input_major_matmul_f32; }
 auto input_major_kernel(const Kernels* k, const Product<Bf16>*) { return k->input_major_matmul_bf16; }
-auto store_kernel(const Kernels* k, const float*) { return k->store_kv_f32; }
-auto store_kernel(const Kernels* k, const Bf16*) { return k->store_kv_bf16; }
+auto rope_store_kernel(const Kernels* k, const float*) { return k->rope_store_f32; }
+auto rope_store_kernel(const Kernels* k, const Bf16*) { return k->rope_store_bf16; }
 auto attention_kernel(const Kernels* k, const float*) { return k->attention_f32; }
 auto attention_kernel(const Kernels* k, const Bf16*) { return k->attention_bf16; }
 
@@ -129,21 +129,17 @@ void Backend::combine(const float* expert_out, const std::int32_t* entries, cons
   });
 }
 
-void Backend::rope(float* x, const float* cos, const float* sin, Index tokens, Index heads, Index head_dim) {
-  pool_.run(tokens, rows_per_piece(heads * head_dim),
-            [&](Index begin, Index end) { kernels_->rope(x, cos, sin, heads, head_dim, begin, end); });
+template <class Cached>
+void Backend::rope_store(const NewTokens<Cached>& n, Index tokens) {
+  const auto run = rope_store_kernel(kernels_, static_cast<const Cached*>(n.pages));
+  pool_.run(tokens, rows_per_piece((n.heads + 2 * n.kv_heads) * n.head_dim),
+            [&](Index begin, Index end) { run(n, begin, end); });
 }
 
 template <class Cached>
-void Backend::store_kv(const NewKeyValues<Cached>& n, Index tokens) {
-  const auto run = store_kernel(kernels_, static_cast<const Cached*>(n.pages));
-  pool_.run(tokens, rows_per_piece(n.kv_heads * n.head_dim), [&](Index begin, Index end) { run(n, begin, end); });
-}
-
-template <class Cached>
-void Backend::attention(const Attention<Cached>& attention, Index tokens) {
+void Backend::attention(const Attention<Cached>& attention) {
   const auto run = attention_kernel(kernels_, attention.pages);
-  pool_.run(tokens * attention.kv_heads, 1, [&](Index begin, Index end) { run(attention, begin, end); });
+  pool_.run(attention.tokens * attention.kv_heads, 1, [&](Index begin, Index end) { run(attention, begin, end); });
 }
 
 std::uint64_t Backend::read_words(const std::uint64_t* words, Index count) {
@@ -176,9 +172,9 @@ template void Backend::mxfp4_matmul(const GroupedProduct<Bf16>&, const PackedMxf
 template void Backend::mxfp4_matmul(const GroupedProduct<Int8Block>&, const PackedMxfp4&);
 template void Backend::expert_matmul(const GroupedProduct<float>&, const Bf16*);
 template void Backend::expert_matmul(const GroupedProduct<Bf16>&, const Bf16*);
-template void Backend::store_kv(const NewKeyValues<float>&, Index);
-template void Backend::store_kv(const NewKeyValues<Bf16>&, Index);
-template void Backend::attention(const Attention<float>&, Index);
-template void Backend::attention(const Attention<Bf16>&, Index);
+template void Backend::rope_store(const NewTokens<float>&, Index);
+template void Backend::rope_store(const NewTokens<Bf16>&, Index);
+template void Backend::attention(const Attention<float>&);
+template void Backend::attention(const Attention<Bf16>&);
 
 }  // namespace gptoss

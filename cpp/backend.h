@@ -41,11 +41,10 @@ class Backend {
   void route(const float* logits, std::int32_t* ids, float* weights, Index tokens, Index experts, Index k);
   void combine(const float* expert_out, const std::int32_t* entries, const float* weights, float* out, Index tokens,
                Index k, Index width);
-  void rope(float* x, const float* cos, const float* sin, Index tokens, Index heads, Index head_dim);
   template <class Cached>
-  void store_kv(const NewKeyValues<Cached>& new_key_values, Index tokens);
+  void rope_store(const NewTokens<Cached>& new_tokens, Index tokens);
   template <class Cached>
-  void attention(const Attention<Cached>& attention, Index tokens);
+  void attention(const Attention<Cached>& attention);
   std::uint64_t read_words(const std::uint64_t* words, Index count);
   // Floating-point operations that were done, `rounds` rounds on each thread.
   double multiply(Index rounds, bool as_bf16);

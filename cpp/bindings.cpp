@@ -253,57 +253,57 @@ void combine(Backend& self, Array<const float, 2> expert_out, Array<const std::i
   without_gil([&] { self.combine(expert_out.data(), entries.data(), weights.data(), out.data(), tokens, k, width); });
 }
 
-void rope(Backend& self, Array<float, 3> x, Array<const float, 2> cos, Array<const float, 2> sin) {
-  const Index tokens = size(x, 0), heads = size(x, 1), head_dim = size(x, 2);
-  require(head_dim % 2 == 0, "rope: head_dim must be even");
-  for (const auto* table : {&cos, &sin})
-    require(size(*table, 0) == tokens && size(*table, 1) == head_dim / 2, "rope: cos and sin have the wrong shape");
-  without_gil([&] { self.rope(x.data(), cos.data(), sin.data(), tokens, heads, head_dim); });
-}
-
+// Slots of a page.
 template <class Pages>
-void require_pages(const Pages& pages, Index kv_heads, Index head_dim) {
-  require(size(pages, 1) == 2 && size(pages, 2) == kv_heads && size(pages, 4) == head_dim,
-          "pages must be (pages, 2, kv_heads, page_size, head_dim)");
-  require(size(pages, 3) <= kMaxPageSize, "page_size must be at most 128");
-  require(head_dim % 16 == 0 && head_dim <= kMaxHeadDim, "head_dim must be a multiple of 16, at most 128");
+Index page_size(const Pages& pages, Index kv_heads, Index head_dim) {
+  require(head_dim % 16 == 0 && 0 < head_dim && head_dim <= kMaxHeadDim,
+          "head_dim must be a multiple of 16, at most 128");
+  const Index slots = size(pages, 3) / head_dim;
+  require(size(pages, 1) == 2 && size(pages, 2) == kv_heads && slots * head_dim == size(pages, 3),
+          "pages must be (pages, 2, kv_heads, page_size * head_dim)");
+  require(0 < slots && slots <= kMaxPageSize && slots % kPageMultiple == 0,
+          "page_size must be a multiple of 16, at most 64");
+  return slots;
 }
 
 template <class Cached>
-void store_kv(Backend& self, Array<const float, 3> keys, Array<const float, 3> values, Array<Cached, 5> pages,
-              Array<const std::int64_t, 1> slots) {
-  const Index tokens = size(keys, 0), kv_heads = size(keys, 1), head_dim = size(keys, 2), page_size = size(pages, 3);
-  require(size(values, 0) == tokens && size(values, 1) == kv_heads && size(values, 2) == head_dim,
-          "store_kv: keys and values differ in shape");
-  require(size(slots, 0) == tokens, "store_kv: one slot is needed for each token");
-  require_pages(pages, kv_heads, head_dim);
-  require_between(slots, 0, size(pages, 0) * page_size, "store_kv: a slot is outside the pages");
-  const NewKeyValues<typename Stored<Cached>::Type> added = {
-      keys.data(), values.data(), data(pages.data()), slots.data(), kv_heads, head_dim, page_size};
-  without_gil([&] { self.store_kv(added, tokens); });
+void rope_store(Backend& self, Array<float, 3> qkv, Array<const float, 2> cos, Array<const float, 2> sin,
+                Array<Cached, 4> pages, Array<const std::int64_t, 1> slots) {
+  const Index tokens = size(qkv, 0), kv_heads = size(pages, 2), head_dim = size(qkv, 2);
+  const Index heads = size(qkv, 1) - 2 * kv_heads;
+  require(heads > 0, "rope_store: qkv must have queries, keys and values");
+  const Index slots_per_page = page_size(pages, kv_heads, head_dim);
+  for (const auto* table : {&cos, &sin})
+    require(size(*table, 0) == tokens && size(*table, 1) == head_dim / 2,
+            "rope_store: cos and sin have the wrong shape");
+  require(size(slots, 0) == tokens, "rope_store: one slot is needed for each token");
+  require_between(slots, 0, size(pages, 0) * slots_per_page, "rope_store: a slot is outside the pages");
+  const NewTokens<typename Stored<Cached>::Type> added = {
+      qkv.data(), cos.data(), sin.data(), data(pages.data()), slots.data(), heads, kv_heads, head_dim, slots_per_page};
+  without_gil([&] { self.rope_store(added, tokens); });
 }
 
 template <class Cached>
-void attention(Backend& self, Array<const float, 3> query, Array<const Cached, 5> pages,
+void attention(Backend& self, Array<const float, 3> query, Array<const Cached, 4> pages,
                Array<const std::int32_t, 2> page_table, Array<const std::int32_t, 1> sequence_index,
                Array<const std::int64_t, 1> positions, Array<const float, 1> sinks, Array<float, 3> out, Index window,
                float scale) {
-  const Index tokens = size(query, 0), heads = size(query, 1), head_dim = size(query, 2);
-  const Index kv_heads = size(pages, 2), page_size = size(pages, 3), max_pages = size(page_table, 1);
-  require_pages(pages, kv_heads, head_dim);
+  const Index tokens = size(query, 0), heads = size(out, 1), head_dim = size(query, 2);
+  const Index kv_heads = size(pages, 2), max_pages = size(page_table, 1);
+  const Index slots = page_size(pages, kv_heads, head_dim);
   require(kv_heads > 0 && heads % kv_heads == 0 && heads / kv_heads <= kMaxGroup,
           "attention: heads must be a multiple of kv_heads, at most 64 times");
-  require(size(out, 0) == tokens && size(out, 1) == heads && size(out, 2) == head_dim,
+  require(size(out, 0) == tokens && size(query, 1) >= heads && size(out, 2) == head_dim,
           "attention: query and out differ in shape");
   require(size(sequence_index, 0) == tokens && size(positions, 0) == tokens && size(sinks, 0) == heads,
           "attention: sequence_index, positions or sinks has the wrong length");
   require_between(sequence_index, 0, size(page_table, 0), "attention: a sequence has no page table");
-  require_between(positions, 0, max_pages * page_size, "attention: a position is outside the page table");
+  require_between(positions, 0, max_pages * slots, "attention: a position is outside the page table");
   for (Index token = 0; token < tokens; ++token) {
     const Index position = static_cast<Index>(positions.data()[token]);
     const Index start = window > 0 && position + 1 > window ? position + 1 - window : 0;
     const std::int32_t* table = page_table.data() + sequence_index.data()[token] * max_pages;
-    for (Index page = start / page_size; page <= position / page_size; ++page)
+    for (Index page = start / slots; page <= position / slots; ++page)
       require(0 <= table[page] && table[page] < size(pages, 0), "attention: a visible page is absent");
   }
   const Attention<typename Stored<Cached>::Type> arguments = {query.data(),
@@ -313,14 +313,16 @@ void attention(Backend& self, Array<const float, 3> query, Array<const Cached, 5
                                                               positions.data(),
                                                               sinks.data(),
                                                               out.data(),
+                                                              tokens,
+                                                              size(query, 1),
                                                               heads,
                                                               kv_heads,
                                                               head_dim,
-                                                              page_size,
+                                                              slots,
                                                               max_pages,
                                                               window,
                                                               scale};
-  without_gil([&] { self.attention(arguments, tokens); });
+  without_gil([&] { self.attention(arguments); });
 }
 
 std::uint64_t read_words(Backend& self, Array<const std::uint64_t, 1> words) {
@@ -402,11 +404,10 @@ NB_MODULE(_kernels, module) {
            "out"_a.noconvert())
       .def("read_words", &read_words, "words"_a.noconvert())
       .def("multiply", &multiply, "rounds"_a, nb::kw_only(), "as_bf16"_a)
-      .def("rope", &rope, "x"_a.noconvert(), "cos"_a.noconvert(), "sin"_a.noconvert())
-      .def("store_kv", &store_kv<float>, "keys"_a.noconvert(), "values"_a.noconvert(), "pages"_a.noconvert(),
-           "slots"_a.noconvert())
-      .def("store_kv", &store_kv<Bits>, "keys"_a.noconvert(), "values"_a.noconvert(), "pages"_a.noconvert(),
-           "slots"_a.noconvert())
+      .def("rope_store", &rope_store<float>, "qkv"_a.noconvert(), "cos"_a.noconvert(), "sin"_a.noconvert(),
+           "pages"_a.noconvert(), "slots"_a.noconvert())
+      .def("rope_store", &rope_store<Bits>, "qkv"_a.noconvert(), "cos"_a.noconvert(), "sin"_a.noconvert(),
+           "pages"_a.noconvert(), "slots"_a.noconvert())
       .def("attention", &attention<float>, "query"_a.noconvert(), "pages"_a.noconvert(), "page_table"_a.noconvert(),
            "sequence_index"_a.noconvert(), "positions"_a.noconvert(), "sinks"_a.noconvert(), "out"_a.noconvert(),
            nb::kw_only(), "window"_a, "scale"_a)

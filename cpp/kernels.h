@@ -75,38 +75,41 @@ struct PackedInt8 {
   const Bf16* scales;
 };
 
-// Grouped-query attention over cached pages; each query attends to its own sequence.
+// Grouped-query attention over cached pages; each query attends to its own sequence. A page of a head has its keys as
+// (head_dim, page_size), so that a vector's lanes are keys, and its values as (page_size, head_dim).
 template <class Cached>
 struct Attention {
-  const float* query;                  // (tokens, heads, head_dim)
-  const Cached* pages;                 // (pages, 2, kv_heads, page_size, head_dim); 0 = keys, 1 = values
+  const float* query;                  // (tokens, query_heads, head_dim), of which the first `heads` are queries
+  const Cached* pages;                 // (pages, 2, kv_heads, page_size * head_dim); 0 = keys, 1 = values
   const std::int32_t* page_table;      // (sequences, max_pages)
   const std::int32_t* sequence_index;  // (tokens)
   const std::int64_t* positions;       // (tokens)
   const float* sinks;                  // (heads)
   float* out;                          // (tokens, heads, head_dim)
-  Index heads, kv_heads, head_dim, page_size, max_pages;
+  Index tokens, query_heads, heads, kv_heads, head_dim, page_size, max_pages;
   Index window;  // keys seen, the query's own included; 0 = all
   float scale;
 };
 
-// Keys and values of new tokens, (tokens, kv_heads, head_dim), and where they go: slot = page * page_size + offset.
+// Queries, keys and values of new tokens, and where keys and values go: slot = page * page_size + offset.
 template <class Cached>
-struct NewKeyValues {
-  const float* keys;
-  const float* values;
+struct NewTokens {
+  float* qkv;                 // (tokens, heads + 2 * kv_heads, head_dim): queries, keys, values
+  const float* cos;           // (tokens, head_dim / 2), as is sin
+  const float* sin;
   Cached* pages;              // as in Attention
   const std::int64_t* slots;  // (tokens)
-  Index kv_heads, head_dim, page_size;
+  Index heads, kv_heads, head_dim, page_size;
 };
 
 // Products of one round of `multiply`: enough to hide their latency, few enough for the registers.
 inline constexpr Index kPeakProducts = 12;
 
 // Bounds of the attention kernel's scratch, which lies on the stack.
-inline constexpr Index kMaxPageSize = 128;
+inline constexpr Index kMaxPageSize = 64;
 inline constexpr Index kMaxHeadDim = 128;
 inline constexpr Index kMaxGroup = 64;  // query heads a KV head
+inline constexpr Index kPageMultiple = 16;
 
 // [begin, end) counts what the kernel's comment names.
 struct Kernels {
@@ -146,16 +149,14 @@ struct Kernels {
   // Rows of out (rows, width): += sum over j of weights[row][j] * expert_out[entries[row][j]].
   void (*combine)(const float* expert_out, const std::int32_t* entries, const float* weights, float* out, Index k,
                   Index width, Index begin, Index end);
-  // Tokens of x (tokens, heads, head_dim), rotated in place, halves split; cos, sin (tokens, head_dim / 2).
-  void (*rope)(float* x, const float* cos, const float* sin, Index heads, Index head_dim, Index begin, Index end);
-  // Tokens.
-  void (*store_kv_f32)(const NewKeyValues<float>&, Index begin, Index end);
-  void (*store_kv_bf16)(const NewKeyValues<Bf16>&, Index begin, Index end);
+  // Tokens: rotates queries and keys, stores keys and values.
+  void (*rope_store_f32)(const NewTokens<float>&, Index begin, Index end);
+  void (*rope_store_bf16)(const NewTokens<Bf16>&, Index begin, Index end);
   // What the machine can do at most (probe.h).
   std::uint64_t (*read_words)(const std::uint64_t* words, Index begin, Index end);
   float (*multiply_f32)(Index rounds);
   float (*multiply_bf16)(Index rounds);
-  // Tokens x kv_heads.
+  // Kv_heads x tokens.
   void (*attention_f32)(const Attention<float>&, Index begin, Index end);
   void (*attention_bf16)(const Attention<Bf16>&, Index begin, Index end);
 };

@@ -10,7 +10,6 @@
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
 #include "kernels/router.h"
-#include "kernels/store_kv.h"
 #include "kernels/swiglu.h"
 #include "kernels/to_int8.h"
 
@@ -40,9 +39,8 @@ const Kernels GPTOSS_TABLE = {
     .swiglu = swiglu,
     .route = route,
     .combine = combine,
-    .rope = rope,
-    .store_kv_f32 = store_kv<float>,
-    .store_kv_bf16 = store_kv<Bf16>,
+    .rope_store_f32 = rope_store<float>,
+    .rope_store_bf16 = rope_store<Bf16>,
     .read_words = read_words,
     .multiply_f32 = multiply<float>,
     .multiply_bf16 = multiply<Bf16>,

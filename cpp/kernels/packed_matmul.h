@@ -6,6 +6,7 @@
 // them is decoded into the first-level cache and serves all entries.
 #pragma once
 
+#include "kernels/constants.h"
 #include "kernels/swiglu.h"
 #include "simd/isa.h"
 
@@ -154,23 +155,13 @@ GPTOSS_INLINE const Act* input(const Product<Act>& p, Index entry) {
   return p.x + (p.rows ? p.rows[entry] : entry) * (p.in / kValues<Act>);
 }
 
-// Calls work with the count as a constant.
-template <int Most, class Work>
-GPTOSS_INLINE void with_constant(Index count, const Work& work) {
-  if (count == Most)
-    work(std::integral_constant<int, Most>{});
-  else if constexpr (Most > 1)
-    with_constant<Most - 1>(count, work);
-}
-
 template <class Weights, class Act>
 void product_from_memory(const Product<Act>& p, const Weights& weights, Index begin, Index end) {
   constexpr int kVectors = Isa::kMemoryVectors;
   for (Index row = begin; row < end; row += kVectors * Isa::kLanes) {
     const Packed<Weights> source = {weights, p.in / kBlock, row};
     for (Index entry = 0; entry < p.num_entries; entry += Isa::kMemoryTokens) {
-      const Index left = p.num_entries - entry;
-      with_constant<Isa::kMemoryTokens>(left < Isa::kMemoryTokens ? left : Isa::kMemoryTokens, [&](auto tokens) {
+      with_constant<Isa::kMemoryTokens>(p.num_entries - entry, [&](auto tokens) {
         const Act* x[tokens];
         for (int t = 0; t < tokens; ++t) x[t] = input(p, entry + t);
         Isa::F sums[tokens][kVectors] = {};
@@ -200,7 +191,7 @@ void product_from_panels(const Product<Act>& p, const Weights& weights, Index be
         const Index last = block + kPanelBlocks < num_blocks ? block + kPanelBlocks : num_blocks;
         decoded.decode(Packed<Weights>{weights, num_blocks, row}, p.x, vectors, block, last);
         for (Index entry = first; entry < stop; entry += kTokens)
-          with_constant<kTokens>(stop - entry < kTokens ? stop - entry : kTokens, [&](auto tokens) {
+          with_constant<kTokens>(stop - entry, [&](auto tokens) {
             const Act* x[tokens];
             for (int t = 0; t < tokens; ++t) x[t] = input(p, entry + t);
             add_blocks<kVectors, tokens>(weights, decoded, x, block, last, sums + (entry - first));

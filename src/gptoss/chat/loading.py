@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -14,16 +15,23 @@ from numpy.typing import ArrayLike
 
 from gptoss import harmony, kernels, nano
 from gptoss.engine import Engine, Generation, LogitsProcessor, Request, SamplingParams, Worker
-from gptoss.errors import CheckpointError, RequestError
+from gptoss.errors import CheckpointError, OutputError, RequestError
 from gptoss.kernels import Float32, reference
 from gptoss.model.checkpoint import Checkpoint, open_checkpoint
 from gptoss.model.config import Config
+from gptoss.model.packed_file import PackedFile, cache_directory, lock_in_memory, release
+from gptoss.model.packing import Arrays, Matrices, Packing
+from gptoss.model.precision import Precision
 from gptoss.model.transformer import Transformer
 from gptoss.tokenizer import Tokenizer
 
 MODEL_VARIABLE = "GPTOSS_MODEL"
+DEFAULT_PRECISION = "bf16"
+DEFAULT_WEIGHTS = "stored"
 # Characters of a wrong name in an error.
 MAX_SHOWN = 200
+# Weights that are laid out in a blink need no file.
+SMALL_BYTES = 256 << 20
 
 
 class LoadedModel:
@@ -39,6 +47,7 @@ class LoadedModel:
         tokenizer: Tokenizer,
         transformer: Transformer,
         *,
+        matrices: str = "stored",
         context: int | None = None,
     ) -> None:
         """Raises TokenizerError if the tokenizer does not fit the model, RequestError for a context it lacks."""
@@ -53,6 +62,7 @@ class LoadedModel:
         self.tokenizer = tokenizer
         self.transformer = transformer
         self.load_s = 0.0
+        self._matrices = matrices
         self._worker = Worker(Engine(transformer, context=context))
         # Also runs at the interpreter's end, when the thread may be inside a kernel whose threads are still needed.
         self._closing = weakref.finalize(self, self._worker.close)
@@ -75,8 +85,13 @@ class LoadedModel:
 
     @property
     def precision(self) -> str:
-        """What matrix inputs are rounded to: `bf16`, or `float32` for parity."""
+        """What matrix inputs are rounded to: `int8`, `bf16`, or `float32` for parity."""
         return str(self.transformer.precision)
+
+    @property
+    def matrices(self) -> str:
+        """How attention and head are kept: `stored`, or `int8`."""
+        return self._matrices
 
     @property
     def context(self) -> int:
@@ -129,34 +144,112 @@ class LoadedModel:
 
 def load(
     path_or_name: str | Path | None = None,
-    precision: str = "bf16",
+    precision: str = DEFAULT_PRECISION,
     threads: int | None = None,
     *,
+    weights: str = DEFAULT_WEIGHTS,
     isa: str | None = None,
     context: int | None = None,
+    cache: str | Path | None = None,
+    lock: bool = False,
+    on_packing: Callable[[int, int], object] | None = None,
 ) -> LoadedModel:
-    """Open a checkpoint for answering; weights stay in their files, memory-mapped.
+    """Open a checkpoint for answering.
 
     path_or_name  a checkpoint's folder, or `nano`; None: the environment variable GPTOSS_MODEL, else nano
-    precision     what matrix inputs are rounded to: `bf16`, or `float32` for parity
+    precision     what matrix inputs are rounded to: `int8`, `bf16`, or `float32` for parity
     threads       None: all cores that this process may use
+    weights       attention and head: `stored`, or rounded to eight bits, `int8`
     isa           an instruction set by name; None: the best of this machine
     context       tokens that a conversation may have; None: the model's own
+    cache         where weights laid out for this program are kept; None: $GPTOSS_CACHE, else the user's cache folder
+    lock          keep the weights in memory, where the system might give their place to others
+    on_packing    hears of bytes done and bytes in all while weights are laid out
 
-    Raises a GptossError that says what to do: CheckpointError, ConfigError, TokenizerError, KernelError, RequestError.
+    Weights are memory-mapped. Those of a large model are laid out anew in a file, once, which takes about the size of
+    the checkpoint on the disk; where it cannot be written, they are laid out in memory, with a warning.
+    Raises a GptossError that says what to do: CheckpointError, ConfigError, TokenizerError, KernelError, RequestError,
+    OutputError for memory that cannot be locked.
     """
     began = time.perf_counter()
     if path_or_name is None:
         path_or_name = os.environ.get(MODEL_VARIABLE) or nano.NAME
     directory = _directory(path_or_name)
+    matrices = Matrices.parse(weights)
+    parsed_precision = Precision.parse(precision)
+    backend = kernels.Backend(isa=isa, threads=threads)
     checkpoint = open_checkpoint(directory)
     tokenizer = Tokenizer.from_directory(checkpoint.directory)
     name = nano.NAME if directory == nano.checkpoint_path() else directory.resolve().name
-    backend = kernels.Backend(isa=isa, threads=threads)
-    transformer = Transformer(checkpoint.config, checkpoint.weights, backend, precision)
-    model = LoadedModel(name, checkpoint, tokenizer, transformer, context=context)
+    packing = Packing(checkpoint.config, checkpoint.weights, matrices, backend)
+    arrays = _pack(checkpoint, packing, matrices, cache, on_packing)
+    if lock:
+        lock_in_memory(arrays)
+    transformer = Transformer(
+        checkpoint.config, packing.assemble(arrays), backend, str(parsed_precision)
+    )
+    model = LoadedModel(
+        name, checkpoint, tokenizer, transformer, matrices=str(matrices), context=context
+    )
     model.load_s = time.perf_counter() - began
     return model
+
+
+def _pack(
+    checkpoint: Checkpoint,
+    packing: Packing,
+    matrices: Matrices,
+    cache: str | Path | None,
+    on_packing: Callable[[int, int], object] | None,
+) -> Arrays:
+    """The packed weights: from their cache file, which is made if it is not there; or in memory."""
+    done = 0
+
+    def advance(num_bytes: int) -> None:
+        nonlocal done
+        done += num_bytes
+        if on_packing is not None:
+            on_packing(done, packing.num_bytes)
+
+    if packing.num_bytes <= SMALL_BYTES:
+        return packing.in_memory()
+    file = PackedFile(cache_directory() if cache is None else Path(cache), checkpoint, matrices)
+    arrays = file.open(packing)
+    if arrays is not None:
+        return arrays
+    try:
+        file.write(packing, advance)
+    except OutputError as error:
+        require_memory(packing.num_bytes, error)
+        warnings.warn(f"{error}; weights are laid out in memory at every start", stacklevel=3)
+        done = 0
+        arrays = packing.in_memory(advance)
+        release(checkpoint)
+        return arrays
+    arrays = file.open(packing)
+    assert arrays is not None
+    return arrays
+
+
+def require_memory(num_bytes: int, why: OutputError) -> None:
+    """Raises OutputError when this machine has less memory to give than weights laid out in memory would take."""
+    available = available_memory()
+    if available is not None and available < num_bytes:
+        raise OutputError(
+            f"{why}; and laid out in memory they would take {num_bytes / 1e9:.1f} GB of the {available / 1e9:.1f} that "
+            "are available: name a folder on a larger disk with --cache or GPTOSS_CACHE"
+        )
+
+
+def available_memory() -> int | None:
+    """Bytes that a program can still take, as the system estimates; None where it does not."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
 
 
 def _directory(path_or_name: str | Path) -> Path:

@@ -239,20 +239,21 @@ class Backend:
         """
         self._native.combine(expert_out, entries, weights, out)
 
-    def rope(self, x: Float32, cos: Float32, sin: Float32) -> None:
-        """Rotate x (tokens, heads, head_dim) in place; value i pairs with i + head_dim / 2.
+    def rope_store(
+        self, qkv: Float32, cos: Float32, sin: Float32, pages: Activations, slots: Int64
+    ) -> None:
+        """Rotate new queries and keys in place, and write keys and values to the cache.
 
-        cos, sin (tokens, head_dim / 2) of each token's position.
+        Value i of a head pairs with i + head_dim / 2. bfloat16 pages round to nearest, ties to even.
+
+        Shapes:
+            qkv       (tokens, heads + 2 * kv_heads, head_dim): queries, keys, values
+            cos, sin  (tokens, head_dim / 2) of each token's position
+            pages     (pages, 2, kv_heads, page_size * head_dim) float32 or bfloat16: a head's keys in a page are
+                      (head_dim, page_size), its values (page_size, head_dim)
+            slots     (tokens) = page * page_size + offset
         """
-        self._native.rope(x, cos, sin)
-
-    def store_kv(self, keys: Float32, values: Float32, pages: Activations, slots: Int64) -> None:
-        """Write keys and values (tokens, kv_heads, head_dim) to the cache.
-
-        pages (pages, 2, kv_heads, page_size, head_dim) act, keys first; slots (tokens) = page * page_size + offset.
-        bfloat16 pages round to nearest, ties to even.
-        """
-        self._native.store_kv(keys, values, pages, slots)
+        self._native.rope_store(qkv, cos, sin, pages, slots)
 
     def attention(
         self,
@@ -273,8 +274,8 @@ class Backend:
         less than one. All in float32; the query's own key is already stored.
 
         Shapes:
-            query           (tokens, heads, head_dim)
-            pages           as in `store_kv`; page_size at most 128, head_dim a multiple of 16 at most 128
+            query           (tokens, any, head_dim), of which the first `heads` are queries
+            pages           as in `rope_store`; page_size a multiple of 16 at most 64, head_dim one at most 128
             page_table      (sequences, max_pages); entry i holds positions i * page_size and on, -1 = absent
             sequence_index  (tokens) the row of page_table
             positions       (tokens)

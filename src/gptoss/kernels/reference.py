@@ -212,19 +212,21 @@ class Backend:
             total += weights[:, j, None].astype(np.float64) * expert_out[entries[:, j]]
         out[...] = total
 
-    def rope(self, x: Float32, cos: Float32, sin: Float32) -> None:
-        """Rotate in place the pairs (i, i + head_dim / 2) of each head."""
-        half = x.shape[-1] // 2
-        first = x[..., :half].astype(np.float64)
-        second = x[..., half:].astype(np.float64)
-        x[..., :half] = first * cos[:, None] - second * sin[:, None]
-        x[..., half:] = second * cos[:, None] + first * sin[:, None]
-
-    def store_kv(self, keys: Float32, values: Float32, pages: Activations, slots: Int64) -> None:
-        """Write keys and values to their slots: page * page_size + offset."""
-        page, offset = np.divmod(slots, pages.shape[3])
-        for which, new in enumerate((keys, values)):
-            pages[page, which, :, offset] = float32_to_bf16(new) if _is_bf16(pages) else new
+    def rope_store(
+        self, qkv: Float32, cos: Float32, sin: Float32, pages: Activations, slots: Int64
+    ) -> None:
+        """Rotate the pairs (i, i + head_dim / 2) of queries and keys; keys and values to their slots."""
+        kv_heads, head_dim = pages.shape[2], qkv.shape[2]
+        heads, half = qkv.shape[1] - 2 * kv_heads, head_dim // 2
+        first = qkv[:, :-kv_heads, :half].astype(np.float64)
+        second = qkv[:, :-kv_heads, half:].astype(np.float64)
+        qkv[:, :-kv_heads, :half] = first * cos[:, None] - second * sin[:, None]
+        qkv[:, :-kv_heads, half:] = second * cos[:, None] + first * sin[:, None]
+        page, offset = np.divmod(slots, pages.shape[3] // head_dim)
+        keys, values = _keys_values(pages, head_dim)
+        new = float32_to_bf16(qkv[:, heads:]) if _is_bf16(pages) else qkv[:, heads:]
+        keys[page, :, :, offset] = new[:, :kv_heads]
+        values[page, :, offset] = new[:, kv_heads:]
 
     def attention(
         self,
@@ -240,16 +242,19 @@ class Backend:
         scale: float,
     ) -> None:
         """Attend each query to the cached keys of its own sequence, with one sink per head."""
-        page_size = pages.shape[3]
+        head_dim, heads = query.shape[2], out.shape[1]
+        page_size = pages.shape[3] // head_dim
+        all_keys, all_values = _keys_values(pages, head_dim)
         for token, position in enumerate(positions):
             start = max(0, position + 1 - window) if window else 0
             seen = np.arange(start, position + 1)
             page = page_table[sequence_index[token], seen // page_size]
             if (page < 0).any():
                 raise ValueError("attention: a visible page is absent")
-            keys = _widen(pages[page, 0, :, seen % page_size])
-            values = _widen(pages[page, 1, :, seen % page_size])
-            out[token] = _attend(query[token].astype(np.float64) * scale, keys, values, sinks)
+            keys = _widen(all_keys[page, :, :, seen % page_size])
+            values = _widen(all_values[page, :, seen % page_size])
+            scaled = query[token, :heads].astype(np.float64) * scale
+            out[token] = _attend(scaled, keys, values, sinks)
 
 
 def unpack_mxfp4(blocks: Bytes, scales: Bytes) -> Float64:
@@ -283,6 +288,13 @@ def dequantise(blocks: Bytes, scales: Bytes) -> Float64:
     powers = np.exp2(scales.astype(np.float64) - 127)
     scaled = values.reshape(*scales.shape, 32) * powers[..., None]
     return scaled.reshape(*scales.shape[:-1], -1)
+
+
+def _keys_values(pages: Activations, head_dim: int) -> tuple[Activations, Activations]:
+    """Views of pages: keys (pages, kv_heads, head_dim, page_size), values (pages, kv_heads, page_size, head_dim)."""
+    count, _, kv_heads, size = pages.shape
+    keys = pages[:, 0].reshape(count, kv_heads, head_dim, size // head_dim)
+    return keys, pages[:, 1].reshape(count, kv_heads, size // head_dim, head_dim)
 
 
 def _attend(query: Float64, keys: Float64, values: Float64, sinks: Float32) -> Float64:

@@ -7,7 +7,7 @@ import math
 from gptoss.kernels import Activations, Float32
 from gptoss.model.batch import Step
 from gptoss.model.config import Config, LayerType
-from gptoss.model.weights import AttentionWeights, Linear
+from gptoss.model.weights import AttentionWeights
 from gptoss.model.workspace import Workspace
 
 
@@ -32,17 +32,12 @@ class Attention:
         tokens = len(hidden)
         normed = workspace.floats("normed", *hidden.shape)
         backend.rms_norm(hidden, weights.norm, normed, eps=config.rms_norm_eps)
-        x = workspace.activation("normed", normed)
-        query = self._project("query", x, weights.query, config.num_heads)
-        key = self._project("key", x, weights.key, config.num_kv_heads)
-        value = self._project("value", x, weights.value, config.num_kv_heads)
-        backend.rope(query, step.cos, step.sin)
-        backend.rope(key, step.cos, step.sin)
+        qkv = self._project(normed)
         places = step.places[self._kind]
-        backend.store_kv(key, value, pages, places.slots)
-        attended = workspace.floats("attended", *query.shape)
+        backend.rope_store(qkv, step.cos, step.sin, pages, places.slots)
+        attended = workspace.floats("attended", tokens, config.num_heads, config.head_dim)
         backend.attention(
-            query,
+            qkv,
             pages,
             places.page_table,
             step.sequence_index,
@@ -52,14 +47,19 @@ class Attention:
             window=config.sliding_window if self._kind is LayerType.SLIDING else 0,
             scale=1 / math.sqrt(config.head_dim),
         )
-        x = workspace.activation("attended", attended.reshape(tokens, -1))
-        output = workspace.floats("output", *hidden.shape)
-        backend.matmul(x, weights.output.weight, weights.output.bias, output)
-        hidden += output
+        output = weights.output
+        x = workspace.activation("attended", attended.reshape(tokens, -1), output.weight)
+        workspace.multiply(x, output.weight, output.bias, hidden, add=True)
 
-    def _project(self, name: str, x: Activations, linear: Linear, heads: int) -> Float32:
-        """(tokens, heads, head_dim)"""
-        tokens, head_dim = len(x), self._config.head_dim
-        out = self._workspace.floats(name, tokens, heads * head_dim)
-        self._workspace.backend.matmul(x, linear.weight, linear.bias, out)
-        return out.reshape(tokens, heads, head_dim)
+    def _project(self, normed: Float32) -> Float32:
+        """Queries, keys and values, (tokens, heads + 2 * kv_heads, head_dim)."""
+        config, workspace, tokens = self._config, self._workspace, len(normed)
+        heads = config.num_heads + 2 * config.num_kv_heads
+        out = workspace.floats("qkv", tokens, heads * config.head_dim)
+        x = workspace.activation("normed", normed, self._weights.qkv[0].weight)
+        begin = 0
+        for linear in self._weights.qkv:
+            end = begin + len(linear.bias)
+            workspace.multiply(x, linear.weight, linear.bias, out[:, begin:end])
+            begin = end
+        return out.reshape(tokens, heads, config.head_dim)

@@ -45,6 +45,7 @@ class Checkpoint:
     config: Config
     weights: ModelWeights
     num_bytes: int
+    files: tuple[SafetensorsFile, ...]
 
 
 def open_checkpoint(directory: str | Path) -> Checkpoint:
@@ -62,7 +63,7 @@ def open_checkpoint(directory: str | Path) -> Checkpoint:
     _check_tensors(holders, layout, config, found)
     weights = _Reader(holders, layout, config).read_model()
     num_bytes = sum(spec.num_bytes for file in files for spec in file.tensors.values())
-    return Checkpoint(found, layout, config, weights, num_bytes)
+    return Checkpoint(found, layout, config, weights, num_bytes, tuple(files))
 
 
 def _index_tensors(files: Iterable[SafetensorsFile]) -> dict[str, SafetensorsFile]:
@@ -152,12 +153,10 @@ class _Reader:
         )
 
     def _layer(self, layer: int) -> LayerWeights:
-        query, key, value = self._query_key_value(layer)
+        parts = ("qkv",) if self._layout is ORIGINAL else ("query", "key", "value")
         attention = AttentionWeights(
             norm=self._vector("attention.norm", layer),
-            query=query,
-            key=key,
-            value=value,
+            qkv=tuple(self._linear(part, layer) for part in parts),
             output=self._linear("output", layer),
             sinks=self._vector("sinks", layer),
         )
@@ -168,18 +167,6 @@ class _Reader:
             down=self._experts("down", layer),
         )
         return LayerWeights(attention, experts)
-
-    def _query_key_value(self, layer: int) -> tuple[Linear, Linear, Linear]:
-        if self._layout is not ORIGINAL:
-            query, key, value = (self._linear(p, layer) for p in ("query", "key", "value"))
-            return query, key, value
-        fused = self._linear("qkv", layer)
-        heads = self._config.num_heads * self._config.head_dim
-        kv = self._config.num_kv_heads * self._config.head_dim
-        ends = np.cumsum([heads, kv])
-        weights, biases = np.split(fused.weight, ends), np.split(fused.bias, ends)
-        query, key, value = (Linear(w, b) for w, b in zip(weights, biases, strict=True))
-        return query, key, value
 
     def _experts(self, part: str, layer: int) -> ExpertProjection:
         bias = self._vector(f"{part}.bias", layer)

@@ -8,7 +8,7 @@ import numpy as np
 
 from gptoss.kernels import Activations, Float32, Int32
 from gptoss.model.config import Config
-from gptoss.model.weights import ExpertProjection, ExpertWeights, Mxfp4Experts
+from gptoss.model.weights import Bf16Experts, ExpertProjection, ExpertWeights, PackedExperts
 from gptoss.model.workspace import Workspace
 
 
@@ -55,17 +55,29 @@ class Experts:
         assignment = Assignment.of(expert_ids, config.num_experts)
         num_entries = len(assignment.rows)
 
-        gate_up = workspace.floats("gate_up", num_entries, 2 * config.intermediate_size)
-        x = workspace.activation("normed", normed)
-        self._project(x, assignment.rows, assignment.offsets, weights.gate_up, gate_up)
-        inner = workspace.floats("inner", num_entries, config.intermediate_size)
-        backend.swiglu(gate_up, inner, alpha=config.swiglu_alpha, limit=config.swiglu_limit)
-
+        x = workspace.activation("normed", normed, weights.gate_up)
+        inner = self._gate_up(x, assignment)
+        x = workspace.activation("inner", inner, weights.down)
         down = workspace.floats("down", num_entries, config.hidden_size)
-        x = workspace.activation("inner", inner)
         in_order = np.arange(num_entries, dtype=np.int32)
         self._project(x, in_order, assignment.offsets, weights.down, down)
         backend.combine(down, assignment.entries, router_weights, hidden)
+
+    def _gate_up(self, x: Activations, assignment: Assignment) -> Float32:
+        """The first projection and its activation function, (entries, intermediate_size)."""
+        config, workspace, weights = self._config, self._workspace, self._weights.gate_up
+        limits = {"alpha": config.swiglu_alpha, "limit": config.swiglu_limit}
+        rows, offsets = assignment.rows, assignment.offsets
+        inner = workspace.floats("inner", len(rows), config.intermediate_size)
+        if isinstance(weights, PackedExperts):
+            workspace.backend.mxfp4_swiglu(
+                x, rows, offsets, weights.blocks, weights.scales, weights.bias, inner, **limits
+            )
+            return inner
+        gate_up = workspace.floats("gate_up", len(rows), 2 * config.intermediate_size)
+        self._project(x, rows, offsets, weights, gate_up)
+        workspace.backend.swiglu(gate_up, inner, **limits)
+        return inner
 
     def _route(self, normed: Float32) -> tuple[Int32, Float32]:
         """Expert ids and router weights, each (tokens, k). The input is never rounded: a choice
@@ -73,7 +85,7 @@ class Experts:
         config, router = self._config, self._weights.router
         backend, tokens = self._workspace.backend, len(normed)
         logits = self._workspace.floats("router logits", tokens, config.num_experts)
-        backend.matmul(normed, router.weight, router.bias, logits)
+        self._workspace.multiply(normed, router.weight, router.bias, logits)
         expert_ids = np.empty((tokens, config.experts_per_token), np.int32)
         router_weights = np.empty((tokens, config.experts_per_token), np.float32)
         backend.route(logits, expert_ids, router_weights)
@@ -83,9 +95,11 @@ class Experts:
         self, x: Activations, rows: Int32, offsets: Int32, weights: ExpertProjection, out: Float32
     ) -> None:
         backend = self._workspace.backend
-        if isinstance(weights, Mxfp4Experts):
+        if isinstance(weights, PackedExperts):
             backend.mxfp4_matmul(
                 x, rows, offsets, weights.blocks, weights.scales, weights.bias, out
             )
-        else:
+        elif isinstance(weights, Bf16Experts):
             backend.expert_matmul(x, rows, offsets, weights.weight, weights.bias, out)
+        else:
+            raise TypeError("experts as stored cannot be multiplied; lay them out with `packing`")

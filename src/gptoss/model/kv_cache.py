@@ -21,7 +21,7 @@ from gptoss.model.precision import Precision
 # goes page by page, spends its time on keys.
 PAGE_SIZE = 32
 # Tokens that one step may add to a sequence.
-MAX_CHUNK = 512
+MAX_CHUNK = 1024
 
 _ABSENT = -1
 
@@ -29,7 +29,8 @@ _ABSENT = -1
 class PagePool:
     """The pages of all layers of one kind.
 
-    `pages` (layers, num_pages, 2, kv_heads, page_size, head_dim): keys, then values. The memory is
+    `pages` (layers, num_pages, 2, kv_heads, page_size * head_dim): keys, then values, as the kernels
+    lay them out. The memory is
     the system's until a page is first written; the page freed last is taken first, so that the
     pages in use stay few.
     """
@@ -94,8 +95,7 @@ class KVCache:
                         num_pages,
                         2,
                         config.num_kv_heads,
-                        PAGE_SIZE,
-                        config.head_dim,
+                        PAGE_SIZE * config.head_dim,
                     ),
                     precision.dtype,
                 )

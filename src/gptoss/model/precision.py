@@ -1,4 +1,4 @@
-"""How activations are kept: the two computing precisions."""
+"""How activations are kept: the computing precisions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from gptoss.errors import RequestError
 
 
 class Precision(StrEnum):
-    """What matrix inputs and the KV cache are rounded to; sums are float32 in both."""
+    """What matrix inputs are rounded to; sums are float32 in all.
 
+    `int8` rounds the inputs of packed matrices (the experts, and others if they are in eight bits) to eight bits by
+    blocks of 32, and is `bf16` elsewhere. The KV cache is bfloat16 in both, float32 in `float32`.
+    """
+
+    INT8 = "int8"
     BF16 = "bf16"
     FLOAT32 = "float32"
 
@@ -26,5 +31,5 @@ class Precision(StrEnum):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The array type of a rounded activation: uint16 holds bfloat16 bits."""
-        return np.dtype(np.uint16 if self is Precision.BF16 else np.float32)
+        """The array type of the KV cache: uint16 holds bfloat16 bits."""
+        return np.dtype(np.float32 if self is Precision.FLOAT32 else np.uint16)

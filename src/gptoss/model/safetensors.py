@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import mmap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ class SafetensorsFile:
         self._mapped = _map(self.path)
         self._starts: dict[str, int] = {}
         self.tensors: dict[str, TensorSpec] = {}
+        self.metadata: Mapping[str, object] = {}
         self._read_header()
 
     def read(self, name: str) -> NDArray[Any]:
@@ -86,6 +87,24 @@ class SafetensorsFile:
         ).reshape(spec.shape)
         return view if view.flags.aligned else view.copy()
 
+    @property
+    def header(self) -> bytes:
+        """The header's bytes: names, types, shapes and places of all tensors."""
+        length = int.from_bytes(self._mapped[:LENGTH_BYTES], "little")
+        return self._mapped[LENGTH_BYTES : LENGTH_BYTES + length]
+
+    def sample(self, num_samples: int, num_bytes: int) -> Iterator[bytes]:
+        """Bytes from so many places at equal distances, the last ones included."""
+        last = max(0, len(self._mapped) - num_bytes)
+        for index in range(num_samples):
+            start = last * index // max(1, num_samples - 1)
+            yield self._mapped[start : start + num_bytes]
+
+    def release(self) -> None:
+        """Give the memory of what was read back to the system, which reads it again when it is needed."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._mapped.madvise(mmap.MADV_DONTNEED)
+
     def _read_header(self) -> None:
         total = len(self._mapped)
         length = int.from_bytes(self._mapped[:LENGTH_BYTES], "little")
@@ -98,8 +117,8 @@ class SafetensorsFile:
             header = parse_object(text)
         except ValueError as error:
             raise self._error(f"its header cannot be read: {error}") from None
-        # Free text about the file, of no use here.
-        header.pop("__metadata__", None)
+        metadata = header.pop("__metadata__", None)
+        self.metadata = metadata if isinstance(metadata, dict) else {}
         spans = [self._read_entry(name, entry) for name, entry in header.items()]
         self._check_spans(spans, total - LENGTH_BYTES - length)
         self._starts = {name: LENGTH_BYTES + length + begin for begin, _, name in spans}

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from gptoss.errors import OutputError
 from gptoss.model.safetensors import DTYPES, LENGTH_BYTES, TensorSpec
 
-# Readers of other projects map the values as they lie, so they begin at a multiple of this.
-_ALIGNMENT = 8
+# Values are mapped as they lie, so they begin at a multiple of this: a cache line.
+_ALIGNMENT = 64
 
 
 def write_safetensors(
     path: str | Path,
     specs: Sequence[TensorSpec],
     values: Callable[[TensorSpec], Iterable[NDArray[Any]]],
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write tensors in the order given, taking each one's values in pieces.
 
@@ -33,7 +34,7 @@ def write_safetensors(
     try:
         try:
             with partial.open("wb") as file:
-                file.write(_header(specs))
+                file.write(_header(specs, {"format": "pt", **(metadata or {})}))
                 for spec in specs:
                     written = sum(file.write(_bytes_of(piece)) for piece in values(spec))
                     if written != spec.num_bytes:
@@ -80,8 +81,8 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     )
 
 
-def _header(specs: Sequence[TensorSpec]) -> bytes:
-    entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
+def _header(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> bytes:
+    entries: dict[str, object] = {"__metadata__": metadata}
     begin = 0
     for spec in specs:
         end = begin + spec.num_bytes
@@ -92,7 +93,7 @@ def _header(specs: Sequence[TensorSpec]) -> bytes:
         }
         begin = end
     text = json.dumps(entries, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % _ALIGNMENT)
+    text += b" " * (-(LENGTH_BYTES + len(text)) % _ALIGNMENT)
     return len(text).to_bytes(LENGTH_BYTES, "little") + text
 
 

@@ -134,6 +134,7 @@ class Transformer:
             return logits
         normed = self._workspace.floats("normed", *hidden.shape)
         self.backend.rms_norm(hidden, self._weights.norm, normed, eps=self.config.rms_norm_eps)
-        x = self._workspace.activation("normed", normed)
-        self.backend.matmul(x, self._weights.head, None, logits)
+        head = self._weights.head
+        x = self._workspace.activation("normed", normed, head)
+        self._workspace.multiply(x, head, None, logits)
         return logits

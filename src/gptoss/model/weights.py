@@ -1,4 +1,4 @@
-"""The arrays of a model in memory. Matrices are views of the files; small vectors are float32."""
+"""The arrays of a model in memory, as checkpoints store them or laid out for the kernels; small vectors are float32."""
 
 from __future__ import annotations
 
@@ -8,19 +8,40 @@ from gptoss.kernels import Bfloat16Bits, Bytes, Float32
 
 
 @dataclass(frozen=True)
-class Linear:
-    """weight (out, in) bfloat16 bits; bias (out)."""
+class Int8Matrix:
+    """A matrix (num_rows, in) in eight bits; `gptoss.kernels.Backend.pack_int8` has the shapes."""
 
-    weight: Bfloat16Bits
+    blocks: Bytes
+    scales: Bfloat16Bits
+    num_rows: int
+
+
+Matrix = Bfloat16Bits | Int8Matrix
+
+
+@dataclass(frozen=True)
+class Linear:
+    """weight (out, in) bfloat16 bits, or eight bits; bias (out)."""
+
+    weight: Matrix
     bias: Float32
 
 
 @dataclass(frozen=True)
 class Mxfp4Experts:
-    """One projection of all experts, packed.
+    """One projection of all experts, as checkpoints store it.
 
     blocks (experts, out, in / 32, 16); scales (experts, out, in / 32); bias (experts, out).
     """
+
+    blocks: Bytes
+    scales: Bytes
+    bias: Float32
+
+
+@dataclass(frozen=True)
+class PackedExperts:
+    """The same laid out for the kernels: `gptoss.kernels.Backend.pack_mxfp4` has the shapes."""
 
     blocks: Bytes
     scales: Bytes
@@ -38,17 +59,18 @@ class Bf16Experts:
     bias: Float32
 
 
-ExpertProjection = Mxfp4Experts | Bf16Experts
+ExpertProjection = Mxfp4Experts | PackedExperts | Bf16Experts
 
 
 @dataclass(frozen=True)
 class AttentionWeights:
-    """One layer's attention: norm (hidden); sinks (heads), in units of the scaled scores."""
+    """One layer's attention: norm (hidden); sinks (heads), in units of the scaled scores.
+
+    The outputs of `qkv`, side by side, are queries, keys and values: one projection for each, or one for all.
+    """
 
     norm: Float32
-    query: Linear
-    key: Linear
-    value: Linear
+    qkv: tuple[Linear, ...]
     output: Linear
     sinks: Float32
 
@@ -73,9 +95,9 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class ModelWeights:
-    """All of a model: embedding and head (vocabulary, hidden) bfloat16 bits; norm (hidden)."""
+    """All of a model: embedding (vocabulary, hidden) bfloat16 bits, head likewise or in eight bits; norm (hidden)."""
 
     embedding: Bfloat16Bits
     layers: tuple[LayerWeights, ...]
     norm: Float32
-    head: Bfloat16Bits
+    head: Matrix

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gptoss import kernels
-from gptoss.kernels import Activations, Float32, reference
+from gptoss.kernels import INT8_BLOCK_BYTES, Activations, Float32, reference
+from gptoss.model.layouts import BLOCK_VALUES
 from gptoss.model.precision import Precision
+from gptoss.model.weights import ExpertProjection, Int8Matrix, Matrix, PackedExperts
 
 Backend = kernels.Backend | reference.Backend
 
@@ -32,13 +34,33 @@ class Workspace:
         """A float32 buffer of this shape, content undefined."""
         return self._take(name, shape, np.float32)
 
-    def activation(self, name: str, x: Float32) -> Activations:
-        """x (rows, width) as a matrix input: rounded to bfloat16 at that precision."""
+    def activation(self, name: str, x: Float32, weight: Matrix | ExpertProjection) -> Activations:
+        """x (rows, width) as an input of `weight`: rounded as the precision says."""
         if self.precision is Precision.FLOAT32:
             return x
-        rounded = self._take(f"{name} rounded", x.shape, self.backend.activation_dtype)
+        if self.precision is Precision.INT8 and isinstance(weight, Int8Matrix | PackedExperts):
+            width = x.shape[1] // BLOCK_VALUES * INT8_BLOCK_BYTES
+            blocks = self._take(f"{name} int8", (len(x), width), np.uint8)
+            self.backend.to_int8(x, blocks)
+            return blocks
+        rounded = self._take(f"{name} bf16", x.shape, self.backend.activation_dtype)
         self.backend.to_bf16(x, rounded)
         return rounded
+
+    def multiply(
+        self,
+        x: Activations,
+        weight: Matrix,
+        bias: Float32 | None,
+        out: Float32,
+        *,
+        add: bool = False,
+    ) -> None:
+        """x by the transposed weight, plus bias, to out, or added to it."""
+        if isinstance(weight, Int8Matrix):
+            self.backend.int8_matmul(x, weight.blocks, weight.scales, bias, out, add=add)
+        else:
+            self.backend.matmul(x, weight, bias, out, add=add)
 
     def _take(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         size = math.prod(shape)

@@ -1,0 +1,134 @@
+"""A cache file of packed weights: made once for a checkpoint, memory-mapped from then on.
+
+It is a safetensors file whose metadata say which checkpoint it was made of, in which way and by which version of the
+layout. A file that says anything else is not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from gptoss.errors import CheckpointError, OutputError
+from gptoss.model.checkpoint import Checkpoint
+from gptoss.model.packing import Advance, Arrays, Matrices, Packing
+from gptoss.model.safetensors import SafetensorsFile, TensorSpec
+from gptoss.model.safetensors_writer import cannot_write, write_safetensors
+
+# Changes with the layout of packed weights, so that a file of another version is made anew.
+VERSION = "1"
+# Bytes of each weight file that tell two checkpoints of one shape apart, at so many places.
+_SAMPLES, _SAMPLE_BYTES = 64, 256
+# Left free on the disk.
+_SPARE_BYTES = 256 << 20
+# Weights read between two times that their memory is given back.
+_RELEASED_BYTES = 256 << 20
+
+
+class PackedFile:
+    """The cache file of a checkpoint, there or not."""
+
+    def __init__(self, directory: Path, checkpoint: Checkpoint, matrices: Matrices) -> None:
+        self._metadata = {
+            "gptoss_packed": VERSION,
+            "weights": str(matrices),
+            "checkpoint": fingerprint(checkpoint),
+        }
+        self._checkpoint = checkpoint
+        key = hashlib.sha256(repr(sorted(self._metadata.items())).encode()).hexdigest()[:16]
+        self.path = directory / f"{checkpoint.directory.resolve().name}-{matrices}-{key}.safetensors"
+
+    def open(self, packing: Packing) -> Arrays | None:
+        """The tensors, memory-mapped; None if there is no file.
+
+        Raises CheckpointError for a file that is damaged, of another version or of other weights.
+        """
+        if not self.path.exists():
+            return None
+        file = SafetensorsFile(self.path)
+        found = {name: file.metadata.get(name) for name in self._metadata}
+        if found != self._metadata or tuple(file.tensors.values()) != packing.specs:
+            raise CheckpointError(
+                f"{self.path} was made of other weights or by another version; delete it, and it is made anew"
+            )
+        return {name: file.read(name) for name in file.tensors}
+
+    def write(self, packing: Packing, advance: Advance) -> None:
+        """Make the file; it appears under its name only when it is whole. `advance` hears of bytes written.
+
+        Raises OutputError when the folder cannot be written to, or its disk has no room.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self.path.parent).free
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
+        wanted = packing.num_bytes + _SPARE_BYTES
+        if free < wanted:
+            raise OutputError(
+                f"cannot write {self.path}: the disk has {free / 1e9:.1f} GB free, wanted {wanted / 1e9:.1f}"
+            )
+        unreleased = 0
+
+        def pieces(spec: TensorSpec) -> Iterator[NDArray[Any]]:
+            nonlocal unreleased
+            for piece in packing.make(spec.name):
+                yield piece
+                advance(piece.nbytes)
+                unreleased += piece.nbytes
+                if unreleased >= _RELEASED_BYTES:
+                    unreleased = 0
+                    release(self._checkpoint)
+
+        write_safetensors(self.path, packing.specs, pieces, self._metadata)
+        release(self._checkpoint)
+
+
+def release(checkpoint: Checkpoint) -> None:
+    """Give the memory of what was read of a checkpoint back: its packed form serves from now on."""
+    for file in checkpoint.files:
+        file.release()
+
+
+def fingerprint(checkpoint: Checkpoint) -> str:
+    """What tells a checkpoint from every other: names, shapes, sizes, times of change and samples of its values."""
+    digest = hashlib.sha256()
+    for file in checkpoint.files:
+        status = file.path.stat()
+        digest.update(f"{file.path.name} {status.st_size} {status.st_mtime_ns}".encode())
+        digest.update(file.header)
+        for sample in file.sample(_SAMPLES, _SAMPLE_BYTES):
+            digest.update(sample)
+    return digest.hexdigest()
+
+
+def cache_directory() -> Path:
+    """Where cache files lie: $GPTOSS_CACHE, else gptoss in the user's cache folder."""
+    named = os.environ.get("GPTOSS_CACHE")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "gptoss"
+
+
+def lock_in_memory(arrays: Arrays) -> None:
+    """Keep arrays in memory until the process ends, so that the system cannot take their pages back.
+
+    Raises OutputError when the system does not allow it.
+    """
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    for array in arrays.values():
+        if libc.mlock(ctypes.c_void_p(array.ctypes.data), ctypes.c_size_t(array.nbytes)) != 0:
+            total = sum(each.nbytes for each in arrays.values())
+            raise OutputError(
+                f"cannot lock {total / 1e9:.1f} GB of weights in memory: {os.strerror(ctypes.get_errno())}; raise "
+                "the limit (ulimit -l), or leave --lock out"
+            )
