@@ -1,5 +1,6 @@
 #include "backend.h"
 
+#include <algorithm>
 #include <atomic>
 
 namespace gptoss {
@@ -10,7 +11,7 @@ constexpr Index kValuesPerPiece = 32768;
 // Output features a piece of a matrix product: at 2880 inputs 170 kB of bfloat16, a fraction of a second-level cache.
 constexpr Index kFeaturesPerPiece = 32;
 static_assert(kFeaturesPerPiece % kBlock == 0, "the input-major product works on whole blocks of features");
-// Of a packed product: long enough a stretch of memory to read on, and a whole number of panels.
+// Of a packed product: a whole number of panels.
 constexpr Index kPackedFeaturesPerPiece = 64;
 
 Index rows_per_piece(Index width) { return width < kValuesPerPiece ? kValuesPerPiece / width : 1; }
@@ -61,23 +62,27 @@ void Backend::int8_matmul(const Product<Act>& product, const PackedInt8& weights
   pool_.run(out, kPackedFeaturesPerPiece, [&](Index begin, Index end) { run(product, weights, begin, end); });
 }
 
-// Pieces are numbered through all experts; experts without entries cost one comparison each.
+// Features are numbered through all experts that have entries.
 template <class Act, class Piece>
-void Backend::run_experts(const GroupedProduct<Act>& grouped, Index features, const Piece& piece) {
-  const Index pieces = (grouped.out + features - 1) / features;
-  pool_.run(grouped.experts * pieces, 1, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      const Index expert = i / pieces;
+void Backend::run_experts(const GroupedProduct<Act>& grouped, Index grain, const Piece& piece) {
+  std::int32_t active[kMaxExperts];
+  Index num_active = 0;
+  for (Index expert = 0; expert < grouped.experts; ++expert)
+    if (grouped.offsets[expert + 1] > grouped.offsets[expert]) active[num_active++] = static_cast<std::int32_t>(expert);
+  // Padded, so that no piece has features of two experts.
+  const Index padded = (grouped.out + grain - 1) / grain * grain;
+  pool_.run(num_active * padded, grain, [&](Index begin, Index end) {
+    for (Index at = begin; at < end;) {
+      const Index expert = active[at / padded], feature = at % padded;
       const Index first = grouped.offsets[expert];
       Product<Act> product = grouped.product;
       product.num_entries = grouped.offsets[expert + 1] - first;
-      if (product.num_entries == 0) continue;
       product.rows += first;
       product.out += first * product.out_stride;
       if (product.bias) product.bias += expert * grouped.out;
-      const Index feature = i % pieces * features;
-      const Index stop = feature + features < grouped.out ? feature + features : grouped.out;
-      piece(product, expert, feature, stop);
+      const Index stop = std::min(padded, feature + end - at);
+      piece(product, expert, feature, std::min(stop, grouped.out));
+      at += stop - feature;
     }
   });
 }

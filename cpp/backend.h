@@ -14,12 +14,15 @@ struct GroupedProduct {
   Index experts, out;
 };
 
+// Experts of a model, at most.
+inline constexpr Index kMaxExperts = 1024;
+
 class Backend {
  public:
   Backend(const Kernels* kernels, int num_threads) : kernels_(kernels), pool_(num_threads) {}
 
   const char* isa() const { return kernels_->name; }
-  bool has_bf16_dot() const { return kernels_->has_bf16_dot; }
+  bool has_bf16_dot() const { return has_fast_bf16_dot(kernels_); }
   int num_threads() const { return pool_.num_threads(); }
 
   void to_bf16(const float* x, Bf16* out, Index count);
@@ -51,7 +54,7 @@ class Backend {
 
  private:
   template <class Act, class Piece>
-  void run_experts(const GroupedProduct<Act>& grouped, Index features, const Piece& piece);
+  void run_experts(const GroupedProduct<Act>& grouped, Index grain, const Piece& piece);
 
   const Kernels* kernels_;
   ThreadPool pool_;

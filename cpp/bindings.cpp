@@ -156,6 +156,7 @@ auto grouped(const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& r
   require(features % kBlock == 0, "expert product: out-features must be a multiple of 32");
   require(size(out, 0) == entries && size(out, 1) == width, "expert product: out has the wrong shape");
   require(size(bias, 0) == experts && size(bias, 1) == features, "expert product: bias has the wrong shape");
+  require(experts <= kMaxExperts, "expert product: at most 1024 experts");
   require(size(offsets, 0) == experts + 1, "expert product: offsets must number experts + 1");
   require(offsets.data()[0] == 0 && offsets.data()[experts] == entries, "expert product: offsets must span entries");
   for (Index e = 0; e < experts; ++e)

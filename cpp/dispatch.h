@@ -11,6 +11,9 @@ namespace gptoss {
 // The tables that this machine can run, slowest first.
 std::vector<const Kernels*> runnable_tables();
 
+// Whether a table's bfloat16 products are faster on this machine than float products with the same values.
+bool has_fast_bf16_dot(const Kernels* table);
+
 // The table of that name, or null if it is unknown or cannot run here.
 const Kernels* find_table(const std::string& name);
 

@@ -94,8 +94,8 @@ struct Attention {
 // Queries, keys and values of new tokens, and where keys and values go: slot = page * page_size + offset.
 template <class Cached>
 struct NewTokens {
-  float* qkv;                 // (tokens, heads + 2 * kv_heads, head_dim): queries, keys, values
-  const float* cos;           // (tokens, head_dim / 2), as is sin
+  float* qkv;        // (tokens, heads + 2 * kv_heads, head_dim): queries, keys, values
+  const float* cos;  // (tokens, head_dim / 2), as is sin
   const float* sin;
   Cached* pages;              // as in Attention
   const std::int64_t* slots;  // (tokens)
@@ -114,7 +114,7 @@ inline constexpr Index kPageMultiple = 16;
 // [begin, end) counts what the kernel's comment names.
 struct Kernels {
   const char* name;
-  // Whether products are faster with bfloat16 activations than with the same values as floats.
+  // Whether bfloat16 activations are multiplied as such, rather than widened.
   bool has_bf16_dot;
 
   // Values; round to nearest, ties to even, NaN stays NaN.

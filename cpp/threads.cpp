@@ -11,7 +11,7 @@ namespace {
 
 // About 20 microseconds: longer than the pause between two kernels of one forward pass, so that workers are awake
 // for the next, and short enough that an idle model costs nothing.
-constexpr int kSpins = 500;
+constexpr int kSpins = 5000;
 
 void pause() {
 #if defined(__x86_64__)
@@ -67,11 +67,15 @@ void ThreadPool::run_pieces(const Task& task) {
 }
 
 void ThreadPool::take_pieces() {
+  const Index share = 2 * num_threads() * task_.grain;
+  Index begin = next_.load(std::memory_order_relaxed);
   for (;;) {
-    const Index begin = next_.fetch_add(task_.grain, std::memory_order_relaxed);
     if (begin >= task_.count) return;
-    const Index end = begin + task_.grain < task_.count ? begin + task_.grain : task_.count;
-    task_.call(task_.work, begin, end);
+    const Index grains = (task_.count - begin) / share;
+    const Index size = (grains > 1 ? grains : 1) * task_.grain;
+    if (!next_.compare_exchange_weak(begin, begin + size, std::memory_order_relaxed)) continue;
+    task_.call(task_.work, begin, begin + size < task_.count ? begin + size : task_.count);
+    begin = next_.load(std::memory_order_relaxed);
   }
 }
 

@@ -21,8 +21,10 @@ class ThreadPool {
 
   int num_threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls work(begin, end) for pieces of [0, count) of `grain` items; returns when all are done. Pieces are handed
-  // out as threads become free, so that a thread whose core is taken away does not hold up the rest.
+  // Calls work(begin, end) for pieces of [0, count), whole grains of items but for the last; returns when all are done.
+  // Pieces are handed out as threads become free, so that a thread whose core is taken away does not hold up the rest;
+  // the first are long, because long stretches of memory are read faster, and the last a grain, so that all threads end
+  // together.
   template <class Work>
   void run(Index count, Index grain, const Work& work) {
     if (count <= grain || workers_.empty()) {

@@ -24,7 +24,7 @@ from gptoss.model.config import alternating_layers
 from gptoss.model.layouts import PACKED
 from gptoss.model.transformer import Transformer
 from gptoss.tokenizer import Tokenizer
-from tests.model.random_model import SMALL, RandomModel
+from tests.model.random_model import SMALL, RandomModel, open_transformer
 
 # Nothing here is timed: a busy machine must not fail a test.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -63,8 +63,7 @@ def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_model(tiny_directory: Path) -> Transformer:
-    checkpoint = open_checkpoint(tiny_directory)
-    return Transformer(checkpoint.config, checkpoint.weights, Backend(threads=1))
+    return open_transformer(tiny_directory, "bf16", Backend(threads=1))
 
 
 class ScriptedTransformer(Transformer):
@@ -96,7 +95,7 @@ def scripted_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> ScriptedM
     def make(markup: str, pause_s: float = 0.0) -> LoadedModel:
         script = ids_of(markup, nano_tokenizer)
         checkpoint = open_checkpoint(tiny_directory)
-        plain = Transformer(checkpoint.config, checkpoint.weights, Backend(threads=1))
+        plain = open_transformer(tiny_directory, "bf16", Backend(threads=1))
         transformer = ScriptedTransformer(plain, script, pause_s)
         return LoadedModel("scripted", checkpoint, nano_tokenizer, transformer)
 

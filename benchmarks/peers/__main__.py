@@ -29,6 +29,7 @@ TASKS = [
     Task("prefill", 2048),
     Task("decode", 24),
     Task("decode", 24, depth=4096),
+    Task("decode", 24, depth=16384),
     Task("decode", 12, batch=8),
     Task("decode", 12, batch=16),
 ]
@@ -104,6 +105,8 @@ def main() -> None:
     parser.add_argument("--gguf", type=Path, required=True)
     parser.add_argument("--llama-python", required=True)
     parser.add_argument("--precision", default="bf16")
+    parser.add_argument("--weights", default="stored")
+    parser.add_argument("--isa", default=kernels.isas()[-1])
     parser.add_argument("--threads", type=int, default=kernels.available_threads())
     parser.add_argument("--pairs", type=int, default=5)
     names = [task.name for task in TASKS]
@@ -111,7 +114,10 @@ def main() -> None:
     options = parser.parse_args()
     threads = str(options.threads)
     own = [sys.executable, "-m", "benchmarks.peers.gptoss_worker"]
-    ours = Worker("gptoss", [*own, options.model, threads, options.precision])
+    ours = Worker(
+        "gptoss",
+        [*own, options.model, threads, options.precision, options.weights, options.isa],
+    )
     script = Path(__file__).with_name("llama_worker.py")
     theirs = Worker(
         "llama.cpp", [options.llama_python, str(script), str(options.gguf.resolve()), threads]
@@ -126,10 +132,10 @@ def main() -> None:
         title=machine_name(),
     )
     common = {
-        "isa": kernels.Backend().isa,
+        "isa": options.isa,
         "threads": options.threads,
         "model": f"{Path(options.model).name} {options.gguf.name}",
-        "precision": options.precision,
+        "precision": f"{options.precision}, {options.weights} matrices",
     }
     try:
         for task in TASKS:

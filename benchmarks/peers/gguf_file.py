@@ -21,7 +21,14 @@ from rich.progress import track
 from gptoss.kernels.bf16 import bf16_to_float32
 from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.config import Config
-from gptoss.model.weights import LayerWeights, Linear, ModelWeights, Mxfp4Experts
+from gptoss.model.weights import (
+    Int8Matrix,
+    LayerWeights,
+    Linear,
+    Matrix,
+    ModelWeights,
+    Mxfp4Experts,
+)
 
 Array = NDArray[Any]
 _Q8_BLOCK_BYTES, _MXFP4_BLOCK_BYTES, _BLOCK = 34, 17, 32
@@ -80,7 +87,7 @@ def _write_config(writer: gguf.GGUFWriter, config: Config) -> None:
 def _tensors(weights: ModelWeights, kind: Type) -> Iterator[Tensor]:
     yield _matrix("token_embd.weight", weights.embedding, kind)
     yield _floats("output_norm.weight", weights.norm)
-    yield _matrix("output.weight", weights.head, kind)
+    yield _matrix("output.weight", _stored(weights.head), kind)
     for index, layer in enumerate(weights.layers):
         yield from _layer(f"blk.{index}", layer, kind)
 
@@ -88,13 +95,12 @@ def _tensors(weights: ModelWeights, kind: Type) -> Iterator[Tensor]:
 def _layer(prefix: str, layer: LayerWeights, kind: Type) -> Iterator[Tensor]:
     attention, experts = layer.attention, layer.experts
     yield _floats(f"{prefix}.attn_norm.weight", attention.norm)
-    yield from _linear(f"{prefix}.attn_q", attention.query, kind)
-    yield from _linear(f"{prefix}.attn_k", attention.key, kind)
-    yield from _linear(f"{prefix}.attn_v", attention.value, kind)
+    for part, linear in zip("qkv", attention.qkv, strict=True):
+        yield from _linear(f"{prefix}.attn_{part}", linear, kind)
     yield from _linear(f"{prefix}.attn_output", attention.output, kind)
     yield _floats(f"{prefix}.attn_sinks.weight", attention.sinks)
     yield _floats(f"{prefix}.post_attention_norm.weight", experts.norm)
-    yield _floats(f"{prefix}.ffn_gate_inp.weight", bf16_to_float32(experts.router.weight))
+    yield _floats(f"{prefix}.ffn_gate_inp.weight", bf16_to_float32(_stored(experts.router.weight)))
     yield _floats(f"{prefix}.ffn_gate_inp.bias", experts.router.bias)
     gate_up, down = experts.gate_up, experts.down
     if not isinstance(gate_up, Mxfp4Experts) or not isinstance(down, Mxfp4Experts):
@@ -115,7 +121,7 @@ def _matrix(name: str, bits: Array, kind: Type) -> Tensor:
 
 
 def _linear(name: str, linear: Linear, kind: Type) -> Iterator[Tensor]:
-    yield _matrix(f"{name}.weight", linear.weight, kind)
+    yield _matrix(f"{name}.weight", _stored(linear.weight), kind)
     yield _floats(f"{name}.bias", linear.bias)
 
 
@@ -124,6 +130,11 @@ def _experts(name: str, experts: Mxfp4Experts, rows: slice) -> Iterator[Tensor]:
     shape = (*blocks.shape[:2], blocks.shape[2] * _BLOCK)
     yield Tensor(f"{name}.weight", shape, Type.MXFP4, lambda: _mxfp4(blocks, scales))
     yield _floats(f"{name}.bias", experts.bias[:, rows])
+
+
+def _stored(matrix: Matrix) -> Array:
+    assert not isinstance(matrix, Int8Matrix)
+    return matrix
 
 
 def _q8(bits: Array) -> Array:

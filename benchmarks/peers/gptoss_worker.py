@@ -1,4 +1,4 @@
-"""Our engine as a worker: python -m benchmarks.peers.gptoss_worker MODEL THREADS PRECISION."""
+"""Our engine as a worker: python -m benchmarks.peers.gptoss_worker MODEL THREADS PRECISION WEIGHTS [ISA]."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from gptoss.model.batch import Batch
 class Gptoss:
     """The forward pass itself, as the engine calls it."""
 
-    def __init__(self, directory: str, threads: int, precision: str) -> None:
-        self._transformer = load(directory, precision=precision, threads=threads).transformer
+    def __init__(
+        self, directory: str, threads: int, precision: str, weights: str, isa: str | None
+    ) -> None:
+        self._transformer = load(
+            directory, precision, threads, weights=weights, isa=isa
+        ).transformer
 
     def prefill(self, prompts: list[list[int]]) -> None:
         longest = max(map(len, prompts)) + 512
@@ -35,4 +39,5 @@ class Gptoss:
 
 
 if __name__ == "__main__":
-    serve(Gptoss(sys.argv[1], int(sys.argv[2]), sys.argv[3]))
+    model, count, chosen_precision, kind, *isa = sys.argv[1:]
+    serve(Gptoss(model, int(count), chosen_precision, kind, isa[0] if isa else None))

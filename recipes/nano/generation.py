@@ -42,8 +42,10 @@ class _Running:
 class Answerer:
     """Generates in batches; a prompt's answer depends on the prompt and its index alone."""
 
-    def __init__(self, directory: Path) -> None:
-        self.model: LoadedModel = load(directory)
+    def __init__(
+        self, directory: Path, *, precision: str = "bf16", weights: str = "stored"
+    ) -> None:
+        self.model: LoadedModel = load(directory, precision, weights=weights)
         self._stops = harmony.stop_ids(self.model.tokenizer)
 
     def answers(self, prompts: Sequence[list[int]], temperature: float) -> list[Answer]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,40 +24,45 @@ from tests.kernels.arrays import (
 def test_rope(
     backend: kernels.Backend, twin: reference.Backend, random: np.random.Generator, head_dim: int
 ) -> None:
-    x = floats(random, 6, 3, head_dim)
+    x = floats(random, 6, 5, head_dim)
     angle = random.uniform(0, 7, (6, head_dim // 2))
     cos, sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
-    got, wanted = x.copy(), x.copy()
-    backend.rope(got, cos, sin)
-    twin.rope(wanted, cos, sin)
+    slots = np.array([3, 17, 4, 16, 31, 0], np.int64)
+    results = []
+    for each in (backend, twin):
+        qkv, pages = x.copy(), np.zeros((2, 2, 1, 16 * head_dim), np.float32)
+        each.rope_store(qkv, cos, sin, pages, slots)
+        # What is stored is what the rows hold; values are not rotated.
+        keys = pages[:, 0, 0].reshape(2, head_dim, 16).transpose(0, 2, 1).reshape(32, head_dim)
+        assert np.array_equal(keys[slots], qkv[:, 3])
+        values = pages[:, 1, 0].reshape(32, head_dim)
+        assert np.array_equal(values[slots], x[:, 4])
+        results.append(qkv)
     half = np.abs(x[..., : head_dim // 2]) + np.abs(x[..., head_dim // 2 :])
-    assert_within(got, wanted, 3 * EPSILON * np.concatenate([half, half], axis=-1))
+    assert_within(results[0], results[1], 3 * EPSILON * np.concatenate([half, half], axis=-1))
 
 
 def cached(
-    random: np.random.Generator, store: Callable[..., None], dtype: str, heads: int, head_dim: int
+    random: np.random.Generator, each: Any, dtype: str, heads: int, head_dim: int
 ) -> tuple[Array, Array]:
     """Two sequences of 75 positions in shuffled pages of 16, unused slots filled with NaN, and their page table."""
     page_size, length = 16, 75
-    pages = np.full((12, 2, heads, page_size, head_dim), np.nan, np.float32)
+    pages = np.full((12, 2, heads, page_size * head_dim), np.nan, np.float32)
     pages = pages if dtype == "float32" else bits(pages)
     table = random.permutation(12)[:10].reshape(2, 5).astype(np.int32)
+    # Not rotated.
+    cos, sin = (np.full((length, head_dim // 2), value, np.float32) for value in (1, 0))
     for row in table:
         positions = np.arange(length)
         slots = row[positions // page_size].astype(np.int64) * page_size + positions % page_size
-        store(
-            floats(random, length, heads, head_dim),
-            floats(random, length, heads, head_dim),
-            pages,
-            slots,
-        )
+        each.rope_store(floats(random, length, 3 * heads, head_dim), cos, sin, pages, slots)
     return pages, table
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_store_kv_is_exact(backend: kernels.Backend, twin: reference.Backend, dtype: str) -> None:
-    got, _ = cached(np.random.default_rng(1), backend.store_kv, dtype, 2, 32)
-    wanted, _ = cached(np.random.default_rng(1), twin.store_kv, dtype, 2, 32)
+def test_storing_is_exact(backend: kernels.Backend, twin: reference.Backend, dtype: str) -> None:
+    got, _ = cached(np.random.default_rng(1), backend, dtype, 2, 32)
+    wanted, _ = cached(np.random.default_rng(1), twin, dtype, 2, 32)
     assert np.array_equal(widened(got), widened(wanted), equal_nan=True)
 
 
@@ -74,15 +79,16 @@ def test_attention(
     kv_heads: int,
     head_dim: int,
 ) -> None:
-    pages, table = cached(random, twin.store_kv, dtype, kv_heads, head_dim)
+    pages, table = cached(random, twin, dtype, kv_heads, head_dim)
     positions = np.array([0, 1, 15, 16, 40, 74, 74, 33], np.int64)
     sequences = np.array([0, 1, 0, 1, 1, 0, 1, 0], np.int32)
-    query = floats(random, len(positions), heads, head_dim, scale=2.0)
+    # Keys and values stand behind the queries.
+    query = floats(random, len(positions), heads + 2 * kv_heads, head_dim, scale=2.0)
     # One sink larger than any score, one that hardly matters.
     sinks = np.linspace(-20, 40, heads).astype(np.float32)
     results = []
     for each in (backend, twin):
-        out = np.full(query.shape, np.nan, np.float32)
+        out = np.full((len(positions), heads, head_dim), np.nan, np.float32)
         each.attention(
             query,
             pages,

@@ -15,11 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.kernels.bf16 import float32_to_bf16
+from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.config import Config, ExpertFormat, RopeConfig, alternating_layers
 from gptoss.model.layouts import BF16, ORIGINAL, PACKED, Layout
 from gptoss.model.mxfp4 import unpack_to_bf16
+from gptoss.model.packing import Matrices, Packing
 from gptoss.model.safetensors import TensorSpec
 from gptoss.model.safetensors_writer import write_arrays
+from gptoss.model.transformer import Transformer
+from gptoss.model.workspace import Backend
 
 LAYOUTS = {"packed": PACKED, "original": ORIGINAL, "bf16": BF16}
 
@@ -170,3 +174,13 @@ def _draw(part: str, spec: TensorSpec, config: Config, random: np.random.Generat
     elif part.endswith("bias"):
         values *= 0.5
     return float32_to_bf16(values)
+
+
+def open_transformer(
+    directory: Path, precision: str, backend: Backend, weights: str = "stored"
+) -> Transformer:
+    """A checkpoint ready to compute, its weights laid out in memory."""
+    checkpoint = open_checkpoint(directory)
+    packing = Packing(checkpoint.config, checkpoint.weights, Matrices.parse(weights), backend)
+    packed = packing.assemble(packing.in_memory())
+    return Transformer(checkpoint.config, packed, backend, precision)

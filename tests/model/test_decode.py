@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from gptoss.errors import RequestError
 from gptoss.kernels import Backend, Float32, isas, reference
 from gptoss.model.batch import Batch
-from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.config import LayerType, alternating_layers
 from gptoss.model.kv_cache import MAX_CHUNK, PAGE_SIZE
 from gptoss.model.layouts import PACKED
 from gptoss.model.transformer import Transformer
-from tests.model.random_model import SMALL, RandomModel, random_ids
+from tests.model.random_model import SMALL, RandomModel, open_transformer, random_ids
 
-CONFIG = replace(SMALL, layer_types=alternating_layers(4), sliding_window=40, max_positions=1024)
-# Past the window of 40, past many pages of 32, past a chunk of 512.
-LENGTH = 560
+CONFIG = replace(SMALL, layer_types=alternating_layers(4), sliding_window=40, max_positions=2048)
+# Past the window of 40, past many pages of 32, past a chunk of 1024.
+LENGTH = 1100
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +29,13 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(directory: Path, precision: str, **options: object) -> Transformer:
-    checkpoint = open_checkpoint(directory)
-    backend = Backend(**options)  # type: ignore[arg-type]
-    return Transformer(checkpoint.config, checkpoint.weights, backend, precision)
+    precision, _, weights = precision.partition(" ")
+    return open_transformer(
+        directory,
+        precision,
+        Backend(**options),  # type: ignore[arg-type]
+        weights or "stored",
+    )
 
 
 @pytest.fixture(params=isas())
@@ -55,7 +58,7 @@ def stepwise(model: Transformer, ids: NDArray[np.int64], chunks: list[int]) -> F
     )
 
 
-@pytest.mark.parametrize("precision", ["bf16", "float32"])
+@pytest.mark.parametrize("precision", ["int8 int8", "int8", "bf16 int8", "bf16", "float32"])
 def test_decode_equals_one_full_pass(
     directory: Path, isa: str, precision: str, ids: NDArray[np.int64]
 ) -> None:
@@ -67,8 +70,11 @@ def test_decode_equals_one_full_pass(
 
 
 @pytest.mark.parametrize("chunk", [7, PAGE_SIZE, 100, MAX_CHUNK])
-def test_any_chunk_size(directory: Path, isa: str, chunk: int, ids: NDArray[np.int64]) -> None:
-    model = load(directory, "bf16", isa=isa)
+@pytest.mark.parametrize("precision", ["int8 int8", "bf16"])
+def test_any_chunk_size(
+    directory: Path, isa: str, chunk: int, precision: str, ids: NDArray[np.int64]
+) -> None:
+    model = load(directory, precision, isa=isa)
     chunks = [chunk] * (LENGTH // chunk) + [LENGTH % chunk] * (LENGTH % chunk > 0)
     whole = model.logits(ids)
     np.testing.assert_array_equal(stepwise(model, ids, chunks), whole[np.cumsum(chunks) - 1])
@@ -79,8 +85,11 @@ def test_any_number_of_threads(directory: Path, isa: str, ids: NDArray[np.int64]
     np.testing.assert_array_equal(one, three)
 
 
-def test_alone_or_in_a_batch(directory: Path, isa: str, ids: NDArray[np.int64]) -> None:
-    model = load(directory, "bf16", isa=isa)
+@pytest.mark.parametrize("precision", ["int8 int8", "bf16"])
+def test_alone_or_in_a_batch(
+    directory: Path, isa: str, precision: str, ids: NDArray[np.int64]
+) -> None:
+    model = load(directory, precision, isa=isa)
     prompts = np.split(ids[:300], [3, 50, 170])
     alone = [model.logits(prompt)[-1] for prompt in prompts]
     cache = model.new_cache(max_tokens=400, max_sequences=len(prompts))
@@ -89,11 +98,11 @@ def test_alone_or_in_a_batch(directory: Path, isa: str, ids: NDArray[np.int64]) 
 
 
 def test_kernels_agree_with_the_plain_twin(directory: Path, isa: str) -> None:
-    checkpoint = open_checkpoint(directory)
     ids = random_ids(CONFIG, 70)
-    plain = Transformer(checkpoint.config, checkpoint.weights, reference.Backend(), "float32")
-    fast = load(directory, "float32", isa=isa)
-    np.testing.assert_allclose(fast.logits(ids), plain.logits(ids), rtol=0, atol=1e-3)
+    for weights in ("stored", "int8"):
+        plain = open_transformer(directory, "float32", reference.Backend(), weights)
+        fast = load(directory, f"float32 {weights}", isa=isa)
+        np.testing.assert_allclose(fast.logits(ids), plain.logits(ids), rtol=0, atol=1e-3)
 
 
 def test_pages_are_reused_without_a_trace(directory: Path, ids: NDArray[np.int64]) -> None:
@@ -144,5 +153,5 @@ def test_wrong_token_ids(directory: Path, wrong: list[object], said: str) -> Non
 
 
 def test_unknown_precision(directory: Path) -> None:
-    with pytest.raises(RequestError, match="precision 'fp4'; wanted one of bf16, float32"):
+    with pytest.raises(RequestError, match="precision 'fp4'; wanted one of int8, bf16, float32"):
         load(directory, "fp4")

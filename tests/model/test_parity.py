@@ -9,10 +9,15 @@ import pytest
 import torch
 
 from gptoss.kernels import Backend, Float32
-from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.transformer import Transformer
 from tests.model.oracle import Oracle
-from tests.model.random_model import LAYOUTS, RandomModel, random_config, random_ids
+from tests.model.random_model import (
+    LAYOUTS,
+    RandomModel,
+    open_transformer,
+    random_config,
+    random_ids,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -22,8 +27,7 @@ LENGTHS = (1, 33, 130, 200, 257, 400)
 
 
 def load(model: RandomModel, directory: Path, layout: str, precision: str) -> Transformer:
-    checkpoint = open_checkpoint(model.write(directory, LAYOUTS[layout]))
-    return Transformer(checkpoint.config, checkpoint.weights, Backend(), precision)
+    return open_transformer(model.write(directory, LAYOUTS[layout]), precision, Backend())
 
 
 def length_of(seed: int) -> int:

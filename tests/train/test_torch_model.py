@@ -14,12 +14,12 @@ from gptoss.kernels import Backend
 from gptoss.kernels.bf16 import float32_to_bf16
 from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.mxfp4 import unpack_to_bf16
-from gptoss.model.transformer import Transformer
 from gptoss.train.batches import TrainingSequence, batches, collate
 from gptoss.train.export import config_of, write_checkpoint
 from gptoss.train.loop import LoopOptions, Trainer, learning_rate
 from gptoss.train.quantise import as_exported, dequantise_mxfp4, quantise_mxfp4
 from gptoss.train.torch_model import Shape, TorchModel
+from tests.model.random_model import open_transformer
 
 pytestmark = pytest.mark.torch
 
@@ -79,7 +79,7 @@ def test_export_computes_what_the_rounded_twin_does(tmp_path: Path) -> None:
         parameter.data = as_exported(name, parameter)
     checkpoint = open_checkpoint(tmp_path)
     assert checkpoint.config.eos_token_ids == (3,)
-    ours = Transformer(checkpoint.config, checkpoint.weights, Backend(), "float32")
+    ours = open_transformer(tmp_path, "float32", Backend())
     expected = model(ids())[0].numpy()
     np.testing.assert_allclose(ours.logits(ids()[0].numpy()), expected, rtol=0, atol=1e-4)
 

@@ -19,7 +19,13 @@ from gptoss.errors import CheckpointError, OutputError, RequestError
 from gptoss.kernels import Float32, reference
 from gptoss.model.checkpoint import Checkpoint, open_checkpoint
 from gptoss.model.config import Config
-from gptoss.model.packed_file import PackedFile, cache_directory, lock_in_memory, release
+from gptoss.model.packed_file import (
+    PackedFile,
+    cache_directory,
+    fault_in,
+    lock_in_memory,
+    release,
+)
 from gptoss.model.packing import Arrays, Matrices, Packing
 from gptoss.model.precision import Precision
 from gptoss.model.transformer import Transformer
@@ -172,15 +178,12 @@ def load(
     OutputError for memory that cannot be locked.
     """
     began = time.perf_counter()
-    if path_or_name is None:
-        path_or_name = os.environ.get(MODEL_VARIABLE) or nano.NAME
-    directory = _directory(path_or_name)
+    name, directory = locate_model(path_or_name)
     matrices = Matrices.parse(weights)
     parsed_precision = Precision.parse(precision)
     backend = kernels.Backend(isa=isa, threads=threads)
     checkpoint = open_checkpoint(directory)
     tokenizer = Tokenizer.from_directory(checkpoint.directory)
-    name = nano.NAME if directory == nano.checkpoint_path() else directory.resolve().name
     packing = Packing(checkpoint.config, checkpoint.weights, matrices, backend)
     arrays = _pack(checkpoint, packing, matrices, cache, on_packing)
     if lock:
@@ -216,6 +219,7 @@ def _pack(
     file = PackedFile(cache_directory() if cache is None else Path(cache), checkpoint, matrices)
     arrays = file.open(packing)
     if arrays is not None:
+        fault_in(arrays)
         return arrays
     try:
         file.write(packing, advance)
@@ -228,6 +232,7 @@ def _pack(
         return arrays
     arrays = file.open(packing)
     assert arrays is not None
+    fault_in(arrays)
     return arrays
 
 
@@ -250,6 +255,17 @@ def available_memory() -> int | None:
     except (OSError, ValueError, IndexError):
         pass
     return None
+
+
+def locate_model(path_or_name: str | Path | None) -> tuple[str, Path]:
+    """A model's name and folder; None: the environment variable GPTOSS_MODEL, else nano.
+
+    Raises CheckpointError if there is no such folder.
+    """
+    if path_or_name is None:
+        path_or_name = os.environ.get(MODEL_VARIABLE) or nano.NAME
+    directory = _directory(path_or_name)
+    return nano.NAME if directory == nano.checkpoint_path() else directory.resolve().name, directory
 
 
 def _directory(path_or_name: str | Path) -> Path:

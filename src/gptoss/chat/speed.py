@@ -52,6 +52,7 @@ def measure_speed(
     return {
         "model": model.name,
         "precision": model.precision,
+        "weights": model.matrices,
         "isa": model.backend.isa,
         "threads": model.backend.threads,
         "prefill_tokens": prefill_tokens,

@@ -16,16 +16,27 @@ def bench(
     decode: Annotated[int, typer.Option(min=1, help="Measured new tokens.")] = 64,
     depth: Annotated[int, typer.Option(min=0, help="Tokens that are there before.")] = 0,
     threads: options.Threads = None,
-    precision: options.Precision = "bf16",
+    precision: options.Precision = None,
+    weights: options.Weights = None,
     isa: options.Isa = None,
+    cache: options.Cache = None,
+    lock: options.Lock = False,
     json: options.Json = False,
 ) -> None:
     """Measure prefill and decode apart: the whole prompt, and the median of the new tokens."""
-    from gptoss.chat import load
     from gptoss.chat.speed import measure_speed
+    from gptoss.cli.loading import open_model
     from gptoss.cli.output import Screen, progress_bar
 
-    loaded = load(model, precision, threads, isa=isa)
+    loaded = open_model(
+        model,
+        precision=precision,
+        threads=threads,
+        weights=weights,
+        isa=isa,
+        cache=cache,
+        lock=lock,
+    )
     with progress_bar() as progress:
         task = progress.add_task("measuring", total=depth + prefill + decode)
         result = measure_speed(

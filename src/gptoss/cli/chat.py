@@ -39,13 +39,17 @@ def chat(
     max_tokens: options.MaxTokens = None,
     context: options.Context = None,
     threads: options.Threads = None,
-    precision: options.Precision = "bf16",
+    precision: options.Precision = None,
+    weights: options.Weights = None,
     isa: options.Isa = None,
+    cache: options.Cache = None,
+    lock: options.Lock = False,
 ) -> None:
     """Talk to the model."""
-    from gptoss.chat import Chat, load
+    from gptoss.chat import Chat
     from gptoss.cli.answer import show_answer
     from gptoss.cli.conversation import converse
+    from gptoss.cli.loading import open_model
     from gptoss.cli.output import Screen, read_piped_text
     from gptoss.engine import FinishReason, SamplingParams
 
@@ -54,7 +58,16 @@ def chat(
     )
     is_conversation = prompt is None and sys.stdin.isatty() and not json
     question = prompt if prompt is not None or is_conversation else read_piped_text()
-    loaded = load(model, precision, threads, isa=isa, context=context)
+    loaded = open_model(
+        model,
+        precision=precision,
+        threads=threads,
+        weights=weights,
+        isa=isa,
+        cache=cache,
+        lock=lock,
+        context=context,
+    )
     talk = Chat(loaded, reasoning, system=system, sampling=sampling, max_tokens=max_tokens)
     screen = Screen()
     if question is None:

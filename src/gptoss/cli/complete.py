@@ -30,11 +30,14 @@ def complete(
     min_p: options.MinP = 0.0,
     max_tokens: options.MaxTokens = 128,
     threads: options.Threads = None,
-    precision: options.Precision = "bf16",
+    precision: options.Precision = None,
+    weights: options.Weights = None,
     isa: options.Isa = None,
+    cache: options.Cache = None,
+    lock: options.Lock = False,
 ) -> None:
     """Continue text or token ids as they are, without the chat format."""
-    from gptoss.chat import load
+    from gptoss.cli.loading import open_model
     from gptoss.cli.output import Screen, read_piped_text
     from gptoss.engine import SamplingParams
 
@@ -48,7 +51,15 @@ def complete(
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed
     )
     wanted = _parse_ids(tokens) if tokens is not None else None
-    loaded = load(model, precision, threads, isa=isa)
+    loaded = open_model(
+        model,
+        precision=precision,
+        threads=threads,
+        weights=weights,
+        isa=isa,
+        cache=cache,
+        lock=lock,
+    )
     ids = loaded.tokenizer.encode(prompt or "") if wanted is None else wanted
     generation = loaded.submit(ids, sampling, max_tokens=max_tokens)
     if json:

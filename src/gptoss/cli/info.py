@@ -9,16 +9,22 @@ from gptoss.cli import options
 
 def info(model: options.Model = None, json: options.Json = False) -> None:
     """Show a checkpoint's shape and size."""
-    from gptoss.chat import load
+    from gptoss import kernels
+    from gptoss.chat.loading import locate_model
     from gptoss.cli.output import Screen
+    from gptoss.model.checkpoint import open_checkpoint
+    from gptoss.model.kv_cache import bytes_per_token
     from gptoss.model.layouts import count_parameters
+    from gptoss.model.precision import Precision
 
-    loaded = load(model)
-    config, checkpoint = loaded.config, loaded.checkpoint
+    # Only what the files say: nothing is laid out.
+    name, directory = locate_model(model)
+    checkpoint, backend = open_checkpoint(directory), kernels.Backend()
+    config = checkpoint.config
     total, active = count_parameters(config)
     sliding = sum(kind.name == "SLIDING" for kind in config.layer_types)
     facts: dict[str, object] = {
-        "model": loaded.name,
+        "model": name,
         "directory": str(checkpoint.directory),
         "layout": checkpoint.layout.title,
         "bytes": checkpoint.num_bytes,
@@ -34,9 +40,9 @@ def info(model: options.Model = None, json: options.Json = False) -> None:
         "kv_heads": config.num_kv_heads,
         "vocabulary": config.vocab_size,
         "context": config.max_positions,
-        "kv_bytes_per_token": loaded.transformer.kv_bytes_per_token,
-        "isa": loaded.backend.isa,
-        "threads": loaded.backend.threads,
+        "kv_bytes_per_token": bytes_per_token(config, Precision.BF16),
+        "isa": backend.isa,
+        "threads": backend.threads,
     }
     if json:
         print(json_module.dumps(facts))

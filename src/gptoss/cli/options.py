@@ -36,7 +36,23 @@ Context = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(metavar="N", help="Default: all cores.")]
 Precision = Annotated[
-    str, typer.Option(metavar="bf16|float32", help="What matrix inputs are rounded to.")
+    str | None,
+    typer.Option(metavar="int8|bf16|float32", help="What matrix inputs are rounded to."),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(metavar="stored|int8", help="Attention and head: as stored, or in eight bits."),
+]
+Cache = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="Where weights laid out for this program are kept. Default: $GPTOSS_CACHE, else ~/.cache/gptoss.",
+    ),
+]
+Lock = Annotated[
+    bool,
+    typer.Option("--lock", help="Keep the weights in memory, where nothing takes their place."),
 ]
 Isa = Annotated[
     str | None,

@@ -18,7 +18,7 @@ from gptoss.model.transformer import Transformer
 MAX_RUNNING = 1
 # Tokens of a prompt in one step, so that a cancelled one ends within seconds on a slow machine. Larger steps gain
 # little: the weights are read once a step, which at this size takes a small share of its time.
-PREFILL_CHUNK = 128
+PREFILL_CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True)

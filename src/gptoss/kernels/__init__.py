@@ -215,7 +215,7 @@ class Backend:
         bias: Float32,
         out: Float32,
     ) -> None:
-        """As `mxfp4_matmul`, with x in float32 or bfloat16 and bfloat16 weight (experts, in, out): in-features first."""
+        """As `mxfp4_matmul`, with bfloat16 weight (experts, in, out), in-features first; no eight-bit x."""
         self._native.expert_matmul(x, rows, offsets, weight, bias, out)
 
     def swiglu(self, gate_up: Float32, out: Float32, *, alpha: float, limit: float) -> None:

@@ -121,7 +121,7 @@ class Backend:
         add: bool = False,
     ) -> None:
         """x (tokens, in) by the transpose of weight (out, in), plus bias."""
-        product = _rows_by(_widen(x), _widen(weight), 0.0 if bias is None else bias)
+        product = _rows_by(widen(x), widen(weight), 0.0 if bias is None else bias)
         out[...] = product + out if add else product
 
     def int8_matmul(
@@ -136,7 +136,7 @@ class Backend:
     ) -> None:
         """As `matmul`, with the weights of `pack_int8`."""
         weight = unpack_int8(blocks, scales)[: out.shape[1]]
-        product = _rows_by(_widen(x), weight, 0.0 if bias is None else bias)
+        product = _rows_by(widen(x), weight, 0.0 if bias is None else bias)
         out[...] = product + out if add else product
 
     def mxfp4_matmul(
@@ -150,7 +150,7 @@ class Backend:
         out: Float32,
     ) -> None:
         """Entry i, of expert e: row rows[i] of x by the transpose of e's MXFP4 weight."""
-        wide = _widen(x)
+        wide = widen(x)
         for expert, entries in _groups(offsets):
             weight = unpack_mxfp4(blocks[expert], scales[expert])
             out[entries] = _rows_by(wide[rows[entries]], weight, bias[expert])
@@ -183,9 +183,9 @@ class Backend:
         out: Float32,
     ) -> None:
         """As `mxfp4_matmul`, with bfloat16 weight (experts, in, out): in-features first."""
-        wide = _widen(x)
+        wide = widen(x)
         for expert, entries in _groups(offsets):
-            transposed = np.ascontiguousarray(_widen(weight[expert]).T)
+            transposed = np.ascontiguousarray(widen(weight[expert]).T)
             out[entries] = _rows_by(wide[rows[entries]], transposed, bias[expert])
 
     def swiglu(self, gate_up: Float32, out: Float32, *, alpha: float, limit: float) -> None:
@@ -251,8 +251,8 @@ class Backend:
             page = page_table[sequence_index[token], seen // page_size]
             if (page < 0).any():
                 raise ValueError("attention: a visible page is absent")
-            keys = _widen(all_keys[page, :, :, seen % page_size])
-            values = _widen(all_values[page, :, seen % page_size])
+            keys = widen(all_keys[page, :, :, seen % page_size])
+            values = widen(all_values[page, :, seen % page_size])
             scaled = query[token, :heads].astype(np.float64) * scale
             out[token] = _attend(scaled, keys, values, sinks)
 
@@ -272,11 +272,10 @@ def unpack_int8(blocks: Bytes, scales: Bfloat16Bits) -> Float64:
     """The values of eight-bit weights, (padded out, in); see `Backend.pack_int8`."""
     groups, num_blocks, _ = blocks.shape
     placed = blocks.reshape(groups, num_blocks, 8, GROUP, 4).transpose(0, 1, 3, 2, 4)
-    placed = placed.reshape(groups, num_blocks, GROUP, _BLOCK).astype(np.float64) - 128
-    values = np.empty_like(placed)
-    values[..., _INT8_PLACES] = placed
-    values *= bf16_to_float32(scales)[..., None]
-    return values.transpose(0, 2, 1, 3).reshape(groups * GROUP, -1)
+    values = np.empty((groups, num_blocks, GROUP, _BLOCK))
+    values[..., _INT8_PLACES] = placed.reshape(values.shape)
+    scaled = (values - 128) * bf16_to_float32(scales)[..., None]
+    return scaled.transpose(0, 2, 1, 3).reshape(groups * GROUP, -1)
 
 
 def dequantise(blocks: Bytes, scales: Bytes) -> Float64:
@@ -330,11 +329,13 @@ def _is_bf16(x: Activations) -> bool:
     return x.dtype == np.uint16
 
 
-def _widen(x: Activations) -> Float64:
+def widen(x: Activations) -> Float64:
+    """The values of activations, (rows, in)."""
     if x.dtype == np.uint8:
         records = np.ascontiguousarray(x).view(_INT8_BLOCK)
         values = np.empty((*records.shape, _BLOCK))
         values[..., _INT8_PLACES] = records["values"]
-        return (values * records["scale"][..., None]).reshape(len(x), -1)
+        scaled: Float64 = values * records["scale"][..., None]
+        return scaled.reshape(len(x), -1)
     values = bf16_to_float32(x.view(np.uint16)) if _is_bf16(x) else x
     return values.astype(np.float64)

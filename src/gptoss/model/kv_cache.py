@@ -183,3 +183,9 @@ class SequenceCache:
 def pages_for(num_tokens: int) -> int:
     """Pages that so many tokens take from the first slot on."""
     return -(-num_tokens // PAGE_SIZE)
+
+
+def bytes_per_token(config: Config, precision: Precision) -> int:
+    """Memory that each further token takes: keys and values of the full layers."""
+    full = config.layer_types.count(LayerType.FULL)
+    return 2 * full * config.num_kv_heads * config.head_dim * precision.dtype.itemsize

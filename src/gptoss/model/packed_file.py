@@ -6,9 +6,14 @@ layout. A file that says anything else is not used.
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import hashlib
+import mmap
 import os
 import shutil
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +32,8 @@ VERSION = "1"
 _SAMPLES, _SAMPLE_BYTES = 64, 256
 # Left free on the disk.
 _SPARE_BYTES = 256 << 20
+# MADV_POPULATE_READ of Linux.
+_POPULATE_READ = 22
 # Weights read between two times that their memory is given back.
 _RELEASED_BYTES = 256 << 20
 
@@ -42,7 +49,9 @@ class PackedFile:
         }
         self._checkpoint = checkpoint
         key = hashlib.sha256(repr(sorted(self._metadata.items())).encode()).hexdigest()[:16]
-        self.path = directory / f"{checkpoint.directory.resolve().name}-{matrices}-{key}.safetensors"
+        self.path = (
+            directory / f"{checkpoint.directory.resolve().name}-{matrices}-{key}.safetensors"
+        )
 
     def open(self, packing: Packing) -> Arrays | None:
         """The tensors, memory-mapped; None if there is no file.
@@ -57,6 +66,7 @@ class PackedFile:
             raise CheckpointError(
                 f"{self.path} was made of other weights or by another version; delete it, and it is made anew"
             )
+        file.use_huge_pages()
         return {name: file.read(name) for name in file.tensors}
 
     def write(self, packing: Packing, advance: Advance) -> None:
@@ -117,18 +127,38 @@ def cache_directory() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "gptoss"
 
 
+def fault_in(arrays: Arrays) -> None:
+    """Have the system map all of the arrays' pages, reading what is not in memory, on a thread of its own.
+
+    Otherwise the first touch of each page would cost a token its time.
+    """
+
+    def run() -> None:
+        for array in arrays.values():
+            start = array.ctypes.data // mmap.PAGESIZE * mmap.PAGESIZE
+            size = array.ctypes.data + array.nbytes - start
+            # Systems before Linux 5.14 refuse, which changes nothing.
+            if _libc().madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), _POPULATE_READ) != 0:
+                return
+
+    if sys.platform == "linux":
+        threading.Thread(target=run, name="gptoss-fault-in", daemon=True).start()
+
+
 def lock_in_memory(arrays: Arrays) -> None:
     """Keep arrays in memory until the process ends, so that the system cannot take their pages back.
 
     Raises OutputError when the system does not allow it.
     """
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
     for array in arrays.values():
-        if libc.mlock(ctypes.c_void_p(array.ctypes.data), ctypes.c_size_t(array.nbytes)) != 0:
+        if _libc().mlock(ctypes.c_void_p(array.ctypes.data), ctypes.c_size_t(array.nbytes)) != 0:
             total = sum(each.nbytes for each in arrays.values())
             raise OutputError(
                 f"cannot lock {total / 1e9:.1f} GB of weights in memory: {os.strerror(ctypes.get_errno())}; raise "
                 "the limit (ulimit -l), or leave --lock out"
             )
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,4 @@
-"""Lays a checkpoint's matrices out for the kernels: MXFP4 experts side by side, and, on request, the others in eight bits.
+"""Lays a checkpoint's matrices out for the kernels: MXFP4 experts, and, on request, the others in eight bits.
 
 The embedding stays as stored in both: a token reads one row of it.
 """

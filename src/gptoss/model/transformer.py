@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,13 +64,6 @@ class Transformer:
         """The kernels that compute."""
         return self._workspace.backend
 
-    @property
-    def kv_bytes_per_token(self) -> int:
-        """Memory that each further token takes: keys and values of the full layers."""
-        config = self.config
-        full = config.layer_types.count(LayerType.FULL)
-        return 2 * full * config.num_kv_heads * config.head_dim * self.precision.dtype.itemsize
-
     def new_cache(self, *, max_tokens: int | None = None, max_sequences: int = 1) -> KVCache:
         """A KV cache for this model at its precision; see `KVCache`."""
         return KVCache(
@@ -116,13 +110,29 @@ class Transformer:
             logits[start : start + len(chunk)] = self.forward(Batch.of([(sequence, chunk)], rows))
         return logits
 
-    def _forward(self, batch: Batch) -> Float32:
+    def hidden_states(self, token_ids: ArrayLike) -> Float32:
+        """(layers, tokens, hidden_size): the residual stream after each layer, for a sequence of MAX_CHUNK at most.
+
+        Raises RequestError for ids beyond the vocabulary and for too many.
+        """
+        ids = check_token_ids(token_ids, self.config)
+        batch = Batch.of([(self.new_cache(max_tokens=len(ids)).sequence(), ids)], [])
+        with self._one_pass:
+            return np.stack([hidden.copy() for hidden in self._run_layers(batch)])
+
+    def _run_layers(self, batch: Batch) -> Iterator[Float32]:
+        """The residual stream (tokens, hidden_size), the same array each time, after each layer."""
         step = Step.of(batch, self._rotary)
         hidden = bf16_to_float32(self._weights.embedding[batch.token_ids])
         cache = batch.sequences[0].cache
         for layer in self._layers:
             layer.attention.add_to(hidden, step, cache.pool(layer.kind).pages[layer.index_in_pool])
             layer.experts.add_to(hidden)
+            yield hidden
+
+    def _forward(self, batch: Batch) -> Float32:
+        for hidden in self._run_layers(batch):  # noqa: B007 - the last is wanted
+            pass
         for index, sequence in enumerate(batch.sequences):
             sequence.advance(batch.num_tokens(index))
         return self._head(hidden[batch.wanted])

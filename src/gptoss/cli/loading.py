@@ -1,0 +1,38 @@
+"""Opens the model of a command, and shows what takes long at the first start."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from gptoss.cli.output import progress_bar
+
+if TYPE_CHECKING:
+    from gptoss.chat import LoadedModel
+
+
+def open_model(name: str | None, **wanted: Any) -> LoadedModel:
+    """`gptoss.load` with what of `wanted` was given, the rest by default."""
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+
+    from gptoss.chat import load
+
+    given = {option: value for option, value in wanted.items() if value is not None}
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with warnings.catch_warnings(record=True) as caught, progress_bar(*columns) as progress:
+        warnings.simplefilter("always", UserWarning)
+        task = progress.add_task("laying out the weights, once", total=None, visible=False)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, visible=True)
+
+        loaded = load(name, on_packing=show, **given)
+    for warning in caught:
+        print(f"gptoss: {warning.message}", file=sys.stderr)
+    return loaded

@@ -1,0 +1,178 @@
+"""The cache file of packed weights: made once, refused when it does not fit, never half-written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gptoss
+from gptoss.chat import loading
+from gptoss.errors import CheckpointError, OutputError
+from gptoss.kernels import Backend
+from gptoss.model import packed_file, safetensors_writer
+from gptoss.model.checkpoint import open_checkpoint
+from gptoss.model.layouts import PACKED
+from gptoss.model.packed_file import PackedFile, cache_directory
+from gptoss.model.packing import Matrices, Packing
+from tests.model.random_model import SMALL, RandomModel
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return RandomModel.of(SMALL, 3).write(tmp_path / "model", PACKED)
+
+
+def prepare(
+    directory: Path, cache: Path, matrices: Matrices = Matrices.INT8
+) -> tuple[PackedFile, Packing]:
+    checkpoint = open_checkpoint(directory)
+    packing = Packing(checkpoint.config, checkpoint.weights, matrices, Backend())
+    return PackedFile(cache, checkpoint, matrices), packing
+
+
+@pytest.mark.parametrize("matrices", Matrices)
+def test_a_file_holds_what_memory_would(
+    directory: Path, tmp_path: Path, matrices: Matrices
+) -> None:
+    file, packing = prepare(directory, tmp_path / "cache", matrices)
+    assert file.open(packing) is None
+    done: list[int] = []
+    file.write(packing, done.append)
+    assert sum(done) == packing.num_bytes
+    arrays = file.open(packing)
+    assert arrays is not None
+    for name, wanted in packing.in_memory().items():
+        np.testing.assert_array_equal(arrays[name], wanted)
+        # Kernels load whole vectors.
+        assert arrays[name].ctypes.data % 32 == 0
+
+
+def test_other_weights_have_another_file(directory: Path, tmp_path: Path) -> None:
+    file, packing = prepare(directory, tmp_path)
+    file.write(packing, lambda _: None)
+    other = RandomModel.of(SMALL, 4).write(tmp_path / "other" / "model", PACKED)
+    assert prepare(other, tmp_path)[0].path != file.path
+    assert prepare(directory, tmp_path, Matrices.STORED)[0].path != file.path
+    # The same shapes and sizes, one value changed.
+    weights = next(directory.glob("*.safetensors"))
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert prepare(directory, tmp_path)[0].path != file.path
+
+
+def test_a_file_of_other_weights_or_version_is_refused(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, packing = prepare(directory, tmp_path)
+    stored, stored_packing = prepare(directory, tmp_path, Matrices.STORED)
+    stored.write(stored_packing, lambda _: None)
+    stored.path.rename(file.path)
+    with pytest.raises(
+        CheckpointError, match="made of other weights or by another version; delete"
+    ):
+        file.open(packing)
+    file.write(packing, lambda _: None)
+    monkeypatch.setattr(packed_file, "VERSION", "0")
+    old, _ = prepare(directory, tmp_path)
+    file.path.rename(old.path)
+    with pytest.raises(CheckpointError, match="another version"):
+        old.open(packing)
+
+
+def test_a_damaged_file_is_refused(directory: Path, tmp_path: Path) -> None:
+    file, packing = prepare(directory, tmp_path)
+    file.write(packing, lambda _: None)
+    content = file.path.read_bytes()
+    file.path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(CheckpointError, match="truncated"):
+        file.open(packing)
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    file, packing = prepare(directory, cache)
+    made = packing.make
+    calls = 0
+
+    def fail_on_the_way(name: str) -> Iterator[Any]:
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return made(name)
+
+    monkeypatch.setattr(packing, "make", fail_on_the_way)
+    with pytest.raises(OutputError, match="No space left on device"):
+        file.write(packing, lambda _: None)
+    assert not list(cache.iterdir())
+    monkeypatch.setattr(packed_file, "_SPARE_BYTES", 1 << 60)
+    with pytest.raises(OutputError, match=r"the disk has .* GB free, wanted"):
+        file.write(packing, lambda _: None)
+
+
+def test_scales_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    model = RandomModel.of(SMALL, 5)
+    model.tensors["down.scales", 1][2, 7, 0] = 255
+    _, packing = prepare(model.write(tmp_path / "model", PACKED), tmp_path)
+    with pytest.raises(CheckpointError, match=r"layer1\.down of expert 2 .*byte 255"):
+        packing.in_memory()
+
+
+def test_loading_makes_the_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "SMALL_BYTES", 0)
+    heard: list[tuple[int, int]] = []
+    ids = list(range(40))
+    options = {"cache": tmp_path, "on_packing": lambda *at: heard.append(at)}
+    first = gptoss.load("nano", **options).logits(ids)  # type: ignore[arg-type]
+    assert heard[-1][0] == heard[-1][1] > 0
+    (made,) = tmp_path.iterdir()
+    heard.clear()
+    again = gptoss.load("nano", **options).logits(ids)  # type: ignore[arg-type]
+    assert not heard
+    assert list(tmp_path.iterdir()) == [made]
+    monkeypatch.setattr(loading, "SMALL_BYTES", 1 << 40)
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, gptoss.load("nano").logits(ids))
+
+
+def test_loading_without_a_place_for_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "SMALL_BYTES", 0)
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.warns(UserWarning, match="laid out in memory at every start"):
+        logits = gptoss.load("nano", cache=blocked).logits([1, 2, 3])
+    np.testing.assert_array_equal(logits, gptoss.load("nano", cache=tmp_path).logits([1, 2, 3]))
+    monkeypatch.setattr(loading, "available_memory", lambda: 1000)
+    with pytest.raises(OutputError, match="name a folder on a larger disk with --cache"):
+        gptoss.load("nano", cache=blocked)
+
+
+def test_where_files_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GPTOSS_CACHE", str(tmp_path))
+    assert cache_directory() == tmp_path
+    monkeypatch.delenv("GPTOSS_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_directory() == tmp_path / "gptoss"
+
+
+def test_values_begin_at_cache_lines(tmp_path: Path) -> None:
+    for count in range(1, 9):
+        path = tmp_path / f"{count}.safetensors"
+        array = np.zeros(64, np.uint8)
+        safetensors_writer.write_arrays(path, {"x" * count: ("U8", array)})
+        content = path.read_bytes()
+        length = int.from_bytes(content[:8], "little")
+        assert (8 + length) % 64 == 0
+        assert json.loads(content[8 : 8 + length])
