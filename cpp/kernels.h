@@ -29,7 +29,7 @@ struct Int8Block {
 };
 
 // Where a packed MXFP4 lane's nibbles put eight neighbours when even and odd nibbles are taken apart (packed.h).
-inline constexpr std::uint8_t kInt8Order[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+constexpr std::uint8_t kInt8Order[8] = {0, 2, 4, 6, 1, 3, 5, 7};
 
 // Values in one element of a row of activations.
 template <class Act>

@@ -14,7 +14,7 @@ namespace {
 static_assert(kMaxPageSize % Isa::kLanes == 0 && kPageMultiple % Isa::kLanes == 0);
 
 // Vectors x heads whose sums are held in registers.
-constexpr int kTileVectors = Isa::kPanelVectors;
+constexpr int kTileVectors = Isa::kLanes < 8 ? 1 : 2;
 constexpr int kTileHeads = Isa::kAccumulators / kTileVectors < 8 ? Isa::kAccumulators / kTileVectors : 8;
 
 // The part of a page that a query sees: slots [first, stop).

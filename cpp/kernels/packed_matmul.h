@@ -48,14 +48,16 @@ struct Packed {
   }
 };
 
-// Blocks decoded together: so many fit into the first-level cache.
-constexpr Index kPanelBlocks = 10;
+// Blocks decoded together: so many fit into the first-level cache, and leave room for activations.
+template <class Act>
+constexpr Index kPanelBlocks =
+    (20 << 10) / (kQuarters * Isa::kPanelVectors * Isa::kWords<Act> * static_cast<Index>(sizeof(Isa::F)));
 
 // Decoded weights of kPanelVectors vectors, from block `begin` on.
 template <class Act>
 struct Decoded {
-  alignas(64) Isa::Word<Act> words[kPanelBlocks][kQuarters][Isa::kPanelVectors][Isa::kWords<Act>];
-  alignas(64) Isa::F scale[kPanelBlocks][Isa::kPanelVectors];
+  alignas(64) Isa::Word<Act> words[kPanelBlocks<Act>][kQuarters][Isa::kPanelVectors][Isa::kWords<Act>];
+  alignas(64) Isa::F scale[kPanelBlocks<Act>][Isa::kPanelVectors];
   Index begin;
 
   // `vectors` of them exist.
@@ -187,8 +189,8 @@ void product_from_panels(const Product<Act>& p, const Weights& weights, Index be
       const Index stop = first + kPanelEntries < p.num_entries ? first + kPanelEntries : p.num_entries;
       for (Index entry = first; entry < stop; ++entry)
         for (int v = 0; v < kVectors; ++v) sums[entry - first][v] = Isa::F{};
-      for (Index block = 0; block < num_blocks; block += kPanelBlocks) {
-        const Index last = block + kPanelBlocks < num_blocks ? block + kPanelBlocks : num_blocks;
+      for (Index block = 0; block < num_blocks; block += kPanelBlocks<Act>) {
+        const Index last = block + kPanelBlocks<Act> < num_blocks ? block + kPanelBlocks<Act> : num_blocks;
         decoded.decode(Packed<Weights>{weights, num_blocks, row}, p.x, vectors, block, last);
         for (Index entry = first; entry < stop; entry += kTokens)
           with_constant<kTokens>(stop - entry, [&](auto tokens) {
