@@ -25,7 +25,7 @@ inline constexpr Index kBlock = 32;
 struct Int8Block {
   std::int8_t values[kBlock];
   float scale;
-  std::int32_t sum;  // of `values`: what weights that are stored with an offset give too much
+  std::int32_t negative_sum;  // - sum of `values`: what weights with an offset give too much, for each unit of it
 };
 
 // Where a packed MXFP4 lane's nibbles put eight neighbours when even and odd nibbles are taken apart (packed.h).

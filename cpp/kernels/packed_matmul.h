@@ -42,9 +42,13 @@ struct Packed {
     Isa::quarter(weights, x, p, words);
   }
 
-  inline __attribute__((always_inline)) Isa::F scales(Index block, int v) const {
+  template <class Act>
+  inline __attribute__((always_inline)) Isa::F scales(const Act*, Index block, int v) const {
     const Index row = first + v * Isa::kLanes;
-    return Isa::load_scales(weights.scales + (row / kGroup * num_blocks + block) * kGroup + row % kGroup);
+    const Isa::F scale = Isa::load_scales(weights.scales + (row / kGroup * num_blocks + block) * kGroup + row % kGroup);
+    // Whole numbers are the doubled values.
+    constexpr bool kIsDoubled = std::is_same_v<Act, Int8Block> && std::is_same_v<Weights, PackedMxfp4>;
+    return kIsDoubled ? scale * Isa::set1(0.5f) : scale;
   }
 };
 
@@ -68,7 +72,7 @@ struct Decoded {
     for (Index block = begin; block < end; ++block)
       for (int v = 0; v < vectors; ++v) {
         for (Index z = 0; z < kQuarters; ++z) from.quarter(x, block, v, z, words[block - begin][z][v]);
-        scale[block - begin][v] = from.scales(block, v);
+        scale[block - begin][v] = from.scales(x, block, v);
       }
   }
 
@@ -77,7 +81,9 @@ struct Decoded {
     GPTOSS_UNROLL for (int i = 0; i < Isa::kWords<Act>; ++i) out[i] = words[block - begin][z][v][i];
   }
 
-  inline __attribute__((always_inline)) Isa::F scales(Index block, int v) const { return scale[block - begin][v]; }
+  inline __attribute__((always_inline)) Isa::F scales(const Act*, Index block, int v) const {
+    return scale[block - begin][v];
+  }
 };
 
 GPTOSS_INLINE Isa::F in_floats(Isa::F v) { return v; }
@@ -103,7 +109,7 @@ GPTOSS_INLINE void add_blocks(const Weights& format, const Source& source, const
           Isa::dot(format, sum[t][v], words[v], x[t] + block * kStride, z);
     }
     Isa::F scale[Vectors];
-    GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) scale[v] = source.scales(block, v);
+    GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) scale[v] = source.scales(x[0], block, v);
     GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) total[t][v] =
         Isa::fma(Isa::scaled(format, scale[v], x[t] + block * kStride), in_floats(sum[t][v]), total[t][v]);
   }

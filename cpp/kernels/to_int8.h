@@ -30,8 +30,8 @@ void to_int8(const float* x, Int8Block* out, Index begin, Index end) {
     }
     if (Isa::sum(broken) == 0.0f) {
       out[block].scale = largest < 1e-30f ? 0.0f : largest / 127.0f;
-      out[block].sum = 0;
-      for (int lane = 0; lane < Isa::kLanes; ++lane) out[block].sum += sum[lane];
+      out[block].negative_sum = 0;
+      for (int lane = 0; lane < Isa::kLanes; ++lane) out[block].negative_sum -= sum[lane];
       for (Index i = 0; i < kBlock; ++i)
         out[block].values[i / 8 * 8 + kInt8Order[i % 8]] = static_cast<std::int8_t>(whole[i]);
     } else {

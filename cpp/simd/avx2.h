@@ -118,10 +118,10 @@ struct Isa : Vector<8> {
     }
   }
 
-  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return I{} - kE2m1Offset * x->sum; }
+  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return (I{} + x->negative_sum) << kE2m1OffsetBits; }
   GPTOSS_INLINE I start(const PackedInt8&, const Int8Block*) { return I{}; }
 
-  // Quarter z of a block. Two products of a byte up to 24 and a signed one, twice, stay within sixteen bits.
+  // Quarter z of a block. Two products of a byte up to 28 and a signed one, twice, stay within sixteen bits.
   GPTOSS_INLINE I dot(const PackedMxfp4&, I sum, const __m256i* words, const Int8Block* x, Index z) {
     const __m256i first = _mm256_maddubs_epi16(words[0], _mm256_set1_epi32(load_word(x->values + 8 * z)));
     const __m256i second = _mm256_maddubs_epi16(words[1], _mm256_set1_epi32(load_word(x->values + 8 * z + 4)));

@@ -113,8 +113,8 @@ struct Isa : Vector<16> {
   }
 
   // Nothing, less what the weights' offset will give too much.
-  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return I{} - kE2m1Offset * x->sum; }
-  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block* x) { return I{} - kInt8Offset * x->sum; }
+  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return (I{} + x->negative_sum) << kE2m1OffsetBits; }
+  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
   // Quarter z of a block.
   template <class Weights>
   GPTOSS_INLINE I dot(const Weights&, I sum, const __m512i* words, const Int8Block* x, Index z) {

@@ -96,8 +96,8 @@ struct Isa : Vector<4> {
     }
   }
 
-  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return I{} - kE2m1Offset * x->sum; }
-  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block* x) { return I{} - kInt8Offset * x->sum; }
+  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return (I{} + x->negative_sum) << kE2m1OffsetBits; }
+  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
 
   // Quarter z of a block.
   template <class Weights>

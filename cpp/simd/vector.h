@@ -48,8 +48,10 @@ struct Vector {
   GPTOSS_INLINE F scaled(const Weights&, F scale, const Act*) {
     return scale;
   }
-  GPTOSS_INLINE F scaled(const PackedMxfp4&, F scale, const Int8Block* x) { return scale * set1(0.5f * x->scale); }
-  GPTOSS_INLINE F scaled(const PackedInt8&, F scale, const Int8Block* x) { return scale * set1(x->scale); }
+  template <class Weights>
+  GPTOSS_INLINE F scaled(const Weights&, F scale, const Int8Block* x) {
+    return scale * set1(x->scale);
+  }
 
   // Halves are added until one lane is left: a fixed order.
   GPTOSS_INLINE float sum(F v) {
@@ -70,7 +72,7 @@ struct Vector {
 };
 
 // The E2M1 values doubled, so that they are whole numbers, and moved up, so that they are positive.
-alignas(16) constexpr std::uint8_t kE2m1Raised[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};
+alignas(16) constexpr std::uint8_t kE2m1Raised[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
 
 GPTOSS_INLINE float bits_to_float(std::uint32_t bits) {
   float value;
@@ -96,8 +98,8 @@ GPTOSS_INLINE float e8m0(std::uint8_t byte) {
 }
 
 // What is added to packed weights to make them positive, which the eight-bit products want: to doubled E2M1 values in
-// registers, to eight-bit weights in memory.
-constexpr int kE2m1Offset = 12, kInt8Offset = 128;
+// registers, to eight-bit weights in memory. Powers of two, so that what they give too much is a shifted sum.
+constexpr int kE2m1OffsetBits = 4, kInt8OffsetBits = 7, kInt8Offset = 1 << kInt8OffsetBits;
 
 GPTOSS_INLINE float to_float(float value) { return value; }
 GPTOSS_INLINE float to_float(Bf16 value) { return bits_to_float(static_cast<std::uint32_t>(value.bits) << 16); }

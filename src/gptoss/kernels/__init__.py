@@ -26,7 +26,7 @@ Int64 = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 Activations = Float32 | Bfloat16Bits | Bytes
 
-# A block of 32 activations in eight bits: 32 signed bytes, a float32 scale, and the bytes' sum as int32.
+# A block of 32 activations in eight bits: 32 signed bytes, a float32 scale, and minus the bytes' sum as int32.
 INT8_BLOCK_BYTES = 40
 # Features side by side in packed weights, and the bytes of a group's block of 32 inputs.
 GROUP = 16

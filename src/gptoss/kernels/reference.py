@@ -30,7 +30,7 @@ Float64 = NDArray[np.float64]
 _BLOCK = 32
 # Blocks of activations and weights below this have no eight-bit values but zero.
 _SMALLEST = 1e-30
-_INT8_BLOCK = np.dtype([("values", "i1", _BLOCK), ("scale", "<f4"), ("sum", "<i4")])
+_INT8_BLOCK = np.dtype([("values", "i1", _BLOCK), ("scale", "<f4"), ("negative_sum", "<i4")])
 # The input of eight neighbours that lies in each nibble of a packed word, and in each byte of eight-bit values.
 _NIBBLE_INPUTS = [0, 2, 4, 6, 1, 3, 5, 7]
 _BYTE_INPUTS = [0, 4, 1, 5, 2, 6, 3, 7]
@@ -71,7 +71,7 @@ class Backend:
         out[...] = wide / np.sqrt(mean_square + eps) * weight
 
     def to_int8(self, x: Float32, out: Bytes) -> None:
-        """Blocks of 32: bytes, scale, sum of the bytes."""
+        """Blocks of 32: bytes, scale, negative sum of the bytes."""
         values = x.reshape(-1, _BLOCK)
         records = np.zeros(len(values), _INT8_BLOCK)
         largest = np.abs(values).max(axis=1)
@@ -82,7 +82,7 @@ class Backend:
         factor = np.float32(127) / largest[is_kept]
         whole = np.rint(values[is_kept] * factor[:, None]).astype(np.int8)
         records["values"][is_kept] = whole[:, _INT8_PLACES]
-        records["sum"] = records["values"].sum(axis=1, dtype=np.int32)
+        records["negative_sum"] = -records["values"].sum(axis=1, dtype=np.int32)
         out[...] = records.view(np.uint8).reshape(out.shape)
 
     def pack_mxfp4(self, blocks: Bytes, scales: Bytes, out: Bytes, out_scales: Bytes) -> None:
