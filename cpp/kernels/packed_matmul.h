@@ -88,6 +88,10 @@ struct Decoded {
 
 GPTOSS_INLINE Isa::F in_floats(Isa::F v) { return v; }
 GPTOSS_INLINE Isa::F in_floats(Isa::I v) { return __builtin_convertvector(v, Isa::F); }
+template <class Sums>
+GPTOSS_INLINE Isa::F in_floats(const Sums& v) {
+  return in_floats(v.whole);
+}
 
 // Adds blocks [begin, end) of Vectors vectors of features x Tokens entries to their sums.
 template <int Vectors, int Tokens, class Weights, class Act, class Source>

@@ -118,15 +118,23 @@ struct Isa : Vector<8> {
     }
   }
 
-  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return (I{} + x->negative_sum) << kE2m1OffsetBits; }
+  // A block's sum, and sixteen-bit sums that are not in it yet.
+  struct Sums {
+    I whole;
+    __m256i half;
+  };
+  GPTOSS_INLINE Sums start(const PackedMxfp4&, const Int8Block* x) {
+    return {(I{} + x->negative_sum) << kE2m1OffsetBits, __m256i{}};
+  }
   GPTOSS_INLINE I start(const PackedInt8&, const Int8Block*) { return I{}; }
 
-  // Quarter z of a block. Two products of a byte up to 28 and a signed one, twice, stay within sixteen bits.
-  GPTOSS_INLINE I dot(const PackedMxfp4&, I sum, const __m256i* words, const Int8Block* x, Index z) {
+  // Quarter z of a block. Two products of a byte up to 28 and a signed one, four times, stay within sixteen bits.
+  GPTOSS_INLINE Sums dot(const PackedMxfp4&, Sums sum, const __m256i* words, const Int8Block* x, Index z) {
     const __m256i first = _mm256_maddubs_epi16(words[0], _mm256_set1_epi32(load_word(x->values + 8 * z)));
     const __m256i second = _mm256_maddubs_epi16(words[1], _mm256_set1_epi32(load_word(x->values + 8 * z + 4)));
     const __m256i both = _mm256_add_epi16(first, second);
-    return sum + (I)_mm256_madd_epi16(both, _mm256_set1_epi16(1));
+    if (z % 2 == 0) return {sum.whole, both};
+    return {sum.whole + (I)_mm256_madd_epi16(_mm256_add_epi16(sum.half, both), _mm256_set1_epi16(1)), both};
   }
   // Two products of magnitudes up to 127 do so once.
   GPTOSS_INLINE I dot(const PackedInt8&, I sum, const __m256i* words, const Int8Block* x, Index z) {
