@@ -13,13 +13,14 @@ import time
 from pathlib import Path
 
 from benchmarks.record import append
+from gptoss.chat.loading import DEFAULT_PRECISION, DEFAULT_WEIGHTS
 
 # A first answer as a user meets it: process start, imports, load, prefill of a short question, first token.
 _CHAT = """
 import sys, time
 import gptoss
 from gptoss.chat.speed import peak_rss_bytes
-model = gptoss.load(sys.argv[1])
+model = gptoss.load(sys.argv[1], sys.argv[2], weights=sys.argv[3])
 ready = time.time()
 chat = gptoss.Chat(model, "low", max_tokens=24, current_date="2026-01-01")
 reply = chat.send("What is 2 + 2?")
@@ -28,11 +29,14 @@ print(ready, peak_rss_bytes(), reply.timings.prompt_tokens, reply.timings.prefil
 """
 
 
-def measure_chat(model: Path) -> dict[str, float]:
+def measure_chat(model: Path, precision: str, weights: str) -> dict[str, float]:
     """Seconds from process start until the model is ready and until the first token, and the peak of memory."""
     began = time.time()
     done = subprocess.run(
-        [sys.executable, "-c", _CHAT, str(model)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", _CHAT, str(model), precision, weights],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     ready, peak, prompt, prefill, decode = map(float, done.stdout.split())
     return {
@@ -57,10 +61,16 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--prefill", default="512")
     parser.add_argument("--decode", default="32")
+    parser.add_argument("--precision", default=DEFAULT_PRECISION)
+    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
     options = parser.parse_args()
-    bench = measure_bench(options.model, ["--prefill", options.prefill, "--decode", options.decode])
-    chat = measure_chat(options.model)
-    common = {name: bench.pop(name) for name in ("isa", "threads", "model", "precision")}
+    kind = ["--precision", options.precision, "--weights", options.weights]
+    bench = measure_bench(
+        options.model, ["--prefill", options.prefill, "--decode", options.decode, *kind]
+    )
+    chat = measure_chat(options.model, options.precision, options.weights)
+    common = {name: bench.pop(name) for name in ("isa", "threads", "model")}
+    common["precision"] = f"{options.precision}, {options.weights} matrices"
     prefill, decode = bench["prefill_tokens_per_s"], bench["decode_tokens_per_s"]
     assert isinstance(prefill, float)
     assert isinstance(decode, float)
