@@ -1,76 +1,157 @@
-"""Puts the newest committed figures into README.md: python -m benchmarks.report."""
+"""Puts the newest committed figures into README.md and draws them: python -m benchmarks.report."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
+import matplotlib
+
+matplotlib.use("svg")
+from matplotlib import pyplot as plt
+
 from benchmarks.record import RESULTS
 
 README = Path("README.md")
+PLOT = RESULTS / "peers.svg"
 BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
 GIB = 2**30
-
-
-def newest(model: str) -> tuple[dict[str, str], dict[str, float]]:
-    """The last run's common columns and its metrics by name."""
-    with (RESULTS / "model.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["model"] == model]
-    # A run's rows stand together; the newest value of each metric is the last one.
-    return rows[-1], {row["metric"]: float(row["value"]) for row in rows}
-
+KINDS = {"stored": "as stored", "int8": "in 8 bits"}
 
 TASKS = {
     "prefill_128": "prefill, 128 tokens",
     "prefill_512": "prefill, 512 tokens",
+    "prefill_2048": "prefill, 2048 tokens",
     "decode_24": "decode",
-    "decode_12_batch8": "decode, eight sequences together",
+    "decode_24_depth4096": "decode after 4096 tokens",
+    "decode_24_depth16384": "decode after 16384 tokens",
+    "decode_12_batch8": "decode, 8 sequences",
+    "decode_12_batch16": "decode, 16 sequences",
 }
+Row = dict[str, str]
+Figures = dict[str, float]
 
 
-def peers() -> list[str]:
-    """The newest figures beside llama.cpp."""
-    with (RESULTS / "peers.csv").open(encoding="utf-8") as file:
-        rows = [*csv.DictReader(file)]
-    last, values = rows[-1], {row["metric"]: float(row["value"]) for row in rows}
+def read(name: str) -> list[Row]:
+    with (RESULTS / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def by_kind(rows: list[Row]) -> dict[tuple[str, str, str], Figures]:
+    """Newest value of each metric, by machine, instruction set and precision."""
+    found: dict[tuple[str, str, str], Figures] = {}
+    for row in rows:
+        key = (row["machine"], row["isa"], row["precision"])
+        found.setdefault(key, {})[row["metric"]] = float(row["value"])
+    return found
+
+
+def model_table() -> list[str]:
+    """The newest run of each precision on the shapes of the 20B."""
+    rows = [row for row in read("model.csv") if row["model"] == "synth20b"]
+    machine = rows[-1]["machine"]
+    kinds = {
+        key: figures
+        for key, figures in by_kind(rows).items()
+        if key[0] == machine and "matrices" in key[2]
+    }
     lines = [
-        "",
-        "Beside llama.cpp (llama-cpp-python 0.3.36) on the same weights, its other matrices in 8 bits as in the "
-        "official GGUF, ours as stored; twelve layers, by turns, medians of five pairs:",
-        "",
-        f"| {last['machine']}, {last['threads']} threads, {last['isa']}, {last['precision']} "
-        "| gptoss, tokens/s | llama.cpp, tokens/s | ratio |",
-        "|---|---|---|---|",
+        f"| {machine}, {rows[-1]['threads']} threads | " + " | ".join(k[2] for k in kinds) + " |",
+        "|---|" + "---|" * len(kinds),
     ]
-    for task, name in TASKS.items():
-        ours, theirs = (
-            values[f"{task}_gptoss_tokens_per_s"],
-            values[f"{task}_llama.cpp_tokens_per_s"],
-        )
-        lines.append(f"| {name} | {ours:.1f} | {theirs:.1f} | {values[f'{task}_ratio']:.2f} |")
+    facts = {
+        "start of `gptoss chat` until it takes a question, warm, s": ("chat_ready_s", 1),
+        "and until the first token of an answer (81 prompt tokens), s": ("chat_first_token_s", 1),
+        "prefill of 512, tokens/s": ("prefill_512_tokens_per_s", 1),
+        "decode, tokens/s": ("decode_tokens_per_s", 1),
+        "peak resident memory, weights included, GiB": ("bench_peak_rss_bytes", GIB),
+    }
+    for title, (metric, unit) in facts.items():
+        cells = [f"{figures[metric] / unit:.1f}" for figures in kinds.values()]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return lines
 
 
-def table() -> str:
-    common, values = newest("synth20b")
+def peers_table() -> list[str]:
+    """The newest figures beside llama.cpp, and their plot."""
+    rows = read("peers.csv")
+    machine = rows[-1]["machine"]
+    kinds = {
+        key: figures
+        for key, figures in by_kind(rows).items()
+        if key[0] == machine and "matrices" in key[2]
+    }
     lines = [
-        f"| {common['machine']}, {common['threads']} threads, {common['isa']}, {common['precision']} | |",
-        "|---|---|",
-        f"| start of `gptoss chat` until it takes a question, warm | {values['chat_ready_s']:.1f} s |",
-        f"| and until the first token of an answer ({values['chat_prompt_tokens']:.0f} prompt tokens) "
-        f"| {values['chat_first_token_s']:.1f} s |",
-        f"| prefill, 512 tokens | {values['prefill_512_tokens_per_s']:.1f} tokens/s |",
-        f"| decode | {values['decode_tokens_per_s']:.1f} tokens/s |",
-        f"| peak resident memory, touched weights included: in a chat, in the benchmark "
-        f"| {values['chat_peak_rss_bytes'] / GIB:.1f} GiB, {values['bench_peak_rss_bytes'] / GIB:.1f} GiB |",
+        "",
+        "Beside llama.cpp (llama-cpp-python 0.3.36) on the same weights, its other matrices in 8 bits as in the official GGUF; "
+        "twelve layers, by turns, medians of five pairs:",
+        "",
+        "| | gptoss, tokens/s | llama.cpp, tokens/s | ratio |",
+        "|---|---|---|---|",
     ]
-    return "\n".join([*lines, *peers()])
+    bars: list[tuple[str, float]] = []
+    for (_, isa, precision), figures in kinds.items():
+        for task, title in TASKS.items():
+            if f"{task}_ratio" not in figures:
+                continue
+            ours, theirs = (
+                figures[f"{task}_{name}_tokens_per_s"] for name in ("gptoss", "llama.cpp")
+            )
+            ratio = figures[f"{task}_ratio"]
+            suffix = "" if isa == "avx512vnni" else f", {isa} forced"
+            lines.append(
+                f"| {title} ({precision}{suffix}) | {ours:.1f} | {theirs:.1f} | {ratio:.2f} |"
+            )
+            bars.append((f"{title}{suffix}", ratio))
+    draw(bars, f"{machine}, {rows[-1]['threads']} threads")
+    return [
+        *lines,
+        "",
+        f"![Speed as a multiple of llama.cpp's]({PLOT.relative_to(README.parent.absolute())})",
+    ]
+
+
+def draw(bars: list[tuple[str, float]], machine: str) -> None:
+    """Ratios as bars, llama.cpp as a line at 1."""
+    figure, axes = plt.subplots(figsize=(8, 0.4 * len(bars) + 1.2))
+    names, ratios = [name for name, _ in bars], [ratio for _, ratio in bars]
+    drawn = axes.barh(names, ratios, color="#2a7f9e")
+    axes.bar_label(drawn, fmt="%.2f", padding=3)
+    axes.axvline(1, color="#b8860b", label="llama.cpp")
+    axes.set(
+        xlabel="tokens/s as a multiple of llama.cpp's", title=machine, xlim=(0, max(ratios) * 1.1)
+    )
+    axes.invert_yaxis()
+    axes.legend()
+    figure.tight_layout()
+    matplotlib.rcParams["svg.hashsalt"] = "gptoss"
+    figure.savefig(PLOT, metadata={"Date": None})
+
+
+def quality_table() -> list[str]:
+    """What each precision costs."""
+    kinds = {key[2]: figures for key, figures in by_kind(read("quality.csv")).items()}
+    lines = [
+        "",
+        "What a precision costs, measured on the embedded model (held-out sums of three to five digits at temperature 1; how far "
+        "next-token distributions move from float32's) and, with random weights in the shapes of the 20B, as relative error of the "
+        "residual stream after the twelfth layer:",
+        "",
+        "| precision, attention and head | sums right | KL, nats a token | error |",
+        "|---|---|---|---|",
+    ]
+    for precision, f in kinds.items():
+        right = f"{100 * f['nano_accuracy']:.1f} % [{100 * f['nano_accuracy_low']:.1f}, {100 * f['nano_accuracy_high']:.1f}]"
+        error = f"{100 * f['layer_12_error']:.1f} %" if "layer_12_error" in f else ""
+        lines.append(f"| {precision} | {right} | {f['nano_kl']:.1e} | {error} |")
+    return lines
 
 
 def main() -> None:
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}", encoding="utf-8")
+    text = "\n".join([*model_table(), *peers_table(), *quality_table()])
+    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

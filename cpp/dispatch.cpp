@@ -5,6 +5,7 @@ namespace gptoss {
 extern const Kernels kBaseline;
 #if defined(__x86_64__)
 extern const Kernels kAvx2;
+extern const Kernels kAvxVnni;
 extern const Kernels kAvx512Vnni;
 #endif
 
@@ -30,6 +31,7 @@ std::vector<const Kernels*> runnable_tables() {
   std::vector<const Kernels*> tables = {&kBaseline};
 #if defined(__x86_64__)
   if (has_avx2()) tables.push_back(&kAvx2);
+  if (has_avx2() && __builtin_cpu_supports("avxvnni")) tables.push_back(&kAvxVnni);
   if (has_avx2() && has_avx512vnni()) tables.push_back(&kAvx512Vnni);
 #endif
   return tables;

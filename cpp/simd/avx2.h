@@ -1,4 +1,5 @@
-// AVX2 with FMA and F16C: Intel since 2013 (Haswell), AMD since 2015 (Excavator).
+// AVX2 with FMA and F16C: Intel since 2013 (Haswell), AMD since 2015 (Excavator). With AVX-VNNI too where the compiler
+// is told so: Intel since 2021 (Alder Lake), AMD since 2024 (Zen 5).
 #pragma once
 
 #include <immintrin.h>
@@ -102,12 +103,6 @@ struct Isa : Vector<8> {
     }
   }
 
-  GPTOSS_INLINE void quarter(const PackedInt8&, const Int8Block*, const std::uint8_t* p, __m256i* words) {
-    // Without the offset: the product below takes signs apart.
-    words[0] = _mm256_xor_si256(load_bytes(p), _mm256_set1_epi8(-128));
-    words[1] = _mm256_xor_si256(load_bytes(p + 64), _mm256_set1_epi8(-128));
-  }
-
   template <class Act>
   GPTOSS_INLINE void quarter(const PackedInt8&, const Act*, const std::uint8_t* p, __m256i* words) {
     GPTOSS_UNROLL for (int i = 0; i < 8; ++i) {
@@ -116,6 +111,29 @@ struct Isa : Vector<8> {
           _mm256_and_si256(shift_right(load_bytes(p + place / 4 * 64), 8 * (place % 4)), _mm256_set1_epi32(255));
       words[i] = _mm256_castps_si256(_mm256_cvtepi32_ps(_mm256_sub_epi32(raised, _mm256_set1_epi32(kInt8Offset))));
     }
+  }
+
+#if defined(__AVXVNNI__)
+  GPTOSS_INLINE void quarter(const PackedInt8&, const Int8Block*, const std::uint8_t* p, __m256i* words) {
+    words[0] = load_bytes(p);
+    words[1] = load_bytes(p + 64);
+  }
+
+  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return (I{} + x->negative_sum) << kE2m1OffsetBits; }
+  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
+
+  // Quarter z of a block.
+  template <class Weights>
+  GPTOSS_INLINE I dot(const Weights&, I sum, const __m256i* words, const Int8Block* x, Index z) {
+    GPTOSS_UNROLL for (int i = 0; i < 2; ++i) sum =
+        (I)_mm256_dpbusd_avx_epi32((__m256i)sum, words[i], _mm256_set1_epi32(load_word(x->values + 8 * z + 4 * i)));
+    return sum;
+  }
+#else
+  GPTOSS_INLINE void quarter(const PackedInt8&, const Int8Block*, const std::uint8_t* p, __m256i* words) {
+    // Without the offset: the product below takes signs apart.
+    words[0] = _mm256_xor_si256(load_bytes(p), _mm256_set1_epi8(-128));
+    words[1] = _mm256_xor_si256(load_bytes(p + 64), _mm256_set1_epi8(-128));
   }
 
   // A block's sum, and sixteen-bit sums that are not in it yet.
@@ -145,6 +163,7 @@ struct Isa : Vector<8> {
     }
     return sum;
   }
+#endif
   template <class Weights, class Act>
   GPTOSS_INLINE F dot(const Weights&, F sum, const __m256i* words, const Act* x, Index z) {
     GPTOSS_UNROLL for (int i = 0; i < 8; ++i) sum = fma(_mm256_castsi256_ps(words[i]), input(x + 8 * z + i), sum);

@@ -211,6 +211,8 @@ class TestLoading:
         [
             ({"path_or_name": "nowhere"}, CheckpointError, "there is no model 'nowhere'"),
             ({"precision": "fp16"}, RequestError, "precision 'fp16'"),
+            ({"weights": "fp8"}, RequestError, "weights 'fp8'; wanted one of stored, int8"),
+            ({"threads": 1000}, RequestError, "1000 threads, and this process may use"),
             ({"threads": 0}, GptossError, "got 0 threads"),
             ({"isa": "mmx"}, GptossError, "instruction set 'mmx'"),
         ],

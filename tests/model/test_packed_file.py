@@ -176,3 +176,13 @@ def test_values_begin_at_cache_lines(tmp_path: Path) -> None:
         length = int.from_bytes(content[:8], "little")
         assert (8 + length) % 64 == 0
         assert json.loads(content[8 : 8 + length])
+
+
+def test_memory_that_cannot_be_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing:
+        def mlock(self, *_: object) -> int:
+            return -1
+
+    monkeypatch.setattr(packed_file, "_libc", Refusing)
+    with pytest.raises(OutputError, match=r"cannot lock .* GB of weights .* leave --lock out"):
+        gptoss.load("nano", lock=True)

@@ -179,6 +179,12 @@ def load(
     """
     began = time.perf_counter()
     name, directory = locate_model(path_or_name)
+    cores = kernels.available_threads()
+    if threads is not None and threads > cores:
+        raise RequestError(
+            f"got {threads} threads, and this process may use {cores} cores: more would wait for each other; "
+            "leave --threads out for all"
+        )
     matrices = Matrices.parse(weights)
     parsed_precision = Precision.parse(precision)
     backend = kernels.Backend(isa=isa, threads=threads)
@@ -219,7 +225,7 @@ def _pack(
     file = PackedFile(cache_directory() if cache is None else Path(cache), checkpoint, matrices)
     arrays = file.open(packing)
     if arrays is not None:
-        fault_in(arrays)
+        _fault_in(arrays, packing.num_bytes)
         return arrays
     try:
         file.write(packing, advance)
@@ -232,8 +238,15 @@ def _pack(
         return arrays
     arrays = file.open(packing)
     assert arrays is not None
-    fault_in(arrays)
+    _fault_in(arrays, packing.num_bytes)
     return arrays
+
+
+def _fault_in(arrays: Arrays, num_bytes: int) -> None:
+    """Map the weights' pages now, if they fit into memory; else only those that are used come in."""
+    available = available_memory()
+    if available is not None and available >= num_bytes:
+        fault_in(arrays)
 
 
 def require_memory(num_bytes: int, why: OutputError) -> None:

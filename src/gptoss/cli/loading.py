@@ -27,9 +27,13 @@ def open_model(name: str | None, **wanted: Any) -> LoadedModel:
     )
     with warnings.catch_warnings(record=True) as caught, progress_bar(*columns) as progress:
         warnings.simplefilter("always", UserWarning)
+        is_said: list[bool] = []
         task = progress.add_task("laying out the weights, once", total=None, visible=False)
 
         def show(done: int, total: int) -> None:
+            if progress.disable and not is_said:
+                is_said.append(True)
+                print(f"gptoss: laying out {total / 1e9:.1f} GB of weights, once", file=sys.stderr)
             progress.update(task, completed=done, total=total, visible=True)
 
         loaded = load(name, on_packing=show, **given)
