@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks.record import append
-from gptoss.chat.loading import DEFAULT_PRECISION, DEFAULT_WEIGHTS
+from gptoss.chat.loading import DEFAULT_PRECISION
 
 # A first answer as a user meets it: process start, imports, load, prefill of a short question, first token.
 _CHAT = """
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--prefill", default="512")
     parser.add_argument("--decode", default="32")
     parser.add_argument("--precision", default=DEFAULT_PRECISION)
-    parser.add_argument("--weights", default=DEFAULT_WEIGHTS)
+    parser.add_argument("--weights", default="int8")
     options = parser.parse_args()
     kind = ["--precision", options.precision, "--weights", options.weights]
     bench = measure_bench(

@@ -16,7 +16,6 @@ README = Path("README.md")
 PLOT = RESULTS / "peers.svg"
 BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
 GIB = 2**30
-KINDS = {"stored": "as stored", "int8": "in 8 bits"}
 
 TASKS = {
     "prefill_128": "prefill, 128 tokens",
@@ -83,8 +82,8 @@ def peers_table() -> list[str]:
     }
     lines = [
         "",
-        "Beside llama.cpp (llama-cpp-python 0.3.36) on the same weights, its other matrices in 8 bits as in the official GGUF; "
-        "twelve layers, by turns, medians of five pairs:",
+        "Beside llama.cpp (llama-cpp-python 0.3.36) on the same weights, its other matrices in 8 bits as in the "
+        "official GGUF; twelve layers, by turns, medians of five pairs:",
         "",
         "| | gptoss, tokens/s | llama.cpp, tokens/s | ratio |",
         "|---|---|---|---|",
@@ -133,15 +132,16 @@ def quality_table() -> list[str]:
     kinds = {key[2]: figures for key, figures in by_kind(read("quality.csv")).items()}
     lines = [
         "",
-        "What a precision costs, measured on the embedded model (held-out sums of three to five digits at temperature 1; how far "
-        "next-token distributions move from float32's) and, with random weights in the shapes of the 20B, as relative error of the "
-        "residual stream after the twelfth layer:",
+        "What a precision costs: on the embedded model, held-out sums of three to five digits at temperature 1, and "
+        "how far next-token distributions move from float32's; with random weights in the shapes of the 20B, the "
+        "relative error of the residual stream after the twelfth layer:",
         "",
         "| precision, attention and head | sums right | KL, nats a token | error |",
         "|---|---|---|---|",
     ]
     for precision, f in kinds.items():
-        right = f"{100 * f['nano_accuracy']:.1f} % [{100 * f['nano_accuracy_low']:.1f}, {100 * f['nano_accuracy_high']:.1f}]"
+        low, high = 100 * f["nano_accuracy_low"], 100 * f["nano_accuracy_high"]
+        right = f"{100 * f['nano_accuracy']:.1f} % [{low:.1f}, {high:.1f}]"
         error = f"{100 * f['layer_12_error']:.1f} %" if "layer_12_error" in f else ""
         lines.append(f"| {precision} | {right} | {f['nano_kl']:.1e} | {error} |")
     return lines

@@ -230,5 +230,5 @@ def test_any_schema_can_be_declared(tool: ToolDescription) -> None:
     text = declare(tool)
     assert f"type {tool.name} = " in text
     # What a comment says must not stand outside of one.
-    for line in text.splitlines():
+    for line in text.split("\n"):
         assert line.count("{") - line.count("}") in (-1, 0, 1) or "//" in line or '"' in line

@@ -32,8 +32,7 @@ from gptoss.model.transformer import Transformer
 from gptoss.tokenizer import Tokenizer
 
 MODEL_VARIABLE = "GPTOSS_MODEL"
-DEFAULT_PRECISION = "bf16"
-DEFAULT_WEIGHTS = "stored"
+DEFAULT_PRECISION = "int8"
 # Characters of a wrong name in an error.
 MAX_SHOWN = 200
 # Weights that are laid out in a blink need no file.
@@ -153,7 +152,7 @@ def load(
     precision: str = DEFAULT_PRECISION,
     threads: int | None = None,
     *,
-    weights: str = DEFAULT_WEIGHTS,
+    weights: str | None = None,
     isa: str | None = None,
     context: int | None = None,
     cache: str | Path | None = None,
@@ -165,7 +164,7 @@ def load(
     path_or_name  a checkpoint's folder, or `nano`; None: the environment variable GPTOSS_MODEL, else nano
     precision     what matrix inputs are rounded to: `int8`, `bf16`, or `float32` for parity
     threads       None: all cores that this process may use
-    weights       attention and head: `stored`, or rounded to eight bits, `int8`
+    weights       attention and head: `stored`, or in eight bits, `int8`; None: `int8` at that precision, else `stored`
     isa           an instruction set by name; None: the best of this machine
     context       tokens that a conversation may have; None: the model's own
     cache         where weights laid out for this program are kept; None: $GPTOSS_CACHE, else the user's cache folder
@@ -185,8 +184,9 @@ def load(
             f"got {threads} threads, and this process may use {cores} cores: more would wait for each other; "
             "leave --threads out for all"
         )
-    matrices = Matrices.parse(weights)
     parsed_precision = Precision.parse(precision)
+    is_int8 = parsed_precision is Precision.INT8
+    matrices = Matrices.parse(weights or (Matrices.INT8 if is_int8 else Matrices.STORED))
     backend = kernels.Backend(isa=isa, threads=threads)
     checkpoint = open_checkpoint(directory)
     tokenizer = Tokenizer.from_directory(checkpoint.directory)

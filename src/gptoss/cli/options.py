@@ -37,11 +37,16 @@ Context = Annotated[
 Threads = Annotated[int | None, typer.Option(metavar="N", help="Default: all cores.")]
 Precision = Annotated[
     str | None,
-    typer.Option(metavar="int8|bf16|float32", help="What matrix inputs are rounded to."),
+    typer.Option(
+        metavar="int8|bf16|float32", help="What matrix inputs are rounded to. Default: int8."
+    ),
 ]
 Weights = Annotated[
     str | None,
-    typer.Option(metavar="stored|int8", help="Attention and head: as stored, or in eight bits."),
+    typer.Option(
+        metavar="stored|int8",
+        help="Attention and head. Default: int8 at precision int8.",
+    ),
 ]
 Cache = Annotated[
     str | None,
