@@ -89,9 +89,10 @@ def experts(backend: kernels.Backend, rows: int) -> Speed:
     """The first projection of all experts, packed; `rows` entries for each that is chosen, four of them at one."""
     generator, blocks = np.random.default_rng(0), HIDDEN // 32
     chosen = 4 if rows == 1 else EXPERTS
-    shape = (EXPERTS, 2 * HIDDEN, blocks)
-    packed = generator.integers(0, 256, (*shape, 16), dtype=np.uint8)
-    scales = generator.integers(118, 122, shape, dtype=np.uint8)
+    # As `pack_mxfp4` lays them out.
+    shape = (EXPERTS, 2 * HIDDEN // kernels.GROUP, blocks)
+    packed = generator.integers(0, 256, (*shape, kernels.MXFP4_GROUP_BYTES), dtype=np.uint8)
+    scales = generator.integers(118, 122, (*shape, kernels.GROUP), dtype=np.uint8)
     bias = np.zeros((EXPERTS, 2 * HIDDEN), np.float32)
     counts = np.zeros(EXPERTS + 1, np.int32)
     counts[1 : chosen + 1] = rows

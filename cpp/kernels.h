@@ -28,7 +28,7 @@ struct Int8Block {
   std::int32_t negative_sum;  // - sum of `values`: what weights with an offset give too much, for each unit of it
 };
 
-// Where a packed MXFP4 lane's nibbles put eight neighbours when even and odd nibbles are taken apart (packed.h).
+// Where a packed MXFP4 lane's nibbles put eight neighbours when even and odd nibbles are taken apart (kernels/pack.h).
 constexpr std::uint8_t kInt8Order[8] = {0, 2, 4, 6, 1, 3, 5, 7};
 
 // Values in one element of a row of activations.
@@ -62,7 +62,7 @@ inline constexpr Index kGroup = 16;
 
 // MXFP4: (out / 16, in / 32, 4, 16) words of eight nibbles. Word (z, f) has the inputs 8 z to 8 z + 7 of feature f, of
 // which input 8 z + i lies in nibble i / 2 + 4 * (i % 2): pairs of neighbours are half a word apart, as the bfloat16
-// product wants them. Scales E8M0, (out / 16, in / 32, 16). packed.h has the same in code.
+// product wants them. Scales E8M0, (out / 16, in / 32, 16). kernels/pack.h has it in code.
 struct PackedMxfp4 {
   const std::uint8_t* blocks;
   const std::uint8_t* scales;

@@ -9,7 +9,7 @@
 namespace gptoss {
 namespace {
 
-// About 20 microseconds: longer than the pause between two kernels of one forward pass, so that workers are awake
+// About 200 microseconds: longer than the pause between two kernels of one forward pass, so that workers are awake
 // for the next, and short enough that an idle model costs nothing.
 constexpr int kSpins = 5000;
 
