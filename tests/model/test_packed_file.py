@@ -128,6 +128,16 @@ def test_scales_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
         packing.in_memory()
 
 
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    model = RandomModel.of(SMALL, 6)
+    model.tensors["output.weight", 1][3, 5] = 0x7FC0
+    directory = model.write(tmp_path / "model", PACKED)
+    with pytest.raises(CheckpointError, match=r"layer1\.output has weights that are not finite"):
+        prepare(directory, tmp_path)[1].in_memory()
+    # As stored they stay what they are.
+    prepare(directory, tmp_path, Matrices.STORED)[1].in_memory()
+
+
 def test_loading_makes_the_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "SMALL_BYTES", 0)
     heard: list[tuple[int, int]] = []

@@ -36,6 +36,8 @@ Advance = Callable[[int], object]
 
 # A scale that the OCP MX specification calls NaN.
 _NAN_SCALE = 255
+# All of its bits are set in infinities and in what is not a number.
+_BF16_EXPONENT = np.uint16(0x7F80)
 
 
 def _ignore(_: int) -> None:
@@ -75,10 +77,10 @@ class Packing:
         return sum(spec.num_bytes for spec in self.specs)
 
     def make(self, name: str) -> Iterator[NDArray[Any]]:
-        """One tensor in pieces, in order. Raises CheckpointError for scales that are not numbers."""
+        """One tensor in pieces, in order. Raises CheckpointError for scales or weights that are not finite."""
         prefix, _, kind = name.rpartition(".")
         if prefix == "head" or prefix.endswith((".qkv", ".output")):
-            yield from self._make_int8(self._rows(prefix), kind)
+            yield from self._make_int8(prefix, kind)
         else:
             yield from self._make_mxfp4(prefix, kind)
 
@@ -159,11 +161,17 @@ class Packing:
         linears = attention.qkv if part == "qkv" else (attention.output,)
         return [_stored(linear.weight) for linear in linears]
 
-    def _make_int8(self, stored: list[NDArray[np.uint16]], kind: str) -> Iterator[NDArray[Any]]:
+    def _make_int8(self, prefix: str, kind: str) -> Iterator[NDArray[Any]]:
+        stored = self._rows(prefix)
         rows = np.concatenate(stored) if len(stored) > 1 else stored[0]
         step = 256 * GROUP
         for start in range(0, len(rows), step):
             piece = np.ascontiguousarray(rows[start : start + step])
+            if kind == "blocks" and (piece & _BF16_EXPONENT == _BF16_EXPONENT).any():
+                raise CheckpointError(
+                    f"{prefix} has weights that are not finite, which eight bits cannot hold; the file is damaged: "
+                    "download it again"
+                )
             shape = (-(-len(piece) // GROUP), piece.shape[1] // BLOCK_VALUES)
             blocks = np.empty((*shape, INT8_GROUP_BYTES), np.uint8)
             scales = np.empty((*shape, GROUP), np.uint16)
