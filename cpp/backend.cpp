@@ -13,6 +13,9 @@ constexpr Index kFeaturesPerPiece = 32;
 static_assert(kFeaturesPerPiece % kBlock == 0, "the input-major product works on whole blocks of features");
 // Of a packed product: a whole number of panels.
 constexpr Index kPackedFeaturesPerPiece = 64;
+// Entries of all experts whose products and weighted sums are made together: each expert's are then few, and their
+// inputs need not be kept in the cache from piece to piece.
+constexpr Index kMostCombinedEntries = 128;
 
 Index rows_per_piece(Index width) { return width < kValuesPerPiece ? kValuesPerPiece / width : 1; }
 
@@ -28,6 +31,24 @@ auto input_major_kernel(const Kernels* k, const Product<float>*) { return k->inp
 auto input_major_kernel(const Kernels* k, const Product<Bf16>*) { return k->input_major_matmul_bf16; }
 auto rope_store_kernel(const Kernels* k, const float*) { return k->rope_store_f32; }
 auto rope_store_kernel(const Kernels* k, const Bf16*) { return k->rope_store_bf16; }
+// The part of a grouped product that is one expert's.
+template <class Act>
+Product<Act> entries_of(const GroupedProduct<Act>& grouped, Index expert) {
+  const Index first = grouped.offsets[expert];
+  Product<Act> product = grouped.product;
+  product.num_entries = grouped.offsets[expert + 1] - first;
+  product.rows += first;
+  product.out += first * product.out_stride;
+  if (product.bias) product.bias += expert * grouped.out;
+  return product;
+}
+
+template <class Act>
+PackedMxfp4 of_expert(const PackedMxfp4& weights, const GroupedProduct<Act>& grouped, Index expert) {
+  const Index first = expert * grouped.out * (grouped.product.in / kBlock);
+  return {weights.blocks + first * (kBlock / 2), weights.scales + first};
+}
+
 auto attention_kernel(const Kernels* k, const float*) { return k->attention_f32; }
 auto attention_kernel(const Kernels* k, const Bf16*) { return k->attention_bf16; }
 
@@ -45,9 +66,17 @@ void Backend::to_int8(const float* x, Int8Block* out, Index blocks) {
   pool_.run(blocks, kValuesPerPiece / kBlock, [&](Index begin, Index end) { kernels_->to_int8(x, out, begin, end); });
 }
 
-void Backend::rms_norm(const float* x, const float* weight, float* out, Index rows, Index width, float eps) {
+void Backend::round(const float* x, const Rounded& rounded, Index count) {
+  if (rounded.int8) to_int8(x, rounded.int8, count / kBlock);
+  if (rounded.bf16) to_bf16(x, rounded.bf16, count);
+  if (rounded.floats) to_bf16(x, rounded.floats, count);
+}
+
+void Backend::rms_norm(const float* x, const float* weight, float* out, Index rows, Index width, float eps,
+                       const Rounded& rounded) {
   pool_.run(rows, rows_per_piece(width),
             [&](Index begin, Index end) { kernels_->rms_norm(x, weight, out, width, eps, begin, end); });
+  round(out, rounded, rows * width);
 }
 
 template <class Act>
@@ -74,25 +103,37 @@ void Backend::run_experts(const GroupedProduct<Act>& grouped, Index grain, const
   pool_.run(num_active * padded, grain, [&](Index begin, Index end) {
     for (Index at = begin; at < end;) {
       const Index expert = active[at / padded], feature = at % padded;
-      const Index first = grouped.offsets[expert];
-      Product<Act> product = grouped.product;
-      product.num_entries = grouped.offsets[expert + 1] - first;
-      product.rows += first;
-      product.out += first * product.out_stride;
-      if (product.bias) product.bias += expert * grouped.out;
       const Index stop = std::min(padded, feature + end - at);
-      piece(product, expert, feature, std::min(stop, grouped.out));
+      piece(entries_of(grouped, expert), expert, feature, std::min(stop, grouped.out));
       at += stop - feature;
     }
   });
 }
 
 template <class Act>
-void Backend::mxfp4_matmul(const GroupedProduct<Act>& grouped, const PackedMxfp4& weights) {
-  const Index num_blocks = grouped.out * (grouped.product.in / kBlock);
+void Backend::mxfp4_matmul(const GroupedProduct<Act>& grouped, const PackedMxfp4& weights, const Rounded& rounded) {
   run_experts(grouped, kPackedFeaturesPerPiece, [&](const Product<Act>& product, Index expert, Index begin, Index end) {
-    const PackedMxfp4 own = {weights.blocks + expert * num_blocks * (kBlock / 2), weights.scales + expert * num_blocks};
-    mxfp4_kernel(kernels_, &product)(product, own, begin, end);
+    mxfp4_kernel(kernels_, &product)(product, of_expert(weights, grouped, expert), begin, end);
+  });
+  round(grouped.product.out, rounded, grouped.product.num_entries * grouped.product.out_stride);
+}
+
+template <class Act>
+void Backend::mxfp4_combine(const GroupedProduct<Act>& grouped, const PackedMxfp4& weights,
+                            const Combination& combination) {
+  if (grouped.product.num_entries > kMostCombinedEntries) {
+    mxfp4_matmul(grouped, weights);
+    combine(combination);
+    return;
+  }
+  // A piece has the same features of all experts, so that their sum is made while they are in the cache.
+  pool_.run(grouped.out, kPackedFeaturesPerPiece, [&](Index begin, Index end) {
+    for (Index expert = 0; expert < grouped.experts; ++expert) {
+      if (grouped.offsets[expert + 1] == grouped.offsets[expert]) continue;
+      const Product<Act> product = entries_of(grouped, expert);
+      mxfp4_kernel(kernels_, &product)(product, of_expert(weights, grouped, expert), begin, end);
+    }
+    kernels_->combine(combination, begin, end);
   });
 }
 
@@ -117,9 +158,11 @@ void Backend::expert_matmul(const GroupedProduct<Act>& grouped, const Bf16* weig
   });
 }
 
-void Backend::swiglu(const float* gate_up, float* out, Index rows, Index width, float alpha, float limit) {
+void Backend::swiglu(const float* gate_up, float* out, Index rows, Index width, float alpha, float limit,
+                     const Rounded& rounded) {
   pool_.run(rows, rows_per_piece(width),
             [&](Index begin, Index end) { kernels_->swiglu(gate_up, out, width, alpha, limit, begin, end); });
+  round(out, rounded, rows * width);
 }
 
 void Backend::route(const float* logits, std::int32_t* ids, float* weights, Index tokens, Index experts, Index k) {
@@ -127,10 +170,28 @@ void Backend::route(const float* logits, std::int32_t* ids, float* weights, Inde
             [&](Index begin, Index end) { kernels_->route(logits, ids, weights, experts, k, begin, end); });
 }
 
-void Backend::combine(const float* expert_out, const std::int32_t* entries, const float* weights, float* out,
-                      Index tokens, Index k, Index width) {
-  pool_.run(tokens, rows_per_piece(width * k), [&](Index begin, Index end) {
-    kernels_->combine(expert_out, entries, weights, out, k, width, begin, end);
+void Backend::assign(const Assignment& a) {
+  std::int32_t next[kMaxExperts] = {};
+  for (Index choice = 0; choice < a.tokens * a.k; ++choice) ++next[a.ids[choice]];
+  a.offsets[0] = 0;
+  for (Index expert = 0; expert < a.experts; ++expert) {
+    a.offsets[expert + 1] = a.offsets[expert] + next[expert];
+    next[expert] = a.offsets[expert];
+  }
+  for (Index choice = 0; choice < a.tokens * a.k; ++choice) {
+    const std::int32_t entry = next[a.ids[choice]]++;
+    a.entries[choice] = entry;
+    a.rows[entry] = static_cast<std::int32_t>(choice / a.k);
+  }
+}
+
+void Backend::combine(const Combination& combination) {
+  const Index rows = combination.last_row - combination.first_row;
+  pool_.run(rows, rows_per_piece(combination.width * combination.k), [&](Index begin, Index end) {
+    Combination piece = combination;
+    piece.first_row = combination.first_row + begin;
+    piece.last_row = combination.first_row + end;
+    kernels_->combine(piece, 0, combination.width);
   });
 }
 
@@ -142,9 +203,10 @@ void Backend::rope_store(const NewTokens<Cached>& n, Index tokens) {
 }
 
 template <class Cached>
-void Backend::attention(const Attention<Cached>& attention) {
+void Backend::attention(const Attention<Cached>& attention, const Rounded& rounded) {
   const auto run = attention_kernel(kernels_, attention.pages);
   pool_.run(attention.tokens * attention.kv_heads, 1, [&](Index begin, Index end) { run(attention, begin, end); });
+  round(attention.out, rounded, attention.tokens * attention.heads * attention.head_dim);
 }
 
 std::uint64_t Backend::read_words(const std::uint64_t* words, Index count) {
@@ -172,14 +234,17 @@ template void Backend::matmul(const Product<Bf16>&, const Bf16*, Index);
 template void Backend::int8_matmul(const Product<float>&, const PackedInt8&, Index);
 template void Backend::int8_matmul(const Product<Bf16>&, const PackedInt8&, Index);
 template void Backend::int8_matmul(const Product<Int8Block>&, const PackedInt8&, Index);
-template void Backend::mxfp4_matmul(const GroupedProduct<float>&, const PackedMxfp4&);
-template void Backend::mxfp4_matmul(const GroupedProduct<Bf16>&, const PackedMxfp4&);
-template void Backend::mxfp4_matmul(const GroupedProduct<Int8Block>&, const PackedMxfp4&);
+template void Backend::mxfp4_matmul(const GroupedProduct<float>&, const PackedMxfp4&, const Rounded&);
+template void Backend::mxfp4_matmul(const GroupedProduct<Bf16>&, const PackedMxfp4&, const Rounded&);
+template void Backend::mxfp4_matmul(const GroupedProduct<Int8Block>&, const PackedMxfp4&, const Rounded&);
+template void Backend::mxfp4_combine(const GroupedProduct<float>&, const PackedMxfp4&, const Combination&);
+template void Backend::mxfp4_combine(const GroupedProduct<Bf16>&, const PackedMxfp4&, const Combination&);
+template void Backend::mxfp4_combine(const GroupedProduct<Int8Block>&, const PackedMxfp4&, const Combination&);
 template void Backend::expert_matmul(const GroupedProduct<float>&, const Bf16*);
 template void Backend::expert_matmul(const GroupedProduct<Bf16>&, const Bf16*);
 template void Backend::rope_store(const NewTokens<float>&, Index);
 template void Backend::rope_store(const NewTokens<Bf16>&, Index);
-template void Backend::attention(const Attention<float>&);
-template void Backend::attention(const Attention<Bf16>&);
+template void Backend::attention(const Attention<float>&, const Rounded&);
+template void Backend::attention(const Attention<Bf16>&, const Rounded&);
 
 }  // namespace gptoss

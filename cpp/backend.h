@@ -14,6 +14,22 @@ struct GroupedProduct {
   Index experts, out;
 };
 
+// Which token goes to which expert, as entries sorted by expert, and within one in the order of tokens.
+struct Assignment {
+  const std::int32_t* ids;  // (tokens, k) expert of each choice
+  std::int32_t* rows;       // (tokens * k) an entry's token
+  std::int32_t* offsets;    // (experts + 1)
+  std::int32_t* entries;    // (tokens, k) the entry of each choice
+  Index tokens, k, experts;
+};
+
+// Where to put an output once more, rounded as the next product takes it: one of these, or none.
+struct Rounded {
+  Int8Block* int8 = nullptr;
+  Bf16* bf16 = nullptr;
+  float* floats = nullptr;
+};
+
 // Experts of a model, at most.
 inline constexpr Index kMaxExperts = 1024;
 
@@ -28,31 +44,37 @@ class Backend {
   void to_bf16(const float* x, Bf16* out, Index count);
   void to_bf16(const float* x, float* out, Index count);
   void to_int8(const float* x, Int8Block* out, Index blocks);
-  void rms_norm(const float* x, const float* weight, float* out, Index rows, Index width, float eps);
+  void rms_norm(const float* x, const float* weight, float* out, Index rows, Index width, float eps,
+                const Rounded& rounded);
   template <class Act>
   void matmul(const Product<Act>& product, const Bf16* weight, Index out);
   template <class Act>
   void int8_matmul(const Product<Act>& product, const PackedInt8& weights, Index out);
   template <class Act>
-  void mxfp4_matmul(const GroupedProduct<Act>& product, const PackedMxfp4& weights);
+  void mxfp4_matmul(const GroupedProduct<Act>& product, const PackedMxfp4& weights, const Rounded& rounded = {});
+  // The product, and the weighted sums of its entries.
+  template <class Act>
+  void mxfp4_combine(const GroupedProduct<Act>& product, const PackedMxfp4& weights, const Combination& combination);
   void pack_mxfp4(const std::uint8_t* blocks, const std::uint8_t* scales, Index groups, Index num_blocks,
                   std::uint8_t* out, std::uint8_t* out_scales);
   void pack_int8(const Bf16* weight, Index features, Index num_blocks, std::uint8_t* out, Bf16* scales);
   template <class Act>
   void expert_matmul(const GroupedProduct<Act>& product, const Bf16* weight);
-  void swiglu(const float* gate_up, float* out, Index rows, Index width, float alpha, float limit);
+  void swiglu(const float* gate_up, float* out, Index rows, Index width, float alpha, float limit,
+              const Rounded& rounded);
   void route(const float* logits, std::int32_t* ids, float* weights, Index tokens, Index experts, Index k);
-  void combine(const float* expert_out, const std::int32_t* entries, const float* weights, float* out, Index tokens,
-               Index k, Index width);
+  void assign(const Assignment& assignment);
+  void combine(const Combination& combination);
   template <class Cached>
   void rope_store(const NewTokens<Cached>& new_tokens, Index tokens);
   template <class Cached>
-  void attention(const Attention<Cached>& attention);
+  void attention(const Attention<Cached>& attention, const Rounded& rounded);
   std::uint64_t read_words(const std::uint64_t* words, Index count);
   // Floating-point operations that were done, `rounds` rounds on each thread.
   double multiply(Index rounds, bool as_bf16);
 
  private:
+  void round(const float* x, const Rounded& rounded, Index count);
   template <class Act, class Piece>
   void run_experts(const GroupedProduct<Act>& grouped, Index grain, const Piece& piece);
 

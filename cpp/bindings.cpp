@@ -108,11 +108,36 @@ void to_int8(Backend& self, Array<const float, 2> x, Array<std::uint8_t, 2> out)
   without_gil([&] { self.to_int8(x.data(), data(out.data()), blocks); });
 }
 
-void rms_norm(Backend& self, Array<const float, 2> x, Array<const float, 1> weight, Array<float, 2> out, float eps) {
+// An output's rounded form, of any type that products take.
+using RoundedOut = std::optional<nb::ndarray<nb::ndim<2>, nb::c_contig, nb::device::cpu>>;
+
+Rounded rounded_of(const RoundedOut& out, Index rows, Index width) {
+  Rounded rounded;
+  if (!out) return rounded;
+  require(size(*out, 0) == rows, "rounded has the wrong shape");
+  if (out->dtype() == nb::dtype<std::uint8_t>()) {
+    require(width % kBlock == 0 && size(*out, 1) == width / kBlock * static_cast<Index>(sizeof(Int8Block)),
+            "rounded has the wrong shape");
+    rounded.int8 = static_cast<Int8Block*>(out->data());
+    return rounded;
+  }
+  require(size(*out, 1) == width, "rounded has the wrong shape");
+  const bool is_bf16 = out->dtype() == nb::dtype<Bits>();
+  require(is_bf16 || out->dtype() == nb::dtype<float>(), "rounded must be uint8, uint16 or float32");
+  if (is_bf16)
+    rounded.bf16 = static_cast<Bf16*>(out->data());
+  else
+    rounded.floats = static_cast<float*>(out->data());
+  return rounded;
+}
+
+void rms_norm(Backend& self, Array<const float, 2> x, Array<const float, 1> weight, Array<float, 2> out, float eps,
+              RoundedOut rounded) {
   const Index rows = size(x, 0), width = size(x, 1);
   require(width % kBlock == 0, "rms_norm: width must be a multiple of 32");
   require(size(weight, 0) == width && size(out, 0) == rows && size(out, 1) == width, "rms_norm: shapes differ");
-  without_gil([&] { self.rms_norm(x.data(), weight.data(), out.data(), rows, width, eps); });
+  const Rounded also = rounded_of(rounded, rows, width);
+  without_gil([&] { self.rms_norm(x.data(), weight.data(), out.data(), rows, width, eps, also); });
 }
 
 template <class Act>
@@ -168,34 +193,56 @@ auto grouped(const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& r
 }
 
 template <class Act>
-void run_mxfp4(Backend& self, const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& rows,
-               const Array<const std::int32_t, 1>& offsets, const Array<const std::uint8_t, 4>& blocks,
-               const Array<const std::uint8_t, 4>& scales, const Array<const float, 2>& bias,
-               const Array<float, 2>& out, const Swiglu* swiglu) {
+auto mxfp4(const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& rows,
+           const Array<const std::int32_t, 1>& offsets, const Array<const std::uint8_t, 4>& blocks,
+           const Array<const std::uint8_t, 4>& scales, const Array<const float, 2>& bias, const Array<float, 2>& out,
+           const Swiglu* swiglu = nullptr) {
   const Index experts = size(blocks, 0), groups = size(blocks, 1), num_blocks = size(blocks, 2);
   require(size(blocks, 3) == kGroup * kBlock / 2, "mxfp4_matmul: a block must have 256 bytes");
   require(num_blocks * kBlock == inputs(x), "mxfp4_matmul: x and blocks differ in in-features");
   require(size(scales, 0) == experts && size(scales, 1) == groups && size(scales, 2) == num_blocks &&
               size(scales, 3) == kGroup,
           "mxfp4_matmul: blocks and scales differ in shape");
-  const auto product = grouped(x, rows, offsets, bias, out, experts, groups * kGroup, swiglu);
-  without_gil([&] { self.mxfp4_matmul(product, PackedMxfp4{blocks.data(), scales.data()}); });
+  return grouped(x, rows, offsets, bias, out, experts, groups * kGroup, swiglu);
+}
+
+Combination combination(const Array<const float, 2>& x, const Array<const std::int32_t, 2>& entries,
+                        const Array<const float, 2>& weights, const Array<float, 2>& out) {
+  const Index tokens = size(entries, 0), k = size(entries, 1), width = size(out, 1);
+  require(width % kBlock == 0, "combine: width must be a multiple of 32");
+  require(size(x, 1) == width && size(out, 0) == tokens, "combine: shapes differ");
+  require(size(weights, 0) == tokens && size(weights, 1) == k, "combine: entries and weights differ in shape");
+  require_between(entries, 0, size(x, 0), "combine: an entry is outside expert_out");
+  return {x.data(), entries.data(), weights.data(), out.data(), 0, tokens, k, width};
 }
 
 template <class Act>
 void mxfp4_matmul(Backend& self, Array<const Act, 2> x, Array<const std::int32_t, 1> rows,
                   Array<const std::int32_t, 1> offsets, Array<const std::uint8_t, 4> blocks,
                   Array<const std::uint8_t, 4> scales, Array<const float, 2> bias, Array<float, 2> out) {
-  run_mxfp4(self, x, rows, offsets, blocks, scales, bias, out, nullptr);
+  const auto product = mxfp4(x, rows, offsets, blocks, scales, bias, out);
+  without_gil([&] { self.mxfp4_matmul(product, PackedMxfp4{blocks.data(), scales.data()}); });
+}
+
+template <class Act>
+void mxfp4_combine(Backend& self, Array<const Act, 2> x, Array<const std::int32_t, 1> rows,
+                   Array<const std::int32_t, 1> offsets, Array<const std::uint8_t, 4> blocks,
+                   Array<const std::uint8_t, 4> scales, Array<const float, 2> bias, Array<float, 2> expert_out,
+                   Array<const std::int32_t, 2> entries, Array<const float, 2> weights, Array<float, 2> out) {
+  const auto product = mxfp4(x, rows, offsets, blocks, scales, bias, expert_out);
+  const Combination sums = combination(Array<const float, 2>(expert_out), entries, weights, out);
+  without_gil([&] { self.mxfp4_combine(product, PackedMxfp4{blocks.data(), scales.data()}, sums); });
 }
 
 template <class Act>
 void mxfp4_swiglu(Backend& self, Array<const Act, 2> x, Array<const std::int32_t, 1> rows,
                   Array<const std::int32_t, 1> offsets, Array<const std::uint8_t, 4> blocks,
                   Array<const std::uint8_t, 4> scales, Array<const float, 2> bias, Array<float, 2> out, float alpha,
-                  float limit) {
+                  float limit, RoundedOut rounded) {
   const Swiglu swiglu = {alpha, limit};
-  run_mxfp4(self, x, rows, offsets, blocks, scales, bias, out, &swiglu);
+  const auto product = mxfp4(x, rows, offsets, blocks, scales, bias, out, &swiglu);
+  const Rounded also = rounded_of(rounded, size(out, 0), size(out, 1));
+  without_gil([&] { self.mxfp4_matmul(product, PackedMxfp4{blocks.data(), scales.data()}, also); });
 }
 
 void pack_mxfp4(Backend& self, Array<const std::uint8_t, 4> blocks, Array<const std::uint8_t, 3> scales,
@@ -230,11 +277,13 @@ void expert_matmul(Backend& self, Array<const Act, 2> x, Array<const std::int32_
   without_gil([&] { self.expert_matmul(product, data(weight.data())); });
 }
 
-void swiglu(Backend& self, Array<const float, 2> gate_up, Array<float, 2> out, float alpha, float limit) {
+void swiglu(Backend& self, Array<const float, 2> gate_up, Array<float, 2> out, float alpha, float limit,
+            RoundedOut rounded) {
   const Index rows = size(out, 0), width = size(out, 1);
   require(width % kBlock == 0, "swiglu: width must be a multiple of 32");
   require(size(gate_up, 0) == rows && size(gate_up, 1) == 2 * width, "swiglu: shapes differ");
-  without_gil([&] { self.swiglu(gate_up.data(), out.data(), rows, width, alpha, limit); });
+  const Rounded also = rounded_of(rounded, rows, width);
+  without_gil([&] { self.swiglu(gate_up.data(), out.data(), rows, width, alpha, limit, also); });
 }
 
 void route(Backend& self, Array<const float, 2> logits, Array<std::int32_t, 2> ids, Array<float, 2> weights) {
@@ -246,12 +295,18 @@ void route(Backend& self, Array<const float, 2> logits, Array<std::int32_t, 2> i
 
 void combine(Backend& self, Array<const float, 2> expert_out, Array<const std::int32_t, 2> entries,
              Array<const float, 2> weights, Array<float, 2> out) {
-  const Index tokens = size(entries, 0), k = size(entries, 1), width = size(out, 1);
-  require(width % kBlock == 0, "combine: width must be a multiple of 32");
-  require(size(expert_out, 1) == width && size(out, 0) == tokens, "combine: shapes differ");
-  require(size(weights, 0) == tokens && size(weights, 1) == k, "combine: entries and weights differ in shape");
-  require_between(entries, 0, size(expert_out, 0), "combine: an entry is outside expert_out");
-  without_gil([&] { self.combine(expert_out.data(), entries.data(), weights.data(), out.data(), tokens, k, width); });
+  const Combination sums = combination(expert_out, entries, weights, out);
+  without_gil([&] { self.combine(sums); });
+}
+
+void assign(Backend& self, Array<const std::int32_t, 2> ids, Array<std::int32_t, 1> rows,
+            Array<std::int32_t, 1> offsets, Array<std::int32_t, 2> entries) {
+  const Index tokens = size(ids, 0), k = size(ids, 1), experts = size(offsets, 0) - 1;
+  require(0 < experts && experts <= kMaxExperts, "assign: offsets must number experts + 1, at most 1025");
+  require(size(rows, 0) == tokens * k && size(entries, 0) == tokens && size(entries, 1) == k,
+          "assign: rows or entries has the wrong shape");
+  require_between(ids, 0, experts, "assign: there is no such expert");
+  self.assign({ids.data(), rows.data(), offsets.data(), entries.data(), tokens, k, experts});
 }
 
 // Slots of a page.
@@ -288,7 +343,7 @@ template <class Cached>
 void attention(Backend& self, Array<const float, 3> query, Array<const Cached, 4> pages,
                Array<const std::int32_t, 2> page_table, Array<const std::int32_t, 1> sequence_index,
                Array<const std::int64_t, 1> positions, Array<const float, 1> sinks, Array<float, 3> out, Index window,
-               float scale) {
+               float scale, RoundedOut rounded) {
   const Index tokens = size(query, 0), heads = size(out, 1), head_dim = size(query, 2);
   const Index kv_heads = size(pages, 2), max_pages = size(page_table, 1);
   const Index slots = page_size(pages, kv_heads, head_dim);
@@ -323,7 +378,8 @@ void attention(Backend& self, Array<const float, 3> query, Array<const Cached, 4
                                                               max_pages,
                                                               window,
                                                               scale};
-  without_gil([&] { self.attention(arguments); });
+  const Rounded also = rounded_of(rounded, tokens, heads * head_dim);
+  without_gil([&] { self.attention(arguments, also); });
 }
 
 std::uint64_t read_words(Backend& self, Array<const std::uint64_t, 1> words) {
@@ -365,7 +421,7 @@ NB_MODULE(_kernels, module) {
       .def("to_bf16", &to_bf16<float>, "x"_a.noconvert(), "out"_a.noconvert())
       .def("to_int8", &to_int8, "x"_a.noconvert(), "out"_a.noconvert())
       .def("rms_norm", &rms_norm, "x"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(),
-           "eps"_a)
+           "eps"_a, "rounded"_a = nb::none())
       .def("matmul", &matmul<float>, "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(),
            "out"_a.noconvert(), nb::kw_only(), "add"_a = false)
       .def("matmul", &matmul<Bits>, "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(),
@@ -380,18 +436,27 @@ NB_MODULE(_kernels, module) {
            "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())
       .def("mxfp4_swiglu", &mxfp4_swiglu<float>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
            "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(),
-           "alpha"_a, "limit"_a)
+           "alpha"_a, "limit"_a, "rounded"_a = nb::none())
       .def("mxfp4_matmul", &mxfp4_matmul<Bits>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
            "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())
       .def("mxfp4_swiglu", &mxfp4_swiglu<Bits>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
            "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(),
-           "alpha"_a, "limit"_a)
+           "alpha"_a, "limit"_a, "rounded"_a = nb::none())
       .def("mxfp4_matmul", &mxfp4_matmul<std::uint8_t>, "x"_a.noconvert(), "rows"_a.noconvert(),
            "offsets"_a.noconvert(), "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(),
            "out"_a.noconvert())
       .def("mxfp4_swiglu", &mxfp4_swiglu<std::uint8_t>, "x"_a.noconvert(), "rows"_a.noconvert(),
            "offsets"_a.noconvert(), "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(),
-           "out"_a.noconvert(), nb::kw_only(), "alpha"_a, "limit"_a)
+           "out"_a.noconvert(), nb::kw_only(), "alpha"_a, "limit"_a, "rounded"_a = nb::none())
+      .def("mxfp4_combine", &mxfp4_combine<float>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
+           "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "expert_out"_a.noconvert(),
+           "entries"_a.noconvert(), "weights"_a.noconvert(), "out"_a.noconvert())
+      .def("mxfp4_combine", &mxfp4_combine<Bits>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
+           "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(), "expert_out"_a.noconvert(),
+           "entries"_a.noconvert(), "weights"_a.noconvert(), "out"_a.noconvert())
+      .def("mxfp4_combine", &mxfp4_combine<std::uint8_t>, "x"_a.noconvert(), "rows"_a.noconvert(),
+           "offsets"_a.noconvert(), "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(),
+           "expert_out"_a.noconvert(), "entries"_a.noconvert(), "weights"_a.noconvert(), "out"_a.noconvert())
       .def("pack_mxfp4", &pack_mxfp4, "blocks"_a.noconvert(), "scales"_a.noconvert(), "out"_a.noconvert(),
            "out_scales"_a.noconvert())
       .def("pack_int8", &pack_int8, "weight"_a.noconvert(), "out"_a.noconvert(), "scales"_a.noconvert())
@@ -399,8 +464,11 @@ NB_MODULE(_kernels, module) {
            "weight"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())
       .def("expert_matmul", &expert_matmul<Bits>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
            "weight"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())
-      .def("swiglu", &swiglu, "gate_up"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(), "alpha"_a, "limit"_a)
+      .def("swiglu", &swiglu, "gate_up"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(), "alpha"_a, "limit"_a,
+           "rounded"_a = nb::none())
       .def("route", &route, "logits"_a.noconvert(), "expert_ids"_a.noconvert(), "weights"_a.noconvert())
+      .def("assign", &assign, "expert_ids"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
+           "entries"_a.noconvert())
       .def("combine", &combine, "expert_out"_a.noconvert(), "entries"_a.noconvert(), "weights"_a.noconvert(),
            "out"_a.noconvert())
       .def("read_words", &read_words, "words"_a.noconvert())
@@ -411,10 +479,10 @@ NB_MODULE(_kernels, module) {
            "pages"_a.noconvert(), "slots"_a.noconvert())
       .def("attention", &attention<float>, "query"_a.noconvert(), "pages"_a.noconvert(), "page_table"_a.noconvert(),
            "sequence_index"_a.noconvert(), "positions"_a.noconvert(), "sinks"_a.noconvert(), "out"_a.noconvert(),
-           nb::kw_only(), "window"_a, "scale"_a)
+           nb::kw_only(), "window"_a, "scale"_a, "rounded"_a = nb::none())
       .def("attention", &attention<Bits>, "query"_a.noconvert(), "pages"_a.noconvert(), "page_table"_a.noconvert(),
            "sequence_index"_a.noconvert(), "positions"_a.noconvert(), "sinks"_a.noconvert(), "out"_a.noconvert(),
-           nb::kw_only(), "window"_a, "scale"_a);
+           nb::kw_only(), "window"_a, "scale"_a, "rounded"_a = nb::none());
 }
 
 }  // namespace gptoss

@@ -56,6 +56,16 @@ struct Product {
   bool adds = false;               // to what out has
 };
 
+// Weighted sums of what experts return: row t of out (any, width) += sum over j of weights[t][j] * x[entries[t][j]].
+struct Combination {
+  const float* x;               // (entries, width)
+  const std::int32_t* entries;  // (any, k), as are weights
+  const float* weights;
+  float* out;
+  Index first_row, last_row;  // [first_row, last_row)
+  Index k, width;
+};
+
 // Packed weights have kGroup features side by side, so that a vector's lanes are features: their sums need no adding
 // up across lanes, and a group's weights are one stretch of memory.
 inline constexpr Index kGroup = 16;
@@ -146,9 +156,8 @@ struct Kernels {
   void (*swiglu)(const float* gate_up, float* out, Index width, float alpha, float limit, Index begin, Index end);
   // Rows of (rows, experts): the k largest, ties to the lower id, and the softmax over them.
   void (*route)(const float* logits, std::int32_t* ids, float* weights, Index experts, Index k, Index begin, Index end);
-  // Rows of out (rows, width): += sum over j of weights[row][j] * expert_out[entries[row][j]].
-  void (*combine)(const float* expert_out, const std::int32_t* entries, const float* weights, float* out, Index k,
-                  Index width, Index begin, Index end);
+  // Columns of the rows that `c` names.
+  void (*combine)(const Combination& c, Index begin, Index end);
   // Tokens: rotates queries and keys, stores keys and values.
   void (*rope_store_f32)(const NewTokens<float>&, Index begin, Index end);
   void (*rope_store_bf16)(const NewTokens<Bf16>&, Index begin, Index end);

@@ -12,7 +12,8 @@ std::uint64_t read_words(const std::uint64_t* words, Index begin, Index end) {
   std::uint64_t sum[kStreams * 8] = {};
   Index i = begin;
   for (; i + kStreams * 8 <= end; i += kStreams * 8) {
-    __builtin_prefetch(words + i + 512);
+    // Four kilobytes ahead, as the products do.
+    for (Index line = 0; line < kStreams; ++line) __builtin_prefetch(words + i + 512 + line * 8);
     for (Index lane = 0; lane < kStreams * 8; ++lane) sum[lane] += words[i + lane];
   }
   for (; i < end; ++i) sum[0] += words[i];

@@ -31,16 +31,16 @@ void route(const float* logits, std::int32_t* ids, float* weights, Index experts
   }
 }
 
-void combine(const float* expert_out, const std::int32_t* entries, const float* weights, float* out, Index k,
-             Index width, Index begin, Index end) {
-  for (Index row = begin; row < end; ++row) {
-    for (Index i = 0; i < width; i += Isa::kLanes) {
-      Isa::F sum = Isa::load(out + row * width + i);
-      for (Index j = 0; j < k; ++j) {
-        const Isa::F value = Isa::load(expert_out + entries[row * k + j] * width + i);
-        sum = Isa::fma(Isa::set1(weights[row * k + j]), value, sum);
+// Columns [begin, end), whole vectors.
+void combine(const Combination& c, Index begin, Index end) {
+  for (Index row = c.first_row; row < c.last_row; ++row) {
+    for (Index i = begin; i < end; i += Isa::kLanes) {
+      Isa::F sum = Isa::load(c.out + row * c.width + i);
+      for (Index j = 0; j < c.k; ++j) {
+        const Isa::F value = Isa::load(c.x + c.entries[row * c.k + j] * c.width + i);
+        sum = Isa::fma(Isa::set1(c.weights[row * c.k + j]), value, sum);
       }
-      Isa::store(out + row * width + i, sum);
+      Isa::store(c.out + row * c.width + i, sum);
     }
   }
 }

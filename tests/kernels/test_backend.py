@@ -171,6 +171,45 @@ def test_combine(
     assert_within(got, wanted, sum_bound(5, magnitude))
 
 
+def test_assign(
+    backend: kernels.Backend, twin: reference.Backend, random: np.random.Generator
+) -> None:
+    for tokens, experts in ((1, 4), (70, 4), (9, 128)):
+        ids = random.integers(0, experts, (tokens, 3)).astype(np.int32)
+        got, wanted = (
+            (
+                np.empty(tokens * 3, np.int32),
+                np.empty(experts + 1, np.int32),
+                np.empty((tokens, 3), np.int32),
+            )
+            for _ in range(2)
+        )
+        backend.assign(ids, *got)
+        twin.assign(ids, *wanted)
+        for mine, right in zip(got, wanted, strict=True):
+            assert np.array_equal(mine, right)
+        rows, _, entries = got
+        assert np.array_equal(rows[entries], np.repeat(np.arange(tokens), 3).reshape(tokens, 3))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_rounded_is_what_rounding_gives(
+    backend: kernels.Backend, random: np.random.Generator, dtype: type
+) -> None:
+    x, weight, out = floats(random, 5, 96), floats(random, 96), np.empty((5, 96), np.float32)
+    width = 3 * kernels.INT8_BLOCK_BYTES if dtype is np.uint8 else 96
+    got, wanted = (np.empty((5, width), dtype) for _ in range(2))
+    rounds = backend.to_int8 if dtype is np.uint8 else backend.to_bf16
+    backend.rms_norm(x, weight, out, eps=1e-5, rounded=got)
+    rounds(out, wanted)
+    assert np.array_equal(got, wanted)
+    backend.swiglu(floats(random, 5, 192), out, alpha=1.702, limit=7.0, rounded=got)
+    rounds(out, wanted)
+    assert np.array_equal(got, wanted)
+    with pytest.raises(ValueError, match="rounded"):
+        backend.rms_norm(x, weight, out, eps=1e-5, rounded=got[:4])
+
+
 # Same bits, whatever else runs
 
 

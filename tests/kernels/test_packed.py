@@ -133,6 +133,30 @@ def test_mxfp4_matmul(
     assert np.array_equal(inner, apart)
 
 
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("tokens", [1, 7, 100])
+def test_mxfp4_combine_is_product_and_sum(
+    backend: kernels.Backend, random: np.random.Generator, act: str, tokens: int
+) -> None:
+    """Few entries go in one pass, many in two, with the same bits."""
+    ids = np.argsort(random.random((tokens, 5)))[:, :2].astype(np.int32)
+    rows, offsets = np.empty(tokens * 2, np.int32), np.empty(6, np.int32)
+    entries = np.empty((tokens, 2), np.int32)
+    backend.assign(ids, rows, offsets, entries)
+    x, _ = activations(backend, floats(random, tokens, 96), act)
+    blocks = random.integers(0, 256, (5, 160, 3, 16), dtype=np.uint8)
+    scales = random.integers(118, 130, (5, 160, 3), dtype=np.uint8)
+    packed, bias = packed_experts(backend, blocks, scales), floats(random, 5, 160)
+    weights, start = floats(random, tokens, 2), floats(random, tokens, 160)
+    apart, together = start.copy(), start.copy()
+    products, scratch = (np.empty((tokens * 2, 160), np.float32) for _ in range(2))
+    backend.mxfp4_matmul(x, rows, offsets, *packed, bias, products)
+    backend.combine(products, entries, weights, apart)
+    backend.mxfp4_combine(x, rows, offsets, *packed, bias, scratch, entries, weights, together)
+    assert np.array_equal(scratch, products)
+    assert np.array_equal(together, apart)
+
+
 @pytest.mark.parametrize("act", ["float32", "bfloat16"])
 def test_mxfp4_values_are_exact(
     backend: kernels.Backend, twin: reference.Backend, act: str

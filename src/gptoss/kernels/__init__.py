@@ -3,7 +3,8 @@
 `Backend` and `reference.Backend` have the same methods; the second, in plain NumPy, defines what is right. Arrays are
 C-contiguous; "act" means float32, or uint16 that holds bfloat16 bits, which NumPy has no type for, or, for packed
 weights, the bytes that `to_int8` makes. `out` is overwritten unless said otherwise and must not overlap an input; that
-of a matrix product may be columns of a wider array. Every output element is summed in one order that
+of a matrix product may be columns of a wider array. `rounded`, where a method has it, takes out once more as an input of
+the next product: what `to_bf16` or `to_int8` makes of its rows, by its own type. Every output element is summed in one order that
 depends on nothing but its own inputs, so the same element is the same bit for bit in any batch, for any number of
 threads. The backends of two instruction sets agree to rounding, not to the bit.
 """
@@ -92,9 +93,17 @@ class Backend:
         """
         self._native.to_bf16(x, out)
 
-    def rms_norm(self, x: Float32, weight: Float32, out: Float32, *, eps: float) -> None:
+    def rms_norm(
+        self,
+        x: Float32,
+        weight: Float32,
+        out: Float32,
+        *,
+        eps: float,
+        rounded: Activations | None = None,
+    ) -> None:
         """x / sqrt(mean(x^2) + eps) * weight, for each row of x (tokens, width)."""
-        self._native.rms_norm(x, weight, out, eps=eps)
+        self._native.rms_norm(x, weight, out, eps=eps, rounded=rounded)
 
     def to_int8(self, x: Float32, out: Bytes) -> None:
         """Round x (rows, width) to eight bits by blocks of 32: the largest magnitude of each becomes 127.
@@ -200,10 +209,38 @@ class Backend:
         *,
         alpha: float,
         limit: float,
+        rounded: Activations | None = None,
     ) -> None:
         """`swiglu` of `mxfp4_matmul`, in one pass: out (entries, out / 2)."""
         self._native.mxfp4_swiglu(
-            x, rows, offsets, blocks, scales, bias, out, alpha=alpha, limit=limit
+            x,
+            rows,
+            offsets,
+            blocks,
+            scales,
+            bias,
+            out,
+            alpha=alpha,
+            limit=limit,
+            rounded=rounded,
+        )
+
+    def mxfp4_combine(
+        self,
+        x: Activations,
+        rows: Int32,
+        offsets: Int32,
+        blocks: Bytes,
+        scales: Bytes,
+        bias: Float32,
+        expert_out: Float32,
+        entries: Int32,
+        weights: Float32,
+        out: Float32,
+    ) -> None:
+        """`mxfp4_matmul` to expert_out, and `combine` of that to out; in one pass where entries are few."""
+        self._native.mxfp4_combine(
+            x, rows, offsets, blocks, scales, bias, expert_out, entries, weights, out
         )
 
     def expert_matmul(
@@ -218,12 +255,20 @@ class Backend:
         """As `mxfp4_matmul`, with bfloat16 weight (experts, in, out), in-features first; no eight-bit x."""
         self._native.expert_matmul(x, rows, offsets, weight, bias, out)
 
-    def swiglu(self, gate_up: Float32, out: Float32, *, alpha: float, limit: float) -> None:
+    def swiglu(
+        self,
+        gate_up: Float32,
+        out: Float32,
+        *,
+        alpha: float,
+        limit: float,
+        rounded: Activations | None = None,
+    ) -> None:
         """gate * sigmoid(alpha * gate) * (up + 1), of gate_up (rows, 2 * width), to out (rows, width).
 
         Gate and up are interleaved; gate is clamped above at `limit`, up to -limit and limit.
         """
-        self._native.swiglu(gate_up, out, alpha=alpha, limit=limit)
+        self._native.swiglu(gate_up, out, alpha=alpha, limit=limit, rounded=rounded)
 
     def route(self, logits: Float32, expert_ids: Int32, weights: Float32) -> None:
         """The k largest of logits (tokens, experts), ties to the lower id, and the softmax over them.
@@ -231,6 +276,17 @@ class Backend:
         expert_ids (tokens, k), largest first; weights (tokens, k).
         """
         self._native.route(logits, expert_ids, weights)
+
+    def assign(self, expert_ids: Int32, rows: Int32, offsets: Int32, entries: Int32) -> None:
+        """Sort choices by expert, those of one by token: each becomes an entry.
+
+        Shapes:
+            expert_ids  (tokens, k)
+            rows        (tokens * k) an entry's token
+            offsets     (experts + 1): expert e has the entries offsets[e] to offsets[e + 1]
+            entries     (tokens, k) the entry that a choice became
+        """
+        self._native.assign(expert_ids, rows, offsets, entries)
 
     def combine(self, expert_out: Float32, entries: Int32, weights: Float32, out: Float32) -> None:
         """Add to out (tokens, width) the weighted sum of expert_out (entries, width).
@@ -267,6 +323,7 @@ class Backend:
         *,
         window: int,
         scale: float,
+        rounded: Activations | None = None,
     ) -> None:
         """Attend each query to the cached keys of its own sequence, with one sink per head.
 
@@ -281,7 +338,7 @@ class Backend:
             positions       (tokens)
             sinks           (heads) in units of the scaled scores
             out             (tokens, heads, head_dim)
-        `window` counts the positions seen, the query's own included; 0 means all.
+        `window` counts the positions seen, the query's own included; 0 means all. Rows of `rounded` are tokens.
         Source: openai/gpt-oss torch/model.py, `sdpa`.
         """
         self._native.attention(
@@ -294,6 +351,7 @@ class Backend:
             out,
             window=window,
             scale=scale,
+            rounded=rounded,
         )
 
     def read_words(self, words: NDArray[np.uint64]) -> int:

@@ -64,11 +64,20 @@ class Backend:
         bits = float32_to_bf16(x)
         out[...] = bits if out.dtype == np.uint16 else bf16_to_float32(bits)
 
-    def rms_norm(self, x: Float32, weight: Float32, out: Float32, *, eps: float) -> None:
+    def rms_norm(
+        self,
+        x: Float32,
+        weight: Float32,
+        out: Float32,
+        *,
+        eps: float,
+        rounded: Activations | None = None,
+    ) -> None:
         """x / sqrt(mean(x^2) + eps) * weight, by rows."""
         wide = x.astype(np.float64)
         mean_square = (wide**2).mean(axis=-1, keepdims=True)
         out[...] = wide / np.sqrt(mean_square + eps) * weight
+        self._round(out, rounded)
 
     def to_int8(self, x: Float32, out: Bytes) -> None:
         """Blocks of 32: bytes, scale, negative sum of the bytes."""
@@ -167,11 +176,29 @@ class Backend:
         *,
         alpha: float,
         limit: float,
+        rounded: Activations | None = None,
     ) -> None:
         """`mxfp4_matmul`, then `swiglu`."""
         gate_up = np.empty((len(rows), bias.shape[1]), np.float32)
         self.mxfp4_matmul(x, rows, offsets, blocks, scales, bias, gate_up)
-        self.swiglu(gate_up, out, alpha=alpha, limit=limit)
+        self.swiglu(gate_up, out, alpha=alpha, limit=limit, rounded=rounded)
+
+    def mxfp4_combine(
+        self,
+        x: Activations,
+        rows: Int32,
+        offsets: Int32,
+        blocks: Bytes,
+        scales: Bytes,
+        bias: Float32,
+        expert_out: Float32,
+        entries: Int32,
+        weights: Float32,
+        out: Float32,
+    ) -> None:
+        """`mxfp4_matmul`, then `combine`."""
+        self.mxfp4_matmul(x, rows, offsets, blocks, scales, bias, expert_out)
+        self.combine(expert_out, entries, weights, out)
 
     def expert_matmul(
         self,
@@ -188,7 +215,15 @@ class Backend:
             transposed = np.ascontiguousarray(widen(weight[expert]).T)
             out[entries] = _rows_by(wide[rows[entries]], transposed, bias[expert])
 
-    def swiglu(self, gate_up: Float32, out: Float32, *, alpha: float, limit: float) -> None:
+    def swiglu(
+        self,
+        gate_up: Float32,
+        out: Float32,
+        *,
+        alpha: float,
+        limit: float,
+        rounded: Activations | None = None,
+    ) -> None:
         """gate * sigmoid(alpha * gate) * (up + 1); even columns are gate, odd ones up."""
         gate = np.minimum(gate_up[:, 0::2].astype(np.float64), limit)
         up = np.clip(gate_up[:, 1::2].astype(np.float64), -limit, limit)
@@ -196,6 +231,7 @@ class Backend:
         with np.errstate(over="ignore"):
             sigmoid = 1 / (1 + np.exp(-alpha * gate))
         out[...] = gate * sigmoid * (up + 1)
+        self._round(out, rounded)
 
     def route(self, logits: Float32, expert_ids: Int32, weights: Float32) -> None:
         """The k largest logits, ties to the lower id, and the softmax over these k."""
@@ -204,6 +240,15 @@ class Backend:
         exponentials = np.exp(chosen - chosen[:, :1])
         expert_ids[...] = order
         weights[...] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+    def assign(self, expert_ids: Int32, rows: Int32, offsets: Int32, entries: Int32) -> None:
+        """A stable sort of the choices by expert."""
+        flat = expert_ids.reshape(-1)
+        order = np.argsort(flat, kind="stable")
+        offsets[0] = 0
+        np.cumsum(np.bincount(flat, minlength=len(offsets) - 1), out=offsets[1:])
+        entries.reshape(-1)[order] = np.arange(len(flat))
+        rows[...] = order // expert_ids.shape[1]
 
     def combine(self, expert_out: Float32, entries: Int32, weights: Float32, out: Float32) -> None:
         """out[t] += sum over j of weights[t, j] * expert_out[entries[t, j]], j in order."""
@@ -240,6 +285,7 @@ class Backend:
         *,
         window: int,
         scale: float,
+        rounded: Activations | None = None,
     ) -> None:
         """Attend each query to the cached keys of its own sequence, with one sink per head."""
         head_dim, heads = query.shape[2], out.shape[1]
@@ -255,6 +301,15 @@ class Backend:
             values = widen(all_values[page, :, seen % page_size])
             scaled = query[token, :heads].astype(np.float64) * scale
             out[token] = _attend(scaled, keys, values, sinks)
+        self._round(out.reshape(len(out), -1), rounded)
+
+    def _round(self, x: Float32, rounded: Activations | None) -> None:
+        if rounded is None:
+            return
+        if rounded.dtype == np.uint8:
+            self.to_int8(x, rounded)
+        else:
+            self.to_bf16(x, rounded)
 
 
 def unpack_mxfp4(blocks: Bytes, scales: Bytes) -> Float64:

@@ -30,12 +30,12 @@ class Attention:
         config, weights, workspace = self._config, self._weights, self._workspace
         backend = workspace.backend
         tokens = len(hidden)
-        normed = workspace.floats("normed", *hidden.shape)
-        backend.rms_norm(hidden, weights.norm, normed, eps=config.rms_norm_eps)
-        qkv = self._project(normed)
+        qkv = self._project(hidden)
         places = step.places[self._kind]
         backend.rope_store(qkv, step.cos, step.sin, pages, places.slots)
-        attended = workspace.floats("attended", tokens, config.num_heads, config.head_dim)
+        output, width = weights.output, config.num_heads * config.head_dim
+        attended = workspace.floats("attended", tokens, width)
+        rounded = workspace.rounded("attended", tokens, width, output.weight)
         backend.attention(
             qkv,
             pages,
@@ -43,22 +43,27 @@ class Attention:
             step.sequence_index,
             step.positions,
             weights.sinks,
-            attended,
+            attended.reshape(tokens, config.num_heads, config.head_dim),
             window=config.sliding_window if self._kind is LayerType.SLIDING else 0,
             scale=1 / math.sqrt(config.head_dim),
+            rounded=rounded,
         )
-        output = weights.output
-        x = workspace.activation("attended", attended.reshape(tokens, -1), output.weight)
+        x = attended if rounded is None else rounded
         workspace.multiply(x, output.weight, output.bias, hidden, add=True)
 
-    def _project(self, normed: Float32) -> Float32:
-        """Queries, keys and values, (tokens, heads + 2 * kv_heads, head_dim)."""
-        config, workspace, tokens = self._config, self._workspace, len(normed)
-        heads = config.num_heads + 2 * config.num_kv_heads
+    def _project(self, hidden: Float32) -> Float32:
+        """Queries, keys and values of the norm, (tokens, heads + 2 * kv_heads, head_dim)."""
+        config, weights, workspace = self._config, self._weights, self._workspace
+        tokens, heads = len(hidden), config.num_heads + 2 * config.num_kv_heads
+        normed = workspace.floats("normed", *hidden.shape)
+        rounded = workspace.rounded("normed", *hidden.shape, weights.qkv[0].weight)
+        workspace.backend.rms_norm(
+            hidden, weights.norm, normed, eps=config.rms_norm_eps, rounded=rounded
+        )
+        x = normed if rounded is None else rounded
         out = workspace.floats("qkv", tokens, heads * config.head_dim)
-        x = workspace.activation("normed", normed, self._weights.qkv[0].weight)
         begin = 0
-        for linear in self._weights.qkv:
+        for linear in weights.qkv:
             end = begin + len(linear.bias)
             workspace.multiply(x, linear.weight, linear.bias, out[:, begin:end])
             begin = end

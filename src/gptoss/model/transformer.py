@@ -142,9 +142,11 @@ class Transformer:
         logits = np.empty((len(hidden), self.config.vocab_size), np.float32)
         if not len(hidden):
             return logits
-        normed = self._workspace.floats("normed", *hidden.shape)
-        self.backend.rms_norm(hidden, self._weights.norm, normed, eps=self.config.rms_norm_eps)
         head = self._weights.head
-        x = self._workspace.activation("normed", normed, head)
+        normed = self._workspace.floats("normed", *hidden.shape)
+        rounded = self._workspace.rounded("normed", *hidden.shape, head)
+        eps = self.config.rms_norm_eps
+        self.backend.rms_norm(hidden, self._weights.norm, normed, eps=eps, rounded=rounded)
+        x = normed if rounded is None else rounded
         self._workspace.multiply(x, head, None, logits)
         return logits

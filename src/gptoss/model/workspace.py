@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from gptoss import kernels
-from gptoss.kernels import INT8_BLOCK_BYTES, Activations, Float32, reference
+from gptoss.kernels import INT8_BLOCK_BYTES, Activations, Float32, Int32, reference
 from gptoss.model.layouts import BLOCK_VALUES
 from gptoss.model.precision import Precision
 from gptoss.model.weights import ExpertProjection, Int8Matrix, Matrix, PackedExperts
@@ -29,23 +29,32 @@ class Workspace:
         self.backend = backend
         self.precision = precision
         self._buffers: dict[str, NDArray[Any]] = {}
+        self._numbers = np.arange(0, dtype=np.int32)
 
     def floats(self, name: str, *shape: int) -> Float32:
         """A float32 buffer of this shape, content undefined."""
         return self._take(name, shape, np.float32)
 
-    def activation(self, name: str, x: Float32, weight: Matrix | ExpertProjection) -> Activations:
-        """x (rows, width) as an input of `weight`: rounded as the precision says."""
+    def integers(self, name: str, *shape: int) -> Int32:
+        """An int32 buffer of this shape, content undefined."""
+        return self._take(name, shape, np.int32)
+
+    def numbers(self, count: int) -> Int32:
+        """0 to count - 1; not to be written to."""
+        if len(self._numbers) < count:
+            self._numbers = np.arange(count, dtype=np.int32)
+        return self._numbers[:count]
+
+    def rounded(
+        self, name: str, rows: int, width: int, weight: Matrix | ExpertProjection
+    ) -> Activations | None:
+        """A buffer for inputs (rows, width) of `weight`, rounded as the precision says; None: they are not rounded."""
         if self.precision is Precision.FLOAT32:
-            return x
+            return None
         if self.precision is Precision.INT8 and isinstance(weight, Int8Matrix | PackedExperts):
-            width = x.shape[1] // BLOCK_VALUES * INT8_BLOCK_BYTES
-            blocks = self._take(f"{name} int8", (len(x), width), np.uint8)
-            self.backend.to_int8(x, blocks)
-            return blocks
-        rounded = self._take(f"{name} bf16", x.shape, self.backend.activation_dtype)
-        self.backend.to_bf16(x, rounded)
-        return rounded
+            num_bytes = width // BLOCK_VALUES * INT8_BLOCK_BYTES
+            return self._take(f"{name} int8", (rows, num_bytes), np.uint8)
+        return self._take(f"{name} bf16", (rows, width), self.backend.activation_dtype)
 
     def multiply(
         self,
