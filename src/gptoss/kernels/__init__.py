@@ -3,10 +3,10 @@
 `Backend` and `reference.Backend` have the same methods; the second, in plain NumPy, defines what is right. Arrays are
 C-contiguous; "act" means float32, or uint16 that holds bfloat16 bits, which NumPy has no type for, or, for packed
 weights, the bytes that `to_int8` makes. `out` is overwritten unless said otherwise and must not overlap an input; that
-of a matrix product may be columns of a wider array. `rounded`, where a method has it, takes out once more as an input of
-the next product: what `to_bf16` or `to_int8` makes of its rows, by its own type. Every output element is summed in one order that
-depends on nothing but its own inputs, so the same element is the same bit for bit in any batch, for any number of
-threads. The backends of two instruction sets agree to rounding, not to the bit.
+of a matrix product may be columns of a wider array. `rounded`, where a method has it, receives `out` as an input of the
+next product: what `to_bf16` or `to_int8` makes of its rows, by its own type. Every output element is summed in one
+order that depends on nothing but its own inputs, so the same element is the same bit for bit in any batch, for any
+number of threads. The backends of two instruction sets agree to rounding, not to the bit.
 """
 
 from __future__ import annotations

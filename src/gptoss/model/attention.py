@@ -35,7 +35,7 @@ class Attention:
         backend.rope_store(qkv, step.cos, step.sin, pages, places.slots)
         output, width = weights.output, config.num_heads * config.head_dim
         attended = workspace.floats("attended", tokens, width)
-        rounded = workspace.rounded("attended", tokens, width, output.weight)
+        rounded = workspace.rounded("attended", attended, output.weight)
         backend.attention(
             qkv,
             pages,
@@ -56,7 +56,7 @@ class Attention:
         config, weights, workspace = self._config, self._weights, self._workspace
         tokens, heads = len(hidden), config.num_heads + 2 * config.num_kv_heads
         normed = workspace.floats("normed", *hidden.shape)
-        rounded = workspace.rounded("normed", *hidden.shape, weights.qkv[0].weight)
+        rounded = workspace.rounded("normed", normed, weights.qkv[0].weight)
         workspace.backend.rms_norm(
             hidden, weights.norm, normed, eps=config.rms_norm_eps, rounded=rounded
         )

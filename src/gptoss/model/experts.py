@@ -37,7 +37,7 @@ class Experts:
         """Add the chosen experts' weighted sum to the residual stream, (tokens, hidden_size)."""
         config, weights, workspace = self._config, self._weights, self._workspace
         normed = workspace.floats("normed", *hidden.shape)
-        rounded = workspace.rounded("normed", *hidden.shape, weights.gate_up)
+        rounded = workspace.rounded("normed", normed, weights.gate_up)
         workspace.backend.rms_norm(
             hidden, weights.norm, normed, eps=config.rms_norm_eps, rounded=rounded
         )
@@ -67,7 +67,7 @@ class Experts:
         config, workspace, weights = self._config, self._workspace, self._weights.gate_up
         rows, offsets, width = choices.rows, choices.offsets, config.intermediate_size
         inner = workspace.floats("inner", len(rows), width)
-        rounded = workspace.rounded("inner", len(rows), width, self._weights.down)
+        rounded = workspace.rounded("inner", inner, self._weights.down)
         if isinstance(weights, PackedExperts):
             workspace.backend.mxfp4_swiglu(
                 x,

@@ -144,7 +144,7 @@ class Transformer:
             return logits
         head = self._weights.head
         normed = self._workspace.floats("normed", *hidden.shape)
-        rounded = self._workspace.rounded("normed", *hidden.shape, head)
+        rounded = self._workspace.rounded("normed", normed, head)
         eps = self.config.rms_norm_eps
         self.backend.rms_norm(hidden, self._weights.norm, normed, eps=eps, rounded=rounded)
         x = normed if rounded is None else rounded

@@ -46,9 +46,10 @@ class Workspace:
         return self._numbers[:count]
 
     def rounded(
-        self, name: str, rows: int, width: int, weight: Matrix | ExpertProjection
+        self, name: str, x: Float32, weight: Matrix | ExpertProjection
     ) -> Activations | None:
-        """A buffer for inputs (rows, width) of `weight`, rounded as the precision says; None: they are not rounded."""
+        """A buffer for x (rows, width) as an input of `weight`, rounded as the precision says; None: it is not."""
+        rows, width = x.shape
         if self.precision is Precision.FLOAT32:
             return None
         if self.precision is Precision.INT8 and isinstance(weight, Int8Matrix | PackedExperts):
