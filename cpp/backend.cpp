@@ -10,6 +10,8 @@ namespace {
 constexpr Index kValuesPerPiece = 32768;
 // Output features a piece of a matrix product: at 2880 inputs 170 kB of bfloat16, a fraction of a second-level cache.
 constexpr Index kFeaturesPerPiece = 32;
+// Of a product so small that all its features were one piece.
+constexpr Index kFewFeaturesPerPiece = 4;
 static_assert(kFeaturesPerPiece % kBlock == 0, "the input-major product works on whole blocks of features");
 // Of a packed product: a whole number of panels.
 constexpr Index kPackedFeaturesPerPiece = 64;
@@ -82,7 +84,8 @@ void Backend::rms_norm(const float* x, const float* weight, float* out, Index ro
 template <class Act>
 void Backend::matmul(const Product<Act>& product, const Bf16* weight, Index out) {
   const auto run = kernel(kernels_, &product);
-  pool_.run(out, kFeaturesPerPiece, [&](Index begin, Index end) { run(product, weight, begin, end); });
+  const Index grain = out > kFeaturesPerPiece ? kFeaturesPerPiece : kFewFeaturesPerPiece;
+  pool_.run(out, grain, [&](Index begin, Index end) { run(product, weight, begin, end); });
 }
 
 template <class Act>

@@ -39,7 +39,8 @@ inline constexpr Index kValues<Int8Block> = kBlock;
 
 // gate * sigmoid(alpha * gate) * (up + 1), gate clamped above at limit, up on both sides.
 struct Swiglu {
-  float alpha, limit;
+  float alpha = 0, limit = 0;
+  bool is_wanted = false;
 };
 
 // The left side and the output of a matrix product: entry i multiplies row rows[i] of x and fills row i of out.
@@ -52,8 +53,8 @@ struct Product {
   const float* bias;  // (out features), or null
   float* out;         // (entries, out_stride)
   Index out_stride;
-  const Swiglu* swiglu = nullptr;  // given, even features are gates, odd ones ups, and a pair makes one value of out
-  bool adds = false;               // to what out has
+  Swiglu swiglu = {};  // wanted, even features are gates, odd ones ups, and a pair makes one value of out
+  bool adds = false;   // to what out has
 };
 
 // Weighted sums of what experts return: row t of out (any, width) += sum over j of weights[t][j] * x[entries[t][j]].
@@ -117,6 +118,8 @@ inline constexpr Index kPeakProducts = 12;
 
 // Bounds of the attention kernel's scratch, which lies on the stack.
 inline constexpr Index kMaxPageSize = 64;
+// Positions whose scores are weighed together; a whole number of pages.
+inline constexpr Index kTile = 128;
 inline constexpr Index kMaxHeadDim = 128;
 inline constexpr Index kMaxGroup = 64;  // query heads a KV head
 inline constexpr Index kPageMultiple = 16;

@@ -76,8 +76,8 @@ class ScriptedTransformer(Transformer):
 
     def forward(self, batch: Batch) -> Float32:
         for index, sequence in enumerate(batch.sequences):
-            sequence.reserve(batch.num_tokens(index))
-            sequence.advance(batch.num_tokens(index))
+            sequence.reserve(batch.num_tokens[index])
+            sequence.advance(batch.num_tokens[index])
         time.sleep(self.pause_s)
         logits = np.zeros((len(batch.wanted), self.config.vocab_size), np.float32)
         for row in logits:

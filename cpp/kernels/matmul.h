@@ -5,7 +5,7 @@
 // the order of every caller.
 #pragma once
 
-#include "simd/isa.h"
+#include "kernels/lanes.h"
 
 namespace gptoss {
 namespace {
@@ -66,7 +66,7 @@ GPTOSS_INLINE void product_panel(const Product<Act>& p, const Weight& weight, In
     const float bias = p.bias ? p.bias[row] : 0.0f;
     for (int t = 0; t < Tokens; ++t) {
       float& out = p.out[(entry + t) * p.out_stride + row];
-      const float value = Isa::sum(sums[row - begin][t]) + bias;
+      const float value = lane_sum(sums[row - begin][t]) + bias;
       out = p.adds ? out + value : value;
     }
   }

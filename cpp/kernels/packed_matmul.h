@@ -37,8 +37,8 @@ struct Packed {
     constexpr Index kBytes = block_bytes(static_cast<Weights*>(nullptr));
     const std::uint8_t* p = weights.blocks + (row / kGroup * num_blocks + block) * kBytes + z * (kBytes / kQuarters) +
                             row % kGroup * (64 / kGroup);
-    if (row % kGroup == 0)
-      for (Index line = 0; line < kBytes / kQuarters; line += 64) __builtin_prefetch(p + kPrefetchBytes + line);
+    if (row % kGroup == 0 && Isa::kPrefetches<Weights>)
+      for (Index line = 0; line < kBytes / kQuarters; line += 64) __builtin_prefetch(p + kPrefetchBytes + line, 0, 0);
     Isa::quarter(weights, x, p, words);
   }
 
@@ -127,9 +127,9 @@ GPTOSS_INLINE void finish(const Product<Act>& p, Index entry, Index row, Index e
   float* out = p.out + entry * p.out_stride;
   if (row + Isa::kLanes <= end) {
     if (p.bias) sum = sum + Isa::load(p.bias + row);
-    if (p.swiglu) {
+    if (p.swiglu.is_wanted) {
       float half[Isa::kLanes];
-      Isa::store(half, swiglu(evens(sum, sum), odds(sum, sum), *p.swiglu));
+      Isa::store(half, swiglu(evens(sum, sum), odds(sum, sum), p.swiglu));
       std::memcpy(out + row / 2, half, sizeof half / 2);
       return;
     }
@@ -148,13 +148,13 @@ GPTOSS_INLINE void finish(const Product<Act>& p, Index entry, Index row, Index e
 template <int Vectors, class Act>
 GPTOSS_INLINE void finish(const Product<Act>& p, Index entry, Index row, Index end, const Isa::F (&sums)[Vectors]) {
   if constexpr (Vectors == 2) {
-    if (p.swiglu && row + 2 * Isa::kLanes <= end) {
+    if (p.swiglu.is_wanted && row + 2 * Isa::kLanes <= end) {
       Isa::F a = sums[0], b = sums[1];
       if (p.bias) {
         a = a + Isa::load(p.bias + row);
         b = b + Isa::load(p.bias + row + Isa::kLanes);
       }
-      Isa::store(p.out + entry * p.out_stride + row / 2, swiglu(evens(a, b), odds(a, b), *p.swiglu));
+      Isa::store(p.out + entry * p.out_stride + row / 2, swiglu(evens(a, b), odds(a, b), p.swiglu));
       return;
     }
   }

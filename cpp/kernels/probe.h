@@ -1,7 +1,7 @@
 // What this machine can do at most, to hold the other kernels against: reading memory, and multiplying in registers.
 #pragma once
 
-#include "simd/isa.h"
+#include "kernels/lanes.h"
 
 namespace gptoss {
 namespace {
@@ -34,7 +34,7 @@ float multiply(Index rounds) {
     GPTOSS_UNROLL for (Index i = 0; i < kPeakProducts; ++i) sum[i] = Isa::dot(sum[i], weights, x);
   }
   float total = 0.0f;
-  for (Index i = 0; i < kPeakProducts; ++i) total += Isa::sum(sum[i]);
+  for (Index i = 0; i < kPeakProducts; ++i) total += lane_sum(sum[i]);
   return total;
 }
 

@@ -1,7 +1,7 @@
 // RMS norm of rows, in float32, and rounding to bfloat16.
 #pragma once
 
-#include "simd/isa.h"
+#include "kernels/lanes.h"
 
 namespace gptoss {
 namespace {
@@ -31,7 +31,7 @@ void rms_norm(const float* x, const float* weight, float* out, Index width, floa
       const Isa::F v = Isa::load(in + i);
       squares = Isa::fma(v, v, squares);
     }
-    const float mean = Isa::sum(squares) / static_cast<float>(width);
+    const float mean = lane_sum(squares) / static_cast<float>(width);
     const Isa::F factor = Isa::set1(1.0f / __builtin_sqrtf(mean + eps));
     for (Index i = 0; i < width; i += Isa::kLanes)
       Isa::store(out + row * width + i, Isa::load(in + i) * factor * Isa::load(weight + i));

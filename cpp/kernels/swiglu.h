@@ -2,22 +2,10 @@
 #pragma once
 
 #include "kernels/exp.h"
+#include "kernels/lanes.h"
 
 namespace gptoss {
 namespace {
-
-// Every second lane of a, then of b: from the first, and from the second.
-GPTOSS_INLINE Isa::F evens(Isa::F a, Isa::F b) {
-  Isa::I lane{};
-  for (int i = 0; i < Isa::kLanes; ++i) lane[i] = 2 * i;
-  return __builtin_shuffle(a, b, lane);
-}
-
-GPTOSS_INLINE Isa::F odds(Isa::F a, Isa::F b) {
-  Isa::I lane{};
-  for (int i = 0; i < Isa::kLanes; ++i) lane[i] = 2 * i + 1;
-  return __builtin_shuffle(a, b, lane);
-}
 
 GPTOSS_INLINE Isa::F swiglu(Isa::F gate, Isa::F up, Swiglu s) {
   const Isa::F one = Isa::set1(1.0f);

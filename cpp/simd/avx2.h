@@ -30,6 +30,9 @@ struct Isa : Vector<8> {
   // Packed products: vectors x entries of a tile, from memory and from decoded panels.
   static constexpr int kMemoryVectors = 2, kMemoryTokens = 3;
   static constexpr int kPanelVectors = 2, kPanelTokens = 3;
+  // Whether weights are asked for ahead of their use.
+  template <class Weights>
+  static constexpr bool kPrefetches = true;
 
   // A word of a lane has four inputs in eight bits, or one float.
   template <class Act>

@@ -25,6 +25,9 @@ struct Isa : Vector<4> {
   // Packed products: vectors x entries of a tile, from memory and from decoded panels.
   static constexpr int kMemoryVectors = 1, kMemoryTokens = 4;
   static constexpr int kPanelVectors = 1, kPanelTokens = 4;
+  // Whether weights are asked for ahead of their use.
+  template <class Weights>
+  static constexpr bool kPrefetches = true;
 
   // A word of a lane has four inputs in eight bits, or one float.
   template <class Act>

@@ -10,6 +10,7 @@
 //   F dot(F sum, const Weights<Act>&, const Act* x)              32 products, added lane by lane
 // and for packed weights, a vector's lanes being features (kernels/packed_matmul.h):
 //   kMemoryVectors, kMemoryTokens, kPanelVectors, kPanelTokens   tiles, for weights in memory and for decoded ones
+//   kPrefetches<Weights>                                         whether memory is asked for ahead
 //   Word<Act>, kWords<Act>                                       a decoded vector; how many make a quarter of a block
 //   quarter(weights, Act, const uint8_t* p, Word<Act>*)          decodes a quarter
 //   F load_scales(const Scale*)                                  a vector of scales

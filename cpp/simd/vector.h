@@ -52,23 +52,6 @@ struct Vector {
   GPTOSS_INLINE F scaled(const Weights&, F scale, const Int8Block* x) {
     return scale * set1(x->scale);
   }
-
-  // Halves are added until one lane is left: a fixed order.
-  GPTOSS_INLINE float sum(F v) {
-    float lane[Lanes];
-    store(lane, v);
-    for (int width = Lanes / 2; width > 0; width /= 2)
-      for (int i = 0; i < width; ++i) lane[i] += lane[i + width];
-    return lane[0];
-  }
-
-  GPTOSS_INLINE float largest(F v) {
-    float lane[Lanes];
-    store(lane, v);
-    for (int width = Lanes / 2; width > 0; width /= 2)
-      for (int i = 0; i < width; ++i) lane[i] = lane[i] > lane[i + width] ? lane[i] : lane[i + width];
-    return lane[0];
-  }
 };
 
 // The E2M1 values doubled, so that they are whole numbers, and moved up, so that they are positive.

@@ -155,3 +155,38 @@ def test_wrong_token_ids(directory: Path, wrong: list[object], said: str) -> Non
 def test_unknown_precision(directory: Path) -> None:
     with pytest.raises(RequestError, match="precision 'fp4'; wanted one of int8, bf16, float32"):
         load(directory, "fp4")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16", "int8", "int8 int8"])
+def test_recorded_decodes_have_the_same_bits(
+    directory: Path, precision: str, ids: NDArray[np.int64], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches that change in size, caches that change, and buffers that grow in between."""
+    results = []
+    for recorded_tokens in (32, 0):
+        monkeypatch.setattr("gptoss.model.transformer._MAX_RECORDED_TOKENS", recorded_tokens)
+        model = load(directory, precision)
+        cache = model.new_cache(max_tokens=600, max_sequences=3)
+        sequences = [cache.sequence() for _ in range(3)]
+        found = [
+            model.prefill(sequence, ids[:length])
+            for sequence, length in zip(sequences, (60, 3, 31), strict=True)
+        ]
+        for step, running in enumerate([3, 2, 1, 3, 3, 2, 1, 1]):
+            chunks = [(s, ids[100 + step : 101 + step]) for s in sequences[:running]]
+            found += list(model.forward(Batch.of(chunks)))
+            if step == 4:
+                found.append(model.logits(ids[:200])[-1])
+        results.append(np.stack(found))
+    assert np.array_equal(results[0], results[1])
+
+
+def test_recordings_end_with_their_cache(directory: Path, ids: NDArray[np.int64]) -> None:
+    model = load(directory, "int8")
+    cache = model.new_cache(max_tokens=64)
+    sequence = cache.sequence()
+    for token_id in ids[:5]:
+        model.prefill(sequence, [token_id])
+    assert len(model._recorded) == 1
+    del cache, sequence
+    assert len(model._recorded) == 0

@@ -29,6 +29,7 @@ from gptoss.model.packed_file import (
 from gptoss.model.packing import Arrays, Matrices, Packing
 from gptoss.model.precision import Precision
 from gptoss.model.transformer import Transformer
+from gptoss.model.weights import Int8Matrix, ModelWeights
 from gptoss.tokenizer import Tokenizer
 
 MODEL_VARIABLE = "GPTOSS_MODEL"
@@ -194,6 +195,9 @@ def load(
     arrays = _pack(checkpoint, packing, matrices, cache, on_packing)
     if lock:
         lock_in_memory(arrays)
+        if matrices is Matrices.STORED:
+            # Attention and head are read from the checkpoint's own files.
+            lock_in_memory(_dense(checkpoint.weights))
     transformer = Transformer(
         checkpoint.config, packing.assemble(arrays), backend, str(parsed_precision)
     )
@@ -240,6 +244,15 @@ def _pack(
     assert arrays is not None
     _fault_in(arrays, packing.num_bytes)
     return arrays
+
+
+def _dense(weights: ModelWeights) -> Arrays:
+    """The matrices that are used as they are stored."""
+    found = {"head": weights.head}
+    for index, layer in enumerate(weights.layers):
+        linears = (*layer.attention.qkv, layer.attention.output)
+        found |= {f"layer{index}.{part}": linear.weight for part, linear in enumerate(linears)}
+    return {name: matrix for name, matrix in found.items() if not isinstance(matrix, Int8Matrix)}
 
 
 def _fault_in(arrays: Arrays, num_bytes: int) -> None:

@@ -12,6 +12,8 @@ number of threads. The backends of two instruction sets agree to rounding, not t
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -48,6 +50,18 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
+class Recording:
+    """Calls of a backend on arrays that it keeps; `replay` makes them again, in one call without the interpreter."""
+
+    def __init__(self, backend: _kernels.Backend, calls: _kernels.Recording) -> None:
+        self._backend = backend
+        self._calls = calls
+
+    def replay(self) -> None:
+        """Make the calls again, in order. Raises ValueError where an array's values make one impossible."""
+        self._calls.replay()
+
+
 class Backend:
     """The kernels of one instruction set over one pool of threads.
 
@@ -80,6 +94,20 @@ class Backend:
     def threads(self) -> int:
         """The number of threads in use, the caller's included."""
         return self._native.threads
+
+    @contextmanager
+    def record(self) -> Iterator[Recording]:
+        """Within the block, also record this backend's calls, of one thread alone.
+
+        A replay makes the same calls on the same arrays, whatever these hold by then. `read_words` and `multiply` are
+        not recorded.
+        """
+        recording = _kernels.Recording()
+        self._native.record(recording)
+        try:
+            yield Recording(self._native, recording)
+        finally:
+            self._native.record(None)
 
     @property
     def activation_dtype(self) -> np.dtype[Any]:
@@ -332,7 +360,7 @@ class Backend:
 
         Shapes:
             query           (tokens, any, head_dim), of which the first `heads` are queries
-            pages           as in `rope_store`; page_size a multiple of 16 at most 64, head_dim one at most 128
+            pages           as in `rope_store`; page_size 16, 32 or 64, head_dim a multiple of 16, at most 128
             page_table      (sequences, max_pages); entry i holds positions i * page_size and on, -1 = absent
             sequence_index  (tokens) the row of page_table
             positions       (tokens)

@@ -307,7 +307,7 @@ class Backend:
         if rounded is None:
             return
         if rounded.dtype == np.uint8:
-            self.to_int8(x, rounded)
+            self.to_int8(x, rounded.view(np.uint8))
         else:
             self.to_bf16(x, rounded)
 

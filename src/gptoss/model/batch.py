@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from gptoss.errors import RequestError
 from gptoss.kernels import Float32, Int32, Int64
 from gptoss.model.config import Config, LayerType
-from gptoss.model.kv_cache import MAX_CHUNK, SequenceCache, pages_for
+from gptoss.model.kv_cache import MAX_CHUNK, PAGE_SIZE, SequenceCache, pages_for
 from gptoss.model.rope import RotaryTables
 
 
@@ -19,7 +19,7 @@ from gptoss.model.rope import RotaryTables
 class Batch:
     """New tokens of some sequences; each sequence's are together, in order, MAX_CHUNK at most.
 
-    token_ids, positions and sequence_index (tokens), the last an index into `sequences`;
+    token_ids, positions and sequence_index (tokens), the last an index into `sequences`, as are num_tokens;
     wanted (any): the rows of these whose logits are wanted.
     """
 
@@ -27,6 +27,7 @@ class Batch:
     positions: Int64
     sequence_index: Int32
     sequences: tuple[SequenceCache, ...]
+    num_tokens: tuple[int, ...]
     wanted: Int64
 
     @classmethod
@@ -48,12 +49,24 @@ class Batch:
             positions=np.concatenate(positions),
             sequence_index=np.repeat(np.arange(len(chunks), dtype=np.int32), lengths),
             sequences=tuple(sequence for sequence, _ in chunks),
+            num_tokens=tuple(lengths),
             wanted=np.cumsum(lengths) - 1 if wanted is None else np.asarray(wanted, np.int64),
         )
 
-    def num_tokens(self, sequence: int) -> int:
-        """New tokens of one sequence, by its index."""
-        return int(np.count_nonzero(self.sequence_index == sequence))
+    @property
+    def max_pages(self) -> int:
+        """Entries of a page table that reaches every position."""
+        return pages_for(int(self.positions.max()) + 1)
+
+    def reserve(self) -> None:
+        """Take the pages that the tokens will be stored in. Raises RequestError when a sequence does not fit."""
+        for sequence, count in zip(self.sequences, self.num_tokens, strict=True):
+            sequence.reserve(count)
+
+    def advance(self) -> None:
+        """Count the tokens as stored."""
+        for sequence, count in zip(self.sequences, self.num_tokens, strict=True):
+            sequence.advance(count)
 
 
 @dataclass(frozen=True)
@@ -78,26 +91,30 @@ class Step:
     places: Mapping[LayerType, Places]
 
     @classmethod
-    def of(cls, batch: Batch, rotary: RotaryTables) -> Step:
-        """Reserve the batch's pages and gather the rest.
+    def empty(cls, num_tokens: int, num_sequences: int, max_pages: int, head_dim: int) -> Step:
+        """Arrays of this size, content undefined."""
+        places = {
+            kind: Places(
+                np.empty((num_sequences, max_pages), np.int32), np.empty(num_tokens, np.int64)
+            )
+            for kind in LayerType
+        }
+        cos, sin = (np.empty((num_tokens, head_dim // 2), np.float32) for _ in range(2))
+        positions, index = np.empty(num_tokens, np.int64), np.empty(num_tokens, np.int32)
+        return cls(positions, index, cos, sin, places)
 
-        Raises RequestError when a sequence does not fit.
-        """
-        for index, sequence in enumerate(batch.sequences):
-            sequence.reserve(batch.num_tokens(index))
-        max_pages = pages_for(int(batch.positions.max()) + 1)
-        cos, sin = rotary.at(batch.positions)
-        places = {kind: _places(batch, kind, max_pages) for kind in LayerType}
-        return cls(batch.positions, batch.sequence_index, cos, sin, places)
-
-
-def _places(batch: Batch, kind: LayerType, max_pages: int) -> Places:
-    tables = np.stack([sequence.page_table(kind)[:max_pages] for sequence in batch.sequences])
-    slots = np.empty(len(batch.positions), np.int64)
-    for index, sequence in enumerate(batch.sequences):
-        mine = batch.sequence_index == index
-        slots[mine] = sequence.slots(kind, batch.positions[mine])
-    return Places(tables, slots)
+    def fill(self, batch: Batch, rotary: RotaryTables) -> None:
+        """Gather what belongs to a batch of this size, whose pages are reserved."""
+        self.positions[...] = batch.positions
+        self.sequence_index[...] = batch.sequence_index
+        rotary.take(batch.positions, self.cos, self.sin)
+        page, offset = np.divmod(batch.positions, PAGE_SIZE)
+        for kind, places in self.places.items():
+            reached = batch.max_pages
+            for row, sequence in zip(places.page_table, batch.sequences, strict=True):
+                row[:reached] = sequence.page_table(kind)[:reached]
+            pages = places.page_table[batch.sequence_index, page]
+            places.slots[...] = pages.astype(np.int64) * PAGE_SIZE + offset
 
 
 def check_token_ids(token_ids: ArrayLike, config: Config) -> Int64:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.errors import RequestError
-from gptoss.kernels import Int32, Int64
+from gptoss.kernels import Int32
 from gptoss.model.config import Config, LayerType
 from gptoss.model.precision import Precision
 
@@ -128,11 +128,6 @@ class SequenceCache:
     def page_table(self, kind: LayerType) -> Int32:
         """(max_pages): entry i is the page of positions i * PAGE_SIZE and on, -1 = absent."""
         return self._tables[kind]
-
-    def slots(self, kind: LayerType, positions: Int64) -> Int64:
-        """Where the tokens at these positions are stored: page * PAGE_SIZE + offset."""
-        page, offset = np.divmod(positions, PAGE_SIZE)
-        return self._tables[kind][page].astype(np.int64) * PAGE_SIZE + offset
 
     def require_room(self, num_tokens: int) -> None:
         """Raises RequestError when the context cannot hold so many more tokens."""

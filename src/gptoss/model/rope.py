@@ -50,10 +50,11 @@ class RotaryTables:
         self._cos = np.empty((0, head_dim // 2), np.float32)
         self._sin = np.empty((0, head_dim // 2), np.float32)
 
-    def at(self, positions: Int64) -> tuple[Float32, Float32]:
-        """Cosines and sines, each (tokens, head_dim / 2), of positions (tokens)."""
+    def take(self, positions: Int64, cos: Float32, sin: Float32) -> None:
+        """Cosines and sines of positions (tokens) to cos and sin, each (tokens, head_dim / 2)."""
         self._grow(int(positions.max(initial=-1)) + 1)
-        return self._cos[positions], self._sin[positions]
+        np.take(self._cos, positions, axis=0, out=cos)
+        np.take(self._sin, positions, axis=0, out=sin)
 
     def _grow(self, num_positions: int) -> None:
         missing = range(len(self._cos), num_positions, _STEP)

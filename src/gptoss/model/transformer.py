@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gptoss import kernels
 from gptoss.kernels import Float32
 from gptoss.kernels.bf16 import bf16_to_float32
 from gptoss.model.attention import Attention
@@ -21,6 +23,11 @@ from gptoss.model.rope import RotaryTables
 from gptoss.model.weights import ModelWeights
 from gptoss.model.workspace import Backend, Workspace
 
+# Decodes of so many sequences are recorded: between kernels of one, the interpreter would take a tenth of its time.
+_MAX_RECORDED_TOKENS = 32
+# Kept for one cache, one for each number of sequences and of pages.
+_MAX_RECORDINGS = 64
+
 
 @dataclass(frozen=True)
 class _Layer:
@@ -28,6 +35,15 @@ class _Layer:
     index_in_pool: int
     attention: Attention
     experts: Experts
+
+
+@dataclass(frozen=True)
+class _RecordedDecode:
+    """All layers of one step of one size over one cache: fill `step` and `hidden`, then replay."""
+
+    step: Step
+    hidden: Float32
+    calls: kernels.Recording
 
 
 class Transformer:
@@ -45,6 +61,11 @@ class Transformer:
         self._weights = weights
         self._workspace = Workspace(backend, self.precision)
         self._one_pass = threading.Lock()
+        self._records = isinstance(backend, kernels.Backend)
+        self._recorded: WeakKeyDictionary[KVCache, dict[tuple[int, int], _RecordedDecode]] = (
+            WeakKeyDictionary()
+        )
+        self._recorded_with = 0
         self._rotary = RotaryTables(config.rope, config.head_dim)
         self._layers = [
             _Layer(
@@ -116,26 +137,76 @@ class Transformer:
         Raises RequestError for ids beyond the vocabulary and for too many.
         """
         ids = check_token_ids(token_ids, self.config)
-        batch = Batch.of([(self.new_cache(max_tokens=len(ids)).sequence(), ids)], [])
+        cache = self.new_cache(max_tokens=len(ids))
+        batch = Batch.of([(cache.sequence(), ids)], [])
+        batch.reserve()
+        step = self._new_step(batch, batch.max_pages)
+        step.fill(batch, self._rotary)
         with self._one_pass:
-            return np.stack([hidden.copy() for hidden in self._run_layers(batch)])
+            hidden = self._embed(batch)
+            return np.stack([hidden.copy() for _ in self._run_layers(hidden, step, cache)])
 
-    def _run_layers(self, batch: Batch) -> Iterator[Float32]:
-        """The residual stream (tokens, hidden_size), the same array each time, after each layer."""
-        step = Step.of(batch, self._rotary)
-        hidden = bf16_to_float32(self._weights.embedding[batch.token_ids])
+    def _forward(self, batch: Batch) -> Float32:
+        batch.reserve()
+        hidden = self._decode(batch) if self._can_record(batch) else self._prefill(batch)
+        batch.advance()
+        return self._head(hidden[batch.wanted])
+
+    def _prefill(self, batch: Batch) -> Float32:
+        """The residual stream (tokens, hidden_size) after the last layer, whatever the batch."""
+        step = self._new_step(batch, batch.max_pages)
+        step.fill(batch, self._rotary)
+        hidden = self._embed(batch)
+        for _ in self._run_layers(hidden, step, batch.sequences[0].cache):
+            pass
+        return hidden
+
+    def _can_record(self, batch: Batch) -> bool:
+        one_each = len(batch.token_ids) == len(batch.sequences)
+        return one_each and len(batch.sequences) <= _MAX_RECORDED_TOKENS and self._records
+
+    def _decode(self, batch: Batch) -> Float32:
+        """The same by a recording, of a new token for each sequence."""
+        if self._recorded_with != self._workspace.num_grown:
+            # They hold buffers that are in use no more.
+            self._recorded.clear()
         cache = batch.sequences[0].cache
+        recorded = self._recorded.setdefault(cache, {})
+        # Powers of two, so that a growing sequence is recorded anew seldom.
+        max_pages = 1 << (batch.max_pages - 1).bit_length()
+        size = (len(batch.sequences), max_pages)
+        decode = recorded.get(size)
+        if decode is not None:
+            decode.step.fill(batch, self._rotary)
+            decode.hidden[...] = self._embed(batch)
+            decode.calls.replay()
+            return decode.hidden
+        step, hidden = self._new_step(batch, max_pages), self._embed(batch)
+        step.fill(batch, self._rotary)
+        assert isinstance(self.backend, kernels.Backend)
+        with self.backend.record() as calls:
+            for _ in self._run_layers(hidden, step, cache):
+                pass
+        if len(recorded) == _MAX_RECORDINGS:
+            del recorded[next(iter(recorded))]
+        recorded[size] = _RecordedDecode(step, hidden, calls)
+        self._recorded_with = self._workspace.num_grown
+        return hidden
+
+    def _new_step(self, batch: Batch, max_pages: int) -> Step:
+        return Step.empty(
+            len(batch.token_ids), len(batch.sequences), max_pages, self.config.head_dim
+        )
+
+    def _embed(self, batch: Batch) -> Float32:
+        return bf16_to_float32(self._weights.embedding[batch.token_ids])
+
+    def _run_layers(self, hidden: Float32, step: Step, cache: KVCache) -> Iterator[None]:
+        """Change the residual stream (tokens, hidden_size) layer by layer."""
         for layer in self._layers:
             layer.attention.add_to(hidden, step, cache.pool(layer.kind).pages[layer.index_in_pool])
             layer.experts.add_to(hidden)
-            yield hidden
-
-    def _forward(self, batch: Batch) -> Float32:
-        for hidden in self._run_layers(batch):  # noqa: B007 - the last is wanted
-            pass
-        for index, sequence in enumerate(batch.sequences):
-            sequence.advance(batch.num_tokens(index))
-        return self._head(hidden[batch.wanted])
+            yield
 
     def _head(self, hidden: Float32) -> Float32:
         """The final norm and the projection to the vocabulary, of hidden (rows, hidden_size)."""

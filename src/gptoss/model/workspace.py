@@ -22,12 +22,14 @@ _CACHE_LINE = 64
 class Workspace:
     """Kernels and named buffers that live from step to step, so that no step allocates.
 
-    A buffer's content is the caller's until the next request for the same name.
+    A buffer's content is the caller's until the next request for the same name. `num_grown` counts the times that a
+    buffer was replaced by a larger one.
     """
 
     def __init__(self, backend: Backend, precision: Precision) -> None:
         self.backend = backend
         self.precision = precision
+        self.num_grown = 0
         self._buffers: dict[str, NDArray[Any]] = {}
         self._numbers = np.arange(0, dtype=np.int32)
 
@@ -43,6 +45,7 @@ class Workspace:
         """0 to count - 1; not to be written to."""
         if len(self._numbers) < count:
             self._numbers = np.arange(count, dtype=np.int32)
+            self.num_grown += 1
         return self._numbers[:count]
 
     def rounded(
@@ -76,11 +79,12 @@ class Workspace:
         size = math.prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size:
-            buffer = self._buffers[name] = _empty_aligned(size, np.dtype(dtype))
+            buffer = self._buffers[name] = empty_aligned(size, np.dtype(dtype))
+            self.num_grown += 1
         return buffer[:size].reshape(shape)
 
 
-def _empty_aligned(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+def empty_aligned(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """So many values from a cache line's beginning on: vectors that cross lines take two loads each."""
     raw = np.empty(size * dtype.itemsize + _CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % _CACHE_LINE
