@@ -83,7 +83,7 @@ def peers_table() -> list[str]:
     lines = [
         "",
         "Beside llama.cpp (llama-cpp-python 0.3.36) on the same weights, its other matrices in 8 bits as in the "
-        "official GGUF; twelve layers, by turns, medians of five pairs:",
+        f"official GGUF; {machine}, {rows[-1]['threads']} threads, twelve layers, by turns, medians of five pairs:",
         "",
         "| | gptoss, tokens/s | llama.cpp, tokens/s | ratio |",
         "|---|---|---|---|",
