@@ -33,6 +33,9 @@ auto input_major_kernel(const Kernels* k, const Product<float>*) { return k->inp
 auto input_major_kernel(const Kernels* k, const Product<Bf16>*) { return k->input_major_matmul_bf16; }
 auto rope_store_kernel(const Kernels* k, const float*) { return k->rope_store_f32; }
 auto rope_store_kernel(const Kernels* k, const Bf16*) { return k->rope_store_bf16; }
+auto attention_kernel(const Kernels* k, const float*) { return k->attention_f32; }
+auto attention_kernel(const Kernels* k, const Bf16*) { return k->attention_bf16; }
+
 // The part of a grouped product that is one expert's.
 template <class Act>
 Product<Act> entries_of(const GroupedProduct<Act>& grouped, Index expert) {
@@ -50,9 +53,6 @@ PackedMxfp4 of_expert(const PackedMxfp4& weights, const GroupedProduct<Act>& gro
   const Index first = expert * grouped.out * (grouped.product.in / kBlock);
   return {weights.blocks + first * (kBlock / 2), weights.scales + first};
 }
-
-auto attention_kernel(const Kernels* k, const float*) { return k->attention_f32; }
-auto attention_kernel(const Kernels* k, const Bf16*) { return k->attention_bf16; }
 
 }  // namespace
 

@@ -79,12 +79,12 @@ class Workspace:
         size = math.prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size:
-            buffer = self._buffers[name] = empty_aligned(size, np.dtype(dtype))
+            buffer = self._buffers[name] = _empty_aligned(size, np.dtype(dtype))
             self.num_grown += 1
         return buffer[:size].reshape(shape)
 
 
-def empty_aligned(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _empty_aligned(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """So many values from a cache line's beginning on: vectors that cross lines take two loads each."""
     raw = np.empty(size * dtype.itemsize + _CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % _CACHE_LINE
