@@ -104,3 +104,47 @@ def test_attention(
     # Scores reach about 40: their rounding enters the weights through exp, and the weighted sum of values adds its own.
     largest_value = np.nanmax(np.abs(widened(pages)[:, 1]))
     assert_within(results[0], results[1], (40 * (head_dim + 2) + 75) * EPSILON * largest_value)
+
+
+@pytest.mark.parametrize("window", [0, 40, 128, 200])
+@pytest.mark.parametrize("page_size", [16, 32, 64])
+def test_attention_over_many_tiles(
+    backend: kernels.Backend,
+    twin: reference.Backend,
+    random: np.random.Generator,
+    window: int,
+    page_size: int,
+) -> None:
+    """Positions at and around multiples of 128, where one tile of scores ends and the next begins."""
+    length, head_dim = 512, 32
+    num_pages = length // page_size
+    pages = floats(random, num_pages, 2, 2, page_size * head_dim)
+    table = random.permutation(num_pages).astype(np.int32)[None]
+    positions = np.array([0, 126, 127, 128, 129, 255, 256, 300, 511], np.int64)
+    query = floats(random, len(positions), 12, head_dim, scale=2.0)
+    sequences, sinks = np.zeros(len(positions), np.int32), floats(random, 8)
+    results = []
+    for each in (backend, twin):
+        out = np.full((len(positions), 8, head_dim), np.nan, np.float32)
+        each.attention(
+            query, pages, table, sequences, positions, sinks, out, window=window, scale=0.2
+        )
+        results.append(out)
+    largest_value = np.abs(pages[:, 1]).max()
+    assert_within(results[0], results[1], (40 * (head_dim + 2) + length) * EPSILON * largest_value)
+    # A query is the same bit for bit without the others.
+    alone = np.empty((1, 8, head_dim), np.float32)
+    for row in range(len(positions)):
+        one = slice(row, row + 1)
+        backend.attention(
+            query[one],
+            pages,
+            table,
+            sequences[one],
+            positions[one],
+            sinks,
+            alone,
+            window=window,
+            scale=0.2,
+        )
+        assert np.array_equal(alone[0], results[0][row])

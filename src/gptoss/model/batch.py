@@ -19,7 +19,8 @@ from gptoss.model.rope import RotaryTables
 class Batch:
     """New tokens of some sequences; each sequence's are together, in order, MAX_CHUNK at most.
 
-    token_ids, positions and sequence_index (tokens), the last an index into `sequences`, as are num_tokens;
+    token_ids, positions and sequence_index (tokens), the last an index into `sequences`;
+    num_tokens: how many of them each sequence has;
     wanted (any): the rows of these whose logits are wanted.
     """
 
