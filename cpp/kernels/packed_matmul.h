@@ -23,6 +23,13 @@ constexpr Index kPrefetchBytes = 4096;
 constexpr Index block_bytes(const PackedMxfp4*) { return 256; }
 constexpr Index block_bytes(const PackedInt8*) { return 512; }
 
+// Scales whose block sums are whole numbers, as floats so large that adding a whole number to their bits adds as many
+// times the scale: 1.5 * 2^23 times the scale of the doubled values, 2^(byte - 128). What is left when it is taken off
+// again is sum times scale, exactly, for the price of a subtraction. Up to byte 232, which packing sees to.
+GPTOSS_INLINE Isa::F load_origins(const std::uint8_t* p) {
+  return (Isa::F)((Isa::load_exponents(p) + 22u) << 23 | 0x00400000u);
+}
+
 // Weights of so many vectors, decoded as they are needed.
 template <class Weights>
 struct Packed {
@@ -45,10 +52,11 @@ struct Packed {
   template <class Act>
   inline __attribute__((always_inline)) Isa::F scales(const Act*, Index block, int v) const {
     const Index row = first + v * Isa::kLanes;
-    const Isa::F scale = Isa::load_scales(weights.scales + (row / kGroup * num_blocks + block) * kGroup + row % kGroup);
-    // Whole numbers are the doubled values.
-    constexpr bool kIsDoubled = std::is_same_v<Act, Int8Block> && std::is_same_v<Weights, PackedMxfp4>;
-    return kIsDoubled ? scale * Isa::set1(0.5f) : scale;
+    const auto* p = weights.scales + (row / kGroup * num_blocks + block) * kGroup + row % kGroup;
+    if constexpr (kIsWhole<Weights, Act>)
+      return load_origins(p);
+    else
+      return Isa::load_scales(p);
   }
 };
 
@@ -86,11 +94,21 @@ struct Decoded {
   }
 };
 
-GPTOSS_INLINE Isa::F in_floats(Isa::F v) { return v; }
-GPTOSS_INLINE Isa::F in_floats(Isa::I v) { return __builtin_convertvector(v, Isa::F); }
+GPTOSS_INLINE Isa::I whole(Isa::I sum) { return sum; }
 template <class Sums>
-GPTOSS_INLINE Isa::F in_floats(const Sums& v) {
-  return in_floats(v.whole);
+GPTOSS_INLINE Isa::I whole(const Sums& sums) {
+  return sums.whole;
+}
+
+// total + what a block's sum is worth.
+template <class Weights, class Act, class Sum>
+GPTOSS_INLINE Isa::F add_scaled(Isa::F total, const Sum& sum, Isa::F scale, const Act* x) {
+  if constexpr (kIsWhole<Weights, Act>)
+    return Isa::fma(Isa::set1(x->scale), (Isa::F)whole(sum) - scale, total);
+  else if constexpr (std::is_same_v<Act, Int8Block>)
+    return Isa::fma(scale * Isa::set1(x->scale), __builtin_convertvector(whole(sum), Isa::F), total);
+  else
+    return Isa::fma(scale, sum, total);
 }
 
 // Adds blocks [begin, end) of Vectors vectors of features x Tokens entries to their sums.
@@ -103,19 +121,19 @@ GPTOSS_INLINE void add_blocks(const Weights& format, const Source& source, const
   GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) total[t][v] =
       sums[t][v];
   for (Index block = begin; block < end; ++block) {
-    decltype(Isa::start(format, x[0])) sum[Tokens][Vectors];
+    Isa::F scale[Vectors];
+    GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) scale[v] = source.scales(x[0], block, v);
+    decltype(Isa::start(format, scale[0], x[0])) sum[Tokens][Vectors];
     GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) sum[t][v] =
-        Isa::start(format, x[t] + block * kStride);
+        Isa::start(format, scale[v], x[t] + block * kStride);
     GPTOSS_UNROLL for (Index z = 0; z < kQuarters; ++z) {
       Isa::Word<Act> words[Vectors][Isa::kWords<Act>];
       GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) source.quarter(x[0], block, v, z, words[v]);
       GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) sum[t][v] =
           Isa::dot(format, sum[t][v], words[v], x[t] + block * kStride, z);
     }
-    Isa::F scale[Vectors];
-    GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) scale[v] = source.scales(x[0], block, v);
     GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) total[t][v] =
-        Isa::fma(Isa::scaled(format, scale[v], x[t] + block * kStride), in_floats(sum[t][v]), total[t][v]);
+        add_scaled<Weights>(total[t][v], sum[t][v], scale[v], x[t] + block * kStride);
   }
   GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) sums[t][v] =
       total[t][v];

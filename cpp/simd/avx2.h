@@ -74,9 +74,12 @@ struct Isa : Vector<8> {
   }
 
   // Scales of packed weights.
+  GPTOSS_INLINE U load_exponents(const std::uint8_t* p) {
+    return (U)_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  }
   GPTOSS_INLINE F load_scales(const std::uint8_t* p) {
-    const __m256i exponents = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-    return _mm256_castsi256_ps(_mm256_max_epu32(_mm256_slli_epi32(exponents, 23), _mm256_set1_epi32(0x00400000)));
+    const __m256i bits = (__m256i)(load_exponents(p) << 23);
+    return _mm256_castsi256_ps(_mm256_max_epu32(bits, _mm256_set1_epi32(0x00400000)));
   }
   GPTOSS_INLINE F load_scales(const Bf16* p) { return load(p); }
 
@@ -122,8 +125,10 @@ struct Isa : Vector<8> {
     words[1] = load_bytes(p + 64);
   }
 
-  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return (I{} + x->negative_sum) << kE2m1OffsetBits; }
-  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
+  GPTOSS_INLINE I start(const PackedMxfp4&, F origin, const Int8Block* x) {
+    return (I)origin + ((I{} + x->negative_sum) << kE2m1OffsetBits);
+  }
+  GPTOSS_INLINE I start(const PackedInt8&, F, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
 
   // Quarter z of a block.
   template <class Weights>
@@ -144,10 +149,10 @@ struct Isa : Vector<8> {
     I whole;
     __m256i half;
   };
-  GPTOSS_INLINE Sums start(const PackedMxfp4&, const Int8Block* x) {
-    return {(I{} + x->negative_sum) << kE2m1OffsetBits, __m256i{}};
+  GPTOSS_INLINE Sums start(const PackedMxfp4&, F origin, const Int8Block* x) {
+    return {(I)origin + ((I{} + x->negative_sum) << kE2m1OffsetBits), __m256i{}};
   }
-  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block*) { return I{}; }
+  GPTOSS_INLINE I start(const PackedInt8&, F, const Int8Block*) { return I{}; }
 
   // Quarter z of a block. Two products of a byte up to 28 and a signed one, four times, stay within sixteen bits.
   GPTOSS_INLINE Sums dot(const PackedMxfp4&, Sums sum, const __m256i* words, const Int8Block* x, Index z) {

@@ -65,9 +65,12 @@ struct Isa : Vector<16> {
   GPTOSS_INLINE __m512i shift_right(__m512i words, int bits) { return (__m512i)((U)words >> bits); }
 
   // Scales of packed weights.
+  GPTOSS_INLINE U load_exponents(const std::uint8_t* p) {
+    return (U)_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
   GPTOSS_INLINE F load_scales(const std::uint8_t* p) {
-    const __m512i exponents = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-    return _mm512_castsi512_ps(_mm512_max_epu32(_mm512_slli_epi32(exponents, 23), _mm512_set1_epi32(0x00400000)));
+    const __m512i bits = (__m512i)(load_exponents(p) << 23);
+    return _mm512_castsi512_ps(_mm512_max_epu32(bits, _mm512_set1_epi32(0x00400000)));
   }
   GPTOSS_INLINE F load_scales(const Bf16* p) { return load(p); }
 
@@ -117,8 +120,10 @@ struct Isa : Vector<16> {
   }
 
   // Nothing, less what the weights' offset will give too much.
-  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return (I{} + x->negative_sum) << kE2m1OffsetBits; }
-  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
+  GPTOSS_INLINE I start(const PackedMxfp4&, F origin, const Int8Block* x) {
+    return (I)origin + ((I{} + x->negative_sum) << kE2m1OffsetBits);
+  }
+  GPTOSS_INLINE I start(const PackedInt8&, F, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
   // Quarter z of a block.
   template <class Weights>
   GPTOSS_INLINE I dot(const Weights&, I sum, const __m512i* words, const Int8Block* x, Index z) {

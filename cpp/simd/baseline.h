@@ -57,6 +57,7 @@ struct Isa : Vector<4> {
   }
 
   // Scales of packed weights.
+  GPTOSS_INLINE U load_exponents(const std::uint8_t* p) { return U{p[0], p[1], p[2], p[3]}; }
   GPTOSS_INLINE F load_scales(const std::uint8_t* p) { return F{e8m0(p[0]), e8m0(p[1]), e8m0(p[2]), e8m0(p[3])}; }
   GPTOSS_INLINE F load_scales(const Bf16* p) { return load(p); }
 
@@ -99,8 +100,10 @@ struct Isa : Vector<4> {
     }
   }
 
-  GPTOSS_INLINE I start(const PackedMxfp4&, const Int8Block* x) { return (I{} + x->negative_sum) << kE2m1OffsetBits; }
-  GPTOSS_INLINE I start(const PackedInt8&, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
+  GPTOSS_INLINE I start(const PackedMxfp4&, F origin, const Int8Block* x) {
+    return (I)origin + ((I{} + x->negative_sum) << kE2m1OffsetBits);
+  }
+  GPTOSS_INLINE I start(const PackedInt8&, F, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
 
   // Quarter z of a block.
   template <class Weights>

@@ -13,8 +13,8 @@
 //   kPrefetches<Weights>                                         whether memory is asked for ahead
 //   Word<Act>, kWords<Act>                                       a decoded vector; how many make a quarter of a block
 //   quarter(weights, Act, const uint8_t* p, Word<Act>*)          decodes a quarter
-//   F load_scales(const Scale*)                                  a vector of scales
-//   auto start(weights, const Act*), dot(weights, sum, words, const Act* x, z)
+//   F load_scales(const Scale*), U load_exponents(const uint8_t*) a vector of scales; of their E8M0 bytes
+//   auto start(weights, F scale, const Act*), dot(weights, sum, words, const Act* x, z)
 //                                                                the sum of a block: its beginning, and + a quarter
 #pragma once
 

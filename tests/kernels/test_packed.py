@@ -134,6 +134,27 @@ def test_mxfp4_matmul(
 
 
 @pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("tokens", [1, 40])
+@pytest.mark.parametrize("byte", [0, 1, 20, 231, 232])
+def test_mxfp4_scales_at_their_limits(
+    backend: kernels.Backend, random: np.random.Generator, act: str, tokens: int, byte: int
+) -> None:
+    # Whole numbers of one block, whose sum has one rounding at most.
+    whole = random.integers(-127, 128, (tokens, 32)).astype(np.float32)
+    whole[:, 0] = 127
+    x, values = activations(backend, whole, act)
+    blocks = random.integers(0, 256, (1, 32, 1, 16), dtype=np.uint8)
+    scales = np.full((1, 32, 1), byte, np.uint8)
+    out = np.empty((tokens, 32), np.float32)
+    packed = packed_experts(backend, blocks, scales)
+    rows, offsets = np.arange(tokens, dtype=np.int32), np.array([0, tokens], np.int32)
+    backend.mxfp4_matmul(x, rows, offsets, *packed, np.zeros((1, 32), np.float32), out)
+    weight = reference.dequantise(blocks[0], np.full((32, 1), 127, np.uint8))
+    wanted = np.ldexp(values.astype(np.float64) @ weight.T.astype(np.float64), byte - 127)
+    np.testing.assert_array_equal(out, wanted.astype(np.float32))
+
+
+@pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("tokens", [1, 7, 100])
 def test_mxfp4_combine_is_product_and_sum(
     backend: kernels.Backend, random: np.random.Generator, act: str, tokens: int

@@ -120,11 +120,12 @@ def test_a_full_disk_leaves_nothing_behind(
         file.write(packing, lambda _: None)
 
 
-def test_scales_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("byte", [233, 255])
+def test_scales_that_no_weights_have_are_refused(tmp_path: Path, byte: int) -> None:
     model = RandomModel.of(SMALL, 5)
-    model.tensors["down.scales", 1][2, 7, 0] = 255
+    model.tensors["down.scales", 1][2, 7, 0] = byte
     _, packing = prepare(model.write(tmp_path / "model", PACKED), tmp_path)
-    with pytest.raises(CheckpointError, match=r"layer1\.down of expert 2 .*byte 255"):
+    with pytest.raises(CheckpointError, match=rf"layer1\.down of expert 2 .*byte {byte}"):
         packing.in_memory()
 
 

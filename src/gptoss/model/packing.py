@@ -34,8 +34,9 @@ Arrays = Mapping[str, NDArray[Any]]
 # Hears of bytes made.
 Advance = Callable[[int], object]
 
-# A scale that the OCP MX specification calls NaN.
-_NAN_SCALE = 255
+# Eight-bit products take scales up to this byte, 2^105 (cpp/kernels/packed_matmul.h); 255 is what the OCP MX
+# specification calls NaN.
+_LARGEST_SCALE = 232
 # All of its bits are set in infinities and in what is not a number.
 _BF16_EXPONENT = np.uint16(0x7F80)
 
@@ -189,10 +190,11 @@ class Packing:
             if kind == "scales":
                 # Scales alone need not read the blocks again.
                 groups = stored.scales[expert].reshape(rows // GROUP, GROUP, num_blocks)
-                if (groups == _NAN_SCALE).any():
+                largest = int(groups.max())
+                if largest > _LARGEST_SCALE:
                     raise CheckpointError(
-                        f"{prefix} of expert {expert} has scales that are not numbers (byte 255); the file is "
-                        "damaged: download it again"
+                        f"{prefix} of expert {expert} has a scale of byte {largest}; weights have bytes up to "
+                        f"{_LARGEST_SCALE} (2^105), and 255 is not a number; the file is damaged: download it again"
                     )
                 yield np.ascontiguousarray(groups.transpose(0, 2, 1))
             else:
