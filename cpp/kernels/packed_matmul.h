@@ -23,6 +23,11 @@ constexpr Index kPrefetchBytes = 4096;
 constexpr Index block_bytes(const PackedMxfp4*) { return 256; }
 constexpr Index block_bytes(const PackedInt8*) { return 512; }
 
+// Whether a block's sum becomes a float together with its scale.
+template <class Weights, class Act>
+constexpr bool kHasOrigins =
+    Isa::kHasOrigins && std::is_same_v<Act, Int8Block> && std::is_same_v<Weights, PackedMxfp4>;
+
 // Scales whose block sums are whole numbers, as floats so large that adding a whole number to their bits adds as many
 // times the scale: 1.5 * 2^23 times the scale of the doubled values, 2^(byte - 128). What is left when it is taken off
 // again is sum times scale, exactly, for the price of a subtraction. Up to byte 232, which packing sees to.
@@ -53,27 +58,28 @@ struct Packed {
   inline __attribute__((always_inline)) Isa::F scales(const Act*, Index block, int v) const {
     const Index row = first + v * Isa::kLanes;
     const auto* p = weights.scales + (row / kGroup * num_blocks + block) * kGroup + row % kGroup;
-    if constexpr (kIsWhole<Weights, Act>)
-      return load_origins(p);
-    else
-      return Isa::load_scales(p);
+    if constexpr (kHasOrigins<Weights, Act>) return load_origins(p);
+    const Isa::F scale = Isa::load_scales(p);
+    // Whole numbers are the doubled values.
+    constexpr bool kIsDoubled = std::is_same_v<Act, Int8Block> && std::is_same_v<Weights, PackedMxfp4>;
+    return kIsDoubled ? scale * Isa::set1(0.5f) : scale;
   }
 };
 
 // Blocks decoded together: so many fit into the first-level cache, and leave room for activations.
-template <class Act>
-constexpr Index kPanelBlocks =
-    (20 << 10) / (kQuarters * Isa::kPanelVectors * Isa::kWords<Act> * static_cast<Index>(sizeof(Isa::F)));
+template <class Weights, class Act>
+constexpr Index kPanelBlocks = (20 << 10) / (kQuarters * Isa::kPanelVectors<Weights, Act> *
+                                             Isa::kWords<Weights, Act> * static_cast<Index>(sizeof(Isa::F)));
 
 // Decoded weights of kPanelVectors vectors, from block `begin` on.
-template <class Act>
+template <class Weights, class Act>
 struct Decoded {
-  alignas(64) Isa::Word<Act> words[kPanelBlocks<Act>][kQuarters][Isa::kPanelVectors][Isa::kWords<Act>];
-  alignas(64) Isa::F scale[kPanelBlocks<Act>][Isa::kPanelVectors];
+  static constexpr int kVectors = Isa::kPanelVectors<Weights, Act>, kWords = Isa::kWords<Weights, Act>;
+  alignas(64) Isa::Word<Act> words[kPanelBlocks<Weights, Act>][kQuarters][kVectors][kWords];
+  alignas(64) Isa::F scale[kPanelBlocks<Weights, Act>][kVectors];
   Index begin;
 
   // `vectors` of them exist.
-  template <class Weights>
   inline __attribute__((always_inline)) void decode(const Packed<Weights>& from, const Act* x, Index vectors,
                                                     Index from_block, Index end) {
     begin = from_block;
@@ -86,7 +92,7 @@ struct Decoded {
 
   inline __attribute__((always_inline)) void quarter(const Act*, Index block, int v, Index z,
                                                      Isa::Word<Act>* out) const {
-    GPTOSS_UNROLL for (int i = 0; i < Isa::kWords<Act>; ++i) out[i] = words[block - begin][z][v][i];
+    GPTOSS_UNROLL for (int i = 0; i < kWords; ++i) out[i] = words[block - begin][z][v][i];
   }
 
   inline __attribute__((always_inline)) Isa::F scales(const Act*, Index block, int v) const {
@@ -94,19 +100,13 @@ struct Decoded {
   }
 };
 
-GPTOSS_INLINE Isa::I whole(Isa::I sum) { return sum; }
-template <class Sums>
-GPTOSS_INLINE Isa::I whole(const Sums& sums) {
-  return sums.whole;
-}
-
 // total + what a block's sum is worth.
 template <class Weights, class Act, class Sum>
-GPTOSS_INLINE Isa::F add_scaled(Isa::F total, const Sum& sum, Isa::F scale, const Act* x) {
-  if constexpr (kIsWhole<Weights, Act>)
-    return Isa::fma(Isa::set1(x->scale), (Isa::F)whole(sum) - scale, total);
+GPTOSS_INLINE Isa::F add_scaled(const Weights& format, Isa::F total, const Sum& sum, Isa::F scale, const Act* x) {
+  if constexpr (kHasOrigins<Weights, Act>)
+    return Isa::fma(Isa::set1(x->scale), (Isa::F)Isa::whole(format, sum, x) - scale, total);
   else if constexpr (std::is_same_v<Act, Int8Block>)
-    return Isa::fma(scale * Isa::set1(x->scale), __builtin_convertvector(whole(sum), Isa::F), total);
+    return Isa::fma(scale * Isa::set1(x->scale), __builtin_convertvector(Isa::whole(format, sum, x), Isa::F), total);
   else
     return Isa::fma(scale, sum, total);
 }
@@ -127,13 +127,13 @@ GPTOSS_INLINE void add_blocks(const Weights& format, const Source& source, const
     GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) sum[t][v] =
         Isa::start(format, scale[v], x[t] + block * kStride);
     GPTOSS_UNROLL for (Index z = 0; z < kQuarters; ++z) {
-      Isa::Word<Act> words[Vectors][Isa::kWords<Act>];
+      Isa::Word<Act> words[Vectors][Isa::kWords<Weights, Act>];
       GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) source.quarter(x[0], block, v, z, words[v]);
       GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) sum[t][v] =
           Isa::dot(format, sum[t][v], words[v], x[t] + block * kStride, z);
     }
     GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) total[t][v] =
-        add_scaled<Weights>(total[t][v], sum[t][v], scale[v], x[t] + block * kStride);
+        add_scaled(format, total[t][v], sum[t][v], scale[v], x[t] + block * kStride);
   }
   GPTOSS_UNROLL for (int t = 0; t < Tokens; ++t) GPTOSS_UNROLL for (int v = 0; v < Vectors; ++v) sums[t][v] =
       total[t][v];
@@ -207,9 +207,10 @@ constexpr Index kPanelEntries = 192;
 
 template <class Weights, class Act>
 void product_from_panels(const Product<Act>& p, const Weights& weights, Index begin, Index end) {
-  constexpr int kVectors = Isa::kPanelVectors, kTokens = Isa::kPanelTokens;
+  constexpr int kVectors = Isa::kPanelVectors<Weights, Act>, kTokens = Isa::kPanelTokens<Weights, Act>;
+  constexpr Index kBlocks = kPanelBlocks<Weights, Act>;
   const Index num_blocks = p.in / kBlock;
-  Decoded<Act> decoded = {};
+  Decoded<Weights, Act> decoded = {};
   alignas(64) Isa::F sums[kPanelEntries][kVectors];
   for (Index row = begin; row < end; row += kVectors * Isa::kLanes) {
     const Index left = (end - row + Isa::kLanes - 1) / Isa::kLanes, vectors = left < kVectors ? left : kVectors;
@@ -217,8 +218,8 @@ void product_from_panels(const Product<Act>& p, const Weights& weights, Index be
       const Index stop = first + kPanelEntries < p.num_entries ? first + kPanelEntries : p.num_entries;
       for (Index entry = first; entry < stop; ++entry)
         for (int v = 0; v < kVectors; ++v) sums[entry - first][v] = Isa::F{};
-      for (Index block = 0; block < num_blocks; block += kPanelBlocks<Act>) {
-        const Index last = block + kPanelBlocks<Act> < num_blocks ? block + kPanelBlocks<Act> : num_blocks;
+      for (Index block = 0; block < num_blocks; block += kBlocks) {
+        const Index last = block + kBlocks < num_blocks ? block + kBlocks : num_blocks;
         decoded.decode(Packed<Weights>{weights, num_blocks, row}, p.x, vectors, block, last);
         for (Index entry = first; entry < stop; entry += kTokens)
           with_constant<kTokens>(stop - entry, [&](auto tokens) {

@@ -17,6 +17,7 @@ struct Isa : Vector<16> {
 
   using Vector<16>::load;
   using Vector<16>::start;
+  using Vector<16>::whole;
   using Vector<16>::store;
 
   template <class Act>
@@ -24,16 +25,22 @@ struct Isa : Vector<16> {
 
   // Packed products: vectors x entries of a tile, from memory and from decoded panels.
   static constexpr int kMemoryVectors = 1, kMemoryTokens = 8;
-  static constexpr int kPanelVectors = 2, kPanelTokens = 6;
+  template <class Weights, class Act>
+  static constexpr int kPanelVectors = 2;
+  template <class Weights, class Act>
+  static constexpr int kPanelTokens = 6;
   // Whether weights are asked for ahead of their use. Eight-bit ones are read by whole lines, one after the other, as
   // the hardware guesses: on Zen 4 asking made the head slower, 99 -> 87 % of what memory gives.
   template <class Weights>
   static constexpr bool kPrefetches = !std::is_same_v<Weights, PackedInt8>;
 
+  // Whether whole-number sums begin as floats, which spares a product by the scale.
+  static constexpr bool kHasOrigins = true;
+
   // A word of a lane has four inputs in eight bits, a pair in bfloat16, or one float.
   template <class Act>
   using Word = __m512i;
-  template <class Act>
+  template <class Weights, class Act>
   static constexpr int kWords = std::is_same_v<Act, Int8Block> ? 2
                                 : std::is_same_v<Act, Bf16>    ? 4
                                                                : 8;

@@ -15,6 +15,7 @@ struct Isa : Vector<4> {
 
   using Vector<4>::load;
   using Vector<4>::start;
+  using Vector<4>::whole;
   using Vector<4>::store;
 
   template <class Act>
@@ -24,15 +25,21 @@ struct Isa : Vector<4> {
 
   // Packed products: vectors x entries of a tile, from memory and from decoded panels.
   static constexpr int kMemoryVectors = 1, kMemoryTokens = 4;
-  static constexpr int kPanelVectors = 1, kPanelTokens = 4;
+  template <class Weights, class Act>
+  static constexpr int kPanelVectors = 1;
+  template <class Weights, class Act>
+  static constexpr int kPanelTokens = 4;
   // Whether weights are asked for ahead of their use.
   template <class Weights>
   static constexpr bool kPrefetches = true;
 
+  // Whether whole-number sums begin as floats, which spares a product by the scale.
+  static constexpr bool kHasOrigins = true;
+
   // A word of a lane has four inputs in eight bits, or one float.
   template <class Act>
   using Word = U;
-  template <class Act>
+  template <class Weights, class Act>
   static constexpr int kWords = std::is_same_v<Act, Int8Block> ? 2 : 8;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return a * b + c; }

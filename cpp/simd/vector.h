@@ -42,14 +42,16 @@ struct Vector {
   GPTOSS_INLINE F start(const Weights&, F, const Act*) {
     return F{};
   }
+
+  // A block's sum in whole numbers, if that is what it is.
+  template <class Weights, class Act>
+  GPTOSS_INLINE I whole(const Weights&, I sum, const Act*) {
+    return sum;
+  }
 };
 
 // The E2M1 values doubled, so that they are whole numbers, and moved up, so that they are positive.
 alignas(16) constexpr std::uint8_t kE2m1Raised[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
-
-// Whether sums of blocks are whole numbers of a power of two.
-template <class Weights, class Act>
-inline constexpr bool kIsWhole = std::is_same_v<Act, Int8Block> && std::is_same_v<Weights, PackedMxfp4>;
 
 GPTOSS_INLINE float bits_to_float(std::uint32_t bits) {
   float value;
