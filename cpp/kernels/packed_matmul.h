@@ -25,8 +25,7 @@ constexpr Index block_bytes(const PackedInt8*) { return 512; }
 
 // Whether a block's sum becomes a float together with its scale.
 template <class Weights, class Act>
-constexpr bool kHasOrigins =
-    Isa::kHasOrigins && std::is_same_v<Act, Int8Block> && std::is_same_v<Weights, PackedMxfp4>;
+constexpr bool kHasOrigins = Isa::kHasOrigins && std::is_same_v<Act, Int8Block> && std::is_same_v<Weights, PackedMxfp4>;
 
 // Scales whose block sums are whole numbers, as floats so large that adding a whole number to their bits adds as many
 // times the scale: 1.5 * 2^23 times the scale of the doubled values, 2^(byte - 128). What is left when it is taken off
@@ -68,8 +67,8 @@ struct Packed {
 
 // Blocks decoded together: so many fit into the first-level cache, and leave room for activations.
 template <class Weights, class Act>
-constexpr Index kPanelBlocks = (20 << 10) / (kQuarters * Isa::kPanelVectors<Weights, Act> *
-                                             Isa::kWords<Weights, Act> * static_cast<Index>(sizeof(Isa::F)));
+constexpr Index kPanelBlocks = (20 << 10) / (kQuarters * Isa::kPanelVectors<Weights, Act> * Isa::kWords<Weights, Act> *
+                                             static_cast<Index>(sizeof(Isa::F)));
 
 // Decoded weights of kPanelVectors vectors, from block `begin` on.
 template <class Weights, class Act>

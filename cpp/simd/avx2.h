@@ -47,14 +47,17 @@ struct Isa : Vector<8> {
   template <class Weights>
   static constexpr bool kPrefetches = true;
 
-  // Whether whole-number sums begin as floats, which spares a product by the scale: it takes registers that there are not.
+  // Whether whole-number sums begin as floats, which spares a product by the scale: it takes registers that there are
+  // not.
   static constexpr bool kHasOrigins = false;
 
   // A word of a lane has four inputs in eight bits, or one float.
   template <class Act>
   using Word = __m256i;
   template <class Weights, class Act>
-  static constexpr int kWords = !std::is_same_v<Act, Int8Block> ? 8 : kHasHalves<Weights, Act> ? 4 : 2;
+  static constexpr int kWords = !std::is_same_v<Act, Int8Block> ? 8
+                                : kHasHalves<Weights, Act>      ? 4
+                                                                : 2;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
 

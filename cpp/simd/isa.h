@@ -12,10 +12,10 @@
 //   kMemoryVectors, kMemoryTokens, kPanelVectors, kPanelTokens   tiles, for weights in memory and for decoded ones
 //   kPrefetches<Weights>                                         whether memory is asked for ahead
 //   Word<Act>, kWords<Weights, Act>                              a decoded vector; how many make a quarter of a block
-//   kHasOrigins                                                  whether `start` takes scales as origins, and adds to them
-//   quarter(weights, Act, const uint8_t* p, Word<Act>*)          decodes a quarter
-//   F load_scales(const Scale*), U load_exponents(const uint8_t*) a vector of scales; of their E8M0 bytes
-//   auto start(weights, F scale, const Act*), dot(weights, sum, words, const Act* x, z)
+//   kHasOrigins                                                  whether `start` takes scales as origins, and adds to
+//   them quarter(weights, Act, const uint8_t* p, Word<Act>*)          decodes a quarter F load_scales(const Scale*), U
+//   load_exponents(const uint8_t*) a vector of scales; of their E8M0 bytes auto start(weights, F scale, const Act*),
+//   dot(weights, sum, words, const Act* x, z)
 //                                                                the sum of a block: its beginning, and + a quarter
 //   I whole(weights, sum, const Act*)                            the whole number that a sum of eight-bit products is
 #pragma once
