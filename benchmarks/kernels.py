@@ -27,13 +27,18 @@ _SECONDS = 1.0
 _PROBE_WORDS = 1 << 27
 
 
+PRECISIONS = ("bf16", "int8")
+
+
 @dataclass(frozen=True)
 class Speed:
-    """Of one kernel: what it does in a second."""
+    """Of one kernel with so many entries: what it does in a second."""
 
     name: str
+    precision: str
+    rows: int
     gigabytes: float
-    gigaflops: float
+    gigaops: float
 
 
 class Machine:
@@ -43,17 +48,18 @@ class Machine:
         self._backend = backend
         self._words = np.ones(_PROBE_WORDS, np.uint64)
         self.reads: list[float] = []
-        self.flops: list[float] = []
+        self.peaks: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
 
     def probe(self) -> None:
         """Measure once more."""
         took = seconds(lambda: self._backend.read_words(self._words))
         self.reads.append(self._words.nbytes / took / 1e9)
-        rounds = 1_000_000
-        as_bf16 = self._backend.activation_dtype == np.uint16
-        began = time.perf_counter()
-        done = self._backend.multiply(rounds, as_bf16=as_bf16)
-        self.flops.append(done / (time.perf_counter() - began) / 1e9)
+        for precision, peaks in self.peaks.items():
+            has_bf16 = self._backend.activation_dtype == np.uint16
+            inputs = "int8" if precision == "int8" else "bfloat16" if has_bf16 else "float32"
+            began = time.perf_counter()
+            done = self._backend.multiply(2_000_000, inputs=inputs)
+            peaks.append(done / (time.perf_counter() - began) / 1e9)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -67,43 +73,81 @@ def seconds(work: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def activations(backend: kernels.Backend, rows: int, width: int) -> kernels.Activations:
+def activations(
+    backend: kernels.Backend, precision: str, rows: int, width: int
+) -> kernels.Activations:
     """Random inputs as products take them."""
     x = np.random.default_rng(rows).standard_normal((rows, width), dtype=np.float32)
+    if precision == "int8":
+        blocks = np.empty((rows, width // 32 * kernels.INT8_BLOCK_BYTES), np.uint8)
+        backend.to_int8(x, blocks)
+        return blocks
     out = np.empty(x.shape, backend.activation_dtype)
     backend.to_bf16(x, out)
     return out
 
 
-def dense(backend: kernels.Backend, name: str, out_width: int, in_width: int, rows: int) -> Speed:
-    """A product with bfloat16 weights."""
+def dense(
+    backend: kernels.Backend, precision: str, name: str, shape: tuple[int, int], rows: int
+) -> Speed:
+    """A product with a matrix (out, in): bfloat16 weights, or 8-bit ones where activations have eight bits."""
+    out_width, in_width = shape
     # Not random bits: a subnormal among them costs an Intel core a hundred cycles.
     values = np.random.default_rng(0).standard_normal(1 << 20, dtype=np.float32)
-    weight = np.resize(float32_to_bf16(values), (out_width, in_width))
-    x, out = activations(backend, rows, in_width), np.empty((rows, out_width), np.float32)
-    took = seconds(lambda: backend.matmul(x, weight, None, out))
-    return Speed(name, weight.nbytes / took / 1e9, 2 * rows * weight.size / took / 1e9)
+    weight = np.resize(float32_to_bf16(values), shape)
+    x, out = (
+        activations(backend, precision, rows, in_width),
+        np.empty((rows, out_width), np.float32),
+    )
+    if precision == "int8":
+        grid = (-(-out_width // kernels.GROUP), in_width // 32)
+        blocks = np.empty((*grid, kernels.INT8_GROUP_BYTES), np.uint8)
+        scales = np.empty((*grid, kernels.GROUP), np.uint16)
+        backend.pack_int8(weight, blocks, scales)
+        read = blocks.nbytes + scales.nbytes
+        took = seconds(lambda: backend.int8_matmul(x, blocks, scales, None, out))
+    else:
+        read = weight.nbytes
+        took = seconds(lambda: backend.matmul(x, weight, None, out))
+    return Speed(name, precision, rows, read / took / 1e9, 2 * rows * weight.size / took / 1e9)
 
 
-def experts(backend: kernels.Backend, rows: int) -> Speed:
-    """The first projection of all experts, packed; `rows` entries for each that is chosen, four of them at one."""
-    generator, blocks = np.random.default_rng(0), HIDDEN // 32
-    chosen = 4 if rows == 1 else EXPERTS
-    # As `pack_mxfp4` lays them out.
-    shape = (EXPERTS, 2 * HIDDEN // kernels.GROUP, blocks)
-    packed = generator.integers(0, 256, (*shape, kernels.MXFP4_GROUP_BYTES), dtype=np.uint8)
-    scales = generator.integers(118, 122, (*shape, kernels.GROUP), dtype=np.uint8)
-    bias = np.zeros((EXPERTS, 2 * HIDDEN), np.float32)
-    counts = np.zeros(EXPERTS + 1, np.int32)
-    counts[1 : chosen + 1] = rows
-    offsets = np.cumsum(counts, dtype=np.int32)
-    num_entries = rows * chosen
-    x = activations(backend, num_entries, HIDDEN)
-    order = np.arange(num_entries, dtype=np.int32)
-    out: Float32 = np.empty((num_entries, 2 * HIDDEN), np.float32)
-    took = seconds(lambda: backend.mxfp4_matmul(x, order, offsets, packed, scales, bias, out))
-    read = (packed.nbytes + scales.nbytes) * chosen / EXPERTS
-    return Speed("experts", read / took / 1e9, 2 * num_entries * 2 * HIDDEN * HIDDEN / took / 1e9)
+@dataclass(frozen=True)
+class Experts:
+    """The first projections of all experts, as `pack_mxfp4` lays them out."""
+
+    packed: kernels.Bytes
+    scales: kernels.Bytes
+    bias: Float32
+
+    @classmethod
+    def random(cls) -> Experts:
+        generator = np.random.default_rng(0)
+        shape = (EXPERTS, 2 * HIDDEN // kernels.GROUP, HIDDEN // 32)
+        return cls(
+            generator.integers(0, 256, (*shape, kernels.MXFP4_GROUP_BYTES), dtype=np.uint8),
+            generator.integers(118, 122, (*shape, kernels.GROUP), dtype=np.uint8),
+            np.zeros((EXPERTS, 2 * HIDDEN), np.float32),
+        )
+
+    def speed(self, backend: kernels.Backend, precision: str, rows: int) -> Speed:
+        """`rows` entries for each expert that is chosen: four of them at one, as a token chooses."""
+        chosen = 4 if rows == 1 else EXPERTS
+        counts = np.zeros(EXPERTS + 1, np.int32)
+        counts[1 : chosen + 1] = rows
+        offsets = np.cumsum(counts, dtype=np.int32)
+        num_entries = rows * chosen
+        x = activations(backend, precision, num_entries, HIDDEN)
+        order = np.arange(num_entries, dtype=np.int32)
+        out: Float32 = np.empty((num_entries, 2 * HIDDEN), np.float32)
+        took = seconds(
+            lambda: backend.mxfp4_matmul(
+                x, order, offsets, self.packed, self.scales, self.bias, out
+            )
+        )
+        read = (self.packed.nbytes + self.scales.nbytes) * chosen / EXPERTS
+        operations = 2 * num_entries * 2 * HIDDEN * HIDDEN
+        return Speed("experts", precision, rows, read / took / 1e9, operations / took / 1e9)
 
 
 def main() -> None:
@@ -112,33 +156,49 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     backend = kernels.Backend(isa=options.isa, threads=options.threads)
-    machine = Machine(backend)
-    found: list[tuple[int, Speed]] = []
-    for rows in ENTRIES:
-        machine.probe()
-        found.append((rows, experts(backend, rows)))
-        found.append((rows, dense(backend, "query", HEADS_WIDTH, HIDDEN, rows)))
-        if rows <= 8:
-            found.append((rows, dense(backend, "head", VOCABULARY, HIDDEN, rows)))
+    machine, experts = Machine(backend), Experts.random()
+    found: list[Speed] = []
+    for precision in PRECISIONS:
+        for rows in ENTRIES:
+            machine.probe()
+            found.append(experts.speed(backend, precision, rows))
+            found.append(dense(backend, precision, "query", (HEADS_WIDTH, HIDDEN), rows))
+            if rows <= 8:
+                found.append(dense(backend, precision, "head", (VOCABULARY, HIDDEN), rows))
     machine.probe()
-    read, flops = statistics.median(machine.reads), statistics.median(machine.flops)
-    title = f"{machine_name()}, {backend.isa}, {backend.threads} threads: {read:.1f} GB/s, {flops:.0f} GFLOP/s"
-    table = Table("kernel", "entries", "GB/s", "of memory", "GFLOP/s", "of peak", title=title)
-    metrics: dict[str, object] = {"read_gb_per_s": round(read, 2), "peak_gflops": round(flops, 1)}
-    for rows, speed in found:
-        table.add_row(
-            speed.name,
-            str(rows),
-            f"{speed.gigabytes:.1f}",
-            f"{speed.gigabytes / read:.0%}",
-            f"{speed.gigaflops:.0f}",
-            f"{speed.gigaflops / flops:.0%}",
-        )
-        metrics[f"{speed.name}_{rows}_gb_per_s"] = round(speed.gigabytes, 2)
-        metrics[f"{speed.name}_{rows}_gflops"] = round(speed.gigaflops, 1)
+    report(backend, machine, found)
+
+
+def report(backend: kernels.Backend, machine: Machine, found: list[Speed]) -> None:
+    """Print a table, and add to the committed results."""
+    read = statistics.median(machine.reads)
+    title = f"{machine_name()}, {backend.isa}, {backend.threads} threads: memory {read:.1f} GB/s"
+    table = Table(
+        "precision", "kernel", "entries", "GB/s", "of memory", "Gop/s", "of peak", title=title
+    )
+    for precision in PRECISIONS:
+        peak = statistics.median(machine.peaks[precision])
+        metrics: dict[str, object] = {
+            "read_gb_per_s": round(read, 2),
+            "peak_gops": round(peak, 1),
+        }
+        for speed in found:
+            if speed.precision != precision:
+                continue
+            table.add_row(
+                precision,
+                speed.name,
+                str(speed.rows),
+                f"{speed.gigabytes:.1f}",
+                f"{speed.gigabytes / read:.0%}",
+                f"{speed.gigaops:.0f}",
+                f"{speed.gigaops / peak:.0%}",
+            )
+            metrics[f"{speed.name}_{speed.rows}_gb_per_s"] = round(speed.gigabytes, 2)
+            metrics[f"{speed.name}_{speed.rows}_gops"] = round(speed.gigaops, 1)
+        common = {"isa": backend.isa, "threads": backend.threads, "model": "20b"}
+        append("kernels.csv", {**common, "precision": precision}, metrics)
     Console().print(table)
-    common = {"isa": backend.isa, "threads": backend.threads, "model": "20b", "precision": "bf16"}
-    append("kernels.csv", common, metrics)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ struct Rounded {
   float* floats = nullptr;
 };
 
+// What a product's inputs are rounded to.
+enum class Act { kFloat, kBf16, kInt8 };
+
 // Experts of a model, at most.
 inline constexpr Index kMaxExperts = 1024;
 
@@ -71,7 +74,7 @@ class Backend {
   void attention(const Attention<Cached>& attention, const Rounded& rounded);
   std::uint64_t read_words(const std::uint64_t* words, Index count);
   // Floating-point operations that were done, `rounds` rounds on each thread.
-  double multiply(Index rounds, bool as_bf16);
+  double multiply(Index rounds, Act act);
 
  private:
   void round(const float* x, const Rounded& rounded, Index count);

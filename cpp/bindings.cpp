@@ -271,10 +271,13 @@ std::uint64_t read_words(Recorder& self, Array<const std::uint64_t, 1> words) {
   return sum;
 }
 
-double multiply(Recorder& self, Index rounds, bool as_bf16) {
+double multiply(Recorder& self, Index rounds, const std::string& inputs) {
   require(rounds > 0, "multiply: rounds must be at least 1");
+  require(inputs == "float32" || inputs == "bfloat16" || inputs == "int8",
+          "multiply: inputs must be float32, bfloat16 or int8");
+  const Act act = inputs == "int8" ? Act::kInt8 : inputs == "bfloat16" ? Act::kBf16 : Act::kFloat;
   double operations = 0;
-  without_gil([&] { operations = self.multiply(rounds, as_bf16); });
+  without_gil([&] { operations = self.multiply(rounds, act); });
   return operations;
 }
 
@@ -360,7 +363,7 @@ NB_MODULE(_kernels, module) {
       .def("combine", &combine, "expert_out"_a.noconvert(), "entries"_a.noconvert(), "weights"_a.noconvert(),
            "out"_a.noconvert())
       .def("read_words", &read_words, "words"_a.noconvert())
-      .def("multiply", &multiply, "rounds"_a, nb::kw_only(), "as_bf16"_a)
+      .def("multiply", &multiply, "rounds"_a, nb::kw_only(), "inputs"_a)
       .def("rope_store", &rope_store<float>, "qkv"_a.noconvert(), "cos"_a.noconvert(), "sin"_a.noconvert(),
            "pages"_a.noconvert(), "slots"_a.noconvert())
       .def("rope_store", &rope_store<Bits>, "qkv"_a.noconvert(), "cos"_a.noconvert(), "sin"_a.noconvert(),

@@ -168,6 +168,7 @@ struct Kernels {
   std::uint64_t (*read_words)(const std::uint64_t* words, Index begin, Index end);
   float (*multiply_f32)(Index rounds);
   float (*multiply_bf16)(Index rounds);
+  float (*multiply_int8)(Index rounds);
   // Kv_heads x tokens.
   void (*attention_f32)(const Attention<float>&, Index begin, Index end);
   void (*attention_bf16)(const Attention<Bf16>&, Index begin, Index end);

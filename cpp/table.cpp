@@ -44,6 +44,7 @@ const Kernels GPTOSS_TABLE = {
     .read_words = read_words,
     .multiply_f32 = multiply<float>,
     .multiply_bf16 = multiply<Bf16>,
+    .multiply_int8 = multiply_int8,
     .attention_f32 = attention<float>,
     .attention_bf16 = attention<Bf16>,
 };

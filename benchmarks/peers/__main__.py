@@ -8,18 +8,15 @@ their median counts. Before each pair, how fast this machine reads memory.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peers.protocol import Task, encode
+from benchmarks.peers.protocol import Task
+from benchmarks.peers.workers import Probe, Worker
 from benchmarks.record import append, machine_name
 from gptoss import kernels
 
@@ -33,53 +30,6 @@ TASKS = [
     Task("decode", 12, batch=8),
     Task("decode", 12, batch=16),
 ]
-_PROBE_BYTES = 1 << 30
-
-
-class Worker:
-    """A process with one engine in it."""
-
-    def __init__(self, name: str, command: list[str]) -> None:
-        self.name = name
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self._answer()
-
-    def seconds(self, task: Task) -> float:
-        assert self._process.stdin is not None
-        self._process.stdin.write(encode(task))
-        self._process.stdin.flush()
-        return float(self._answer()["seconds"])
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-
-    def _answer(self) -> dict[str, float]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.name} ended early; run its worker by hand to see why")
-        answer: dict[str, float] = json.loads(line)
-        return answer
-
-
-class Probe:
-    """How fast this machine reads memory now, on as many threads."""
-
-    def __init__(self, threads: int) -> None:
-        self._backend = kernels.Backend(threads=threads)
-        self._words = np.ones(_PROBE_BYTES // 8, np.uint64)
-
-    def gigabytes_per_s(self) -> float:
-        began = time.perf_counter()
-        self._backend.read_words(self._words)
-        return self._words.nbytes / (time.perf_counter() - began) / 1e9
 
 
 def compare(task: Task, ours: Worker, theirs: Worker, probe: Probe, pairs: int) -> dict[str, float]:

@@ -38,5 +38,27 @@ float multiply(Index rounds) {
   return total;
 }
 
+// As much with MXFP4 weights and eight-bit inputs, decoded before; a tile of whole blocks takes kLanes rounds.
+float multiply_int8(Index rounds) {
+  const PackedMxfp4 format = {};
+  alignas(64) const std::uint8_t codes[256] = {};
+  Int8Block x = {};
+  Isa::Word<Int8Block> words[Isa::kWords<PackedMxfp4, Int8Block>];
+  Isa::quarter(format, &x, codes, words);
+  decltype(Isa::start(format, Isa::F{}, &x)) sum[kPeakProducts];
+  for (auto& one : sum) one = Isa::start(format, Isa::F{}, &x);
+  for (Index round = 0; round < rounds; round += Isa::kLanes) {
+    for (Index z = 0; z < kBlock / 8; ++z)
+      GPTOSS_UNROLL for (Index i = 0; i < kPeakProducts; ++i) {
+        // Nothing is known of the weights between products, or one would do for all sums.
+        asm volatile("" : "+m"(words));
+        sum[i] = Isa::dot(format, sum[i], words, &x, z);
+      }
+  }
+  std::int32_t total = 0;
+  for (Index i = 0; i < kPeakProducts; ++i) total += lane_sum(Isa::whole(format, sum[i], &x));
+  return static_cast<float>(total);
+}
+
 }  // namespace
 }  // namespace gptoss

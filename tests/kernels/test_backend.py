@@ -246,10 +246,15 @@ def test_read_words(backend: kernels.Backend, random: np.random.Generator, count
     assert backend.read_words(words) == int(words.sum(dtype=np.uint64))
 
 
-@pytest.mark.parametrize("as_bf16", [False, True])
-def test_multiply_counts_its_operations(backend: kernels.Backend, as_bf16: bool) -> None:
+@pytest.mark.parametrize("inputs", ["float32", "bfloat16", "int8"])
+def test_multiply_counts_its_operations(backend: kernels.Backend, inputs: str) -> None:
     # 12 products of 32 multiplications and additions a round and thread.
-    assert backend.multiply(32, as_bf16=as_bf16) == 32 * 2 * 12 * 32 * 2
+    assert backend.multiply(32, inputs=inputs) == 32 * 2 * 12 * 32 * 2
+
+
+def test_multiply_refuses_inputs_that_no_product_has(backend: kernels.Backend) -> None:
+    with pytest.raises(ValueError, match="float32, bfloat16 or int8"):
+        backend.multiply(32, inputs="int4")
 
 
 def test_unknown_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

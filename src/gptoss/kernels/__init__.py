@@ -386,9 +386,9 @@ class Backend:
         """The sum of words (n), modulo 2^64, as fast as memory gives them: the bound of what only reads weights."""
         return self._native.read_words(words)
 
-    def multiply(self, rounds: int, *, as_bf16: bool) -> float:
+    def multiply(self, rounds: int, *, inputs: str) -> float:
         """Multiply in registers for so many rounds on each thread; how many operations that was, additions counted.
 
-        `as_bf16` takes the product that bfloat16 activations have. The bound of what only computes.
+        `inputs` is float32, bfloat16 or int8: the product that such activations have. The bound of what only computes.
         """
-        return self._native.multiply(rounds, as_bf16=as_bf16)
+        return self._native.multiply(rounds, inputs=inputs)
