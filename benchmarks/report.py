@@ -61,8 +61,20 @@ def model_table() -> list[str]:
     facts = {
         "start of `gptoss chat` until it takes a question, warm, s": ("chat_ready_s", 1),
         "and until the first token of an answer (81 prompt tokens), s": ("chat_first_token_s", 1),
-        "prefill of 512, tokens/s": ("prefill_512_tokens_per_s", 1),
-        "decode, tokens/s": ("decode_tokens_per_s", 1),
+        **{
+            f"prefill, {tokens} tokens, tokens/s": (f"prefill_{tokens}_tokens_per_s", 1)
+            for tokens in (128, 512, 2048)
+        },
+        "decode, tokens/s": ("decode_16_tokens_per_s", 1),
+        "and as a share of what memory allows, %": ("decode_share_of_memory", 0.01),
+        **{
+            f"decode after {depth} tokens, tokens/s": (f"decode_16_depth{depth}_tokens_per_s", 1)
+            for depth in (4096, 16384)
+        },
+        **{
+            f"decode, {batch} sequences, tokens/s": (f"decode_8_batch{batch}_tokens_per_s", 1)
+            for batch in (2, 4, 8, 16)
+        },
         "peak resident memory, weights included, GiB": ("bench_peak_rss_bytes", GIB),
     }
     for title, (metric, unit) in facts.items():
