@@ -63,14 +63,37 @@ GPTOSS_INLINE void score_page(const float* query, const Cached* keys, Index page
     score_tile<Heads, 1>(query, keys, page_size, head_dim, scale, slot, ahead, scores);
 }
 
+// Whether keys and values are multiplied as they are cached, in pairs, by queries and weights rounded to bfloat16.
+template <class Cached>
+constexpr bool kHasPairs = std::is_same_v<Cached, Bf16> && Isa::kHasBf16Dot;
+// Values of a row that are paired with those of the next.
+constexpr Index kPairRow = 32;
+
+// The same for kPairRow keys, two dimensions at a time. `Simd` is Isa where that has pairs.
+template <class Simd, int Heads>
+GPTOSS_INLINE void score_pairs(const Bf16* query, const Bf16* keys, Index page_size, Index head_dim, float scale,
+                               Index slot, Ahead ahead, float* scores) {
+  constexpr Index kBytes = kPairRow * static_cast<Index>(sizeof(Bf16));
+  Isa::F sum[Heads][2] = {};
+  for (Index d = 0; d < head_dim; d += 2) {
+    Isa::Word<Bf16> key[2];
+    Simd::pair(keys + d * page_size + slot, keys + (d + 1) * page_size + slot, key);
+    for (Index line = 0; line < 2; ++line) ask(ahead, (slot / kPairRow * head_dim + d + line) * kBytes);
+    GPTOSS_UNROLL for (int q = 0; q < Heads; ++q) GPTOSS_UNROLL for (int v = 0; v < 2; ++v) sum[q][v] =
+        Simd::dot_pair(sum[q][v], key[v], query + q * head_dim + d);
+  }
+  GPTOSS_UNROLL for (int q = 0; q < Heads; ++q) GPTOSS_UNROLL for (int v = 0; v < 2; ++v)
+      Isa::store(scores + q * kTile + slot + v * Isa::kLanes, sum[q][v] * Isa::set1(scale));
+}
+
 // Softmax under way for one query head.
 struct Running {
   float largest, total;
 };
 
-// Turns the scores of a tile, of which `seen` counts, into weights relative to the largest score so far; returns what
-// earlier sums shrink by.
-GPTOSS_INLINE float weigh_tile(Running& run, float* scores, Span seen) {
+// Turns the scores of a tile, of which `seen` counts, into weights relative to the largest score so far, rounded if
+// `rounded` is there; returns what earlier sums shrink by.
+GPTOSS_INLINE float weigh_tile(Running& run, float* scores, Bf16* rounded, Span seen) {
   const float nothing = -bits_to_float(0x7f800000u);
   const Index begin = seen.first / Isa::kLanes * Isa::kLanes;
   const Index end = (seen.stop + Isa::kLanes - 1) / Isa::kLanes * Isa::kLanes;
@@ -82,8 +105,14 @@ GPTOSS_INLINE float weigh_tile(Running& run, float* scores, Span seen) {
   const float rescale = exp(run.largest - largest);
   Isa::F total{};
   for (Index slot = begin; slot < end; slot += Isa::kLanes) {
-    const Isa::F weight = exp(Isa::load(scores + slot) - Isa::set1(largest));
-    Isa::store(scores + slot, weight);
+    Isa::F weight = exp(Isa::load(scores + slot) - Isa::set1(largest));
+    if (rounded) {
+      Isa::store(rounded + slot, weight);
+      // What is divided by in the end is the sum of what was multiplied by.
+      weight = Isa::load(rounded + slot);
+    } else {
+      Isa::store(scores + slot, weight);
+    }
     total = total + weight;
   }
   run.total = run.total * rescale + lane_sum(total);
@@ -140,10 +169,37 @@ GPTOSS_INLINE void add_values(const float* weights, const float* rescale, const 
   for (; d < head_dim; d += Isa::kLanes) value_tile<Heads, 1>(weights, rescale, pages, origin, seen, d, out);
 }
 
+// The same for kPairRow values, two positions at a time; where one of them is not seen, nothing stands for it.
+template <class Simd, int Heads>
+GPTOSS_INLINE void value_pairs(const Bf16* weights, const float* rescale, const HeadPages<Bf16>& pages, Index origin,
+                               Span seen, Index d, float* out) {
+  alignas(64) static constexpr Bf16 kNothing[kPairRow] = {};
+  const Index page_size = pages.a.page_size, head_dim = pages.a.head_dim;
+  Isa::F sum[Heads][2];
+  GPTOSS_UNROLL for (int q = 0; q < Heads; ++q) GPTOSS_UNROLL for (int v = 0; v < 2; ++v) sum[q][v] =
+      Isa::load(out + q * head_dim + d + v * Isa::kLanes) * Isa::set1(rescale[q]);
+  for (Index at = seen.first / 2 * 2; at < seen.stop;) {
+    const Index page = (origin + at) / page_size, page_end = (page + 1) * page_size - origin;
+    const Index stop = page_end < seen.stop ? page_end : seen.stop;
+    const Bf16* values = pages.values(page) + (origin + at - page * page_size) * head_dim + d;
+    for (; at < stop; at += 2, values += 2 * head_dim) {
+      Isa::Word<Bf16> value[2];
+      Simd::pair(at < seen.first ? kNothing : values, at + 1 < seen.stop ? values + head_dim : kNothing, value);
+      GPTOSS_UNROLL for (int q = 0; q < Heads; ++q) GPTOSS_UNROLL for (int v = 0; v < 2; ++v) sum[q][v] =
+          Simd::dot_pair(sum[q][v], value[v], weights + q * kTile + at);
+    }
+  }
+  GPTOSS_UNROLL for (int q = 0; q < Heads; ++q) GPTOSS_UNROLL for (int v = 0; v < 2; ++v)
+      Isa::store(out + q * head_dim + d + v * Isa::kLanes, sum[q][v]);
+}
+
 // One token and one KV head: all query heads that share it.
-template <class Cached>
+template <bool InPairs, class Cached>
 void attend(const Attention<Cached>& a, Index token, Index kv_head) {
   alignas(64) float scores[kMaxGroup * kTile];
+  // Queries and weights as pairs take them.
+  alignas(64) Bf16 rounded_query[InPairs ? kMaxGroup * kMaxHeadDim : 1];
+  alignas(64) Bf16 rounded[InPairs ? kMaxGroup * kTile : 1];
   float rescale[kMaxGroup];
   Running run[kMaxGroup];
   const Index group = a.heads / a.kv_heads;
@@ -155,6 +211,8 @@ void attend(const Attention<Cached>& a, Index token, Index kv_head) {
   const float* query = a.query + (token * a.query_heads + kv_head * group) * a.head_dim;
 
   for (Index i = 0; i < group * a.head_dim; ++i) out[i] = 0.0f;
+  if constexpr (InPairs)
+    for (Index i = 0; i < group * a.head_dim; i += Isa::kLanes) Isa::store(rounded_query + i, Isa::load(query + i));
   // The sink can be the largest logit, so it opens the running maximum; its own weight is exp(0).
   for (Index q = 0; q < group; ++q) run[q] = {a.sinks[kv_head * group + q], 1.0f};
 
@@ -167,14 +225,24 @@ void attend(const Attention<Cached>& a, Index token, Index kv_head) {
       const Ahead ahead = {pages.values(page), pages.keys(page < last_page ? page + 1 : page)};
       for (Index q = 0; q < group; q += kTileHeads)
         with_constant<kTileHeads>(group - q, [&](auto heads) {
-          score_page<heads>(query + q * a.head_dim, pages.keys(page), a.page_size, a.head_dim, a.scale, ahead,
-                            page_scores + q * kTile);
+          if constexpr (InPairs)
+            for (Index slot = 0; slot < a.page_size; slot += kPairRow)
+              score_pairs<Isa, heads>(rounded_query + q * a.head_dim, pages.keys(page), a.page_size, a.head_dim,
+                                      a.scale, slot, ahead, page_scores + q * kTile);
+          else
+            score_page<heads>(query + q * a.head_dim, pages.keys(page), a.page_size, a.head_dim, a.scale, ahead,
+                              page_scores + q * kTile);
         });
     }
-    for (Index q = 0; q < group; ++q) rescale[q] = weigh_tile(run[q], scores + q * kTile, seen);
+    for (Index q = 0; q < group; ++q)
+      rescale[q] = weigh_tile(run[q], scores + q * kTile, InPairs ? rounded + q * kTile : nullptr, seen);
     for (Index q = 0; q < group; q += kTileHeads)
       with_constant<kTileHeads>(group - q, [&](auto heads) {
-        add_values<heads>(scores + q * kTile, rescale + q, pages, origin, seen, out + q * a.head_dim);
+        if constexpr (InPairs)
+          for (Index d = 0; d < a.head_dim; d += kPairRow)
+            value_pairs<Isa, heads>(rounded + q * kTile, rescale + q, pages, origin, seen, d, out + q * a.head_dim);
+        else
+          add_values<heads>(scores + q * kTile, rescale + q, pages, origin, seen, out + q * a.head_dim);
       });
   }
   for (Index q = 0; q < group; ++q)
@@ -184,7 +252,12 @@ void attend(const Attention<Cached>& a, Index token, Index kv_head) {
 // One KV head after the other, so that its keys and values stay in the cache from token to token.
 template <class Cached>
 void attention(const Attention<Cached>& a, Index begin, Index end) {
-  for (Index item = begin; item < end; ++item) attend(a, item % a.tokens, item / a.tokens);
+  if constexpr (kHasPairs<Cached>)
+    if (a.page_size % kPairRow == 0 && a.head_dim % kPairRow == 0) {
+      for (Index item = begin; item < end; ++item) attend<true>(a, item % a.tokens, item / a.tokens);
+      return;
+    }
+  for (Index item = begin; item < end; ++item) attend<false>(a, item % a.tokens, item / a.tokens);
 }
 
 }  // namespace

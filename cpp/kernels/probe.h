@@ -48,12 +48,16 @@ float multiply_int8(Index rounds) {
   decltype(Isa::start(format, Isa::F{}, &x)) sum[kPeakProducts];
   for (auto& one : sum) one = Isa::start(format, Isa::F{}, &x);
   for (Index round = 0; round < rounds; round += Isa::kLanes) {
-    for (Index z = 0; z < kBlock / 8; ++z)
-      GPTOSS_UNROLL for (Index i = 0; i < kPeakProducts; ++i) {
-        // Nothing is known of the weights between products, or one would do for all sums.
-        asm volatile("" : "+m"(words));
-        sum[i] = Isa::dot(format, sum[i], words, &x, z);
-      }
+    asm volatile("" : "+m"(x));
+    GPTOSS_UNROLL for (Index i = 0; i < kPeakProducts; ++i) {
+      // Nothing is known of the weights between products, or one would do for all sums.
+#if defined(__x86_64__)
+      asm volatile("" : "+x"(words[0]), "+x"(words[1]));
+#else
+      asm volatile("" : "+m"(words));
+#endif
+      GPTOSS_UNROLL for (Index z = 0; z < kBlock / 8; ++z) sum[i] = Isa::dot(format, sum[i], words, &x, z);
+    }
   }
   std::int32_t total = 0;
   for (Index i = 0; i < kPeakProducts; ++i) total += lane_sum(Isa::whole(format, sum[i], &x));

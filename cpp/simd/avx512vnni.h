@@ -8,6 +8,12 @@
 namespace gptoss {
 namespace {
 
+// Places of values in two rows of 32 that lie in pairs.
+alignas(64) constexpr std::uint16_t kPairPlaces[64] = {0,  32, 1,  33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
+                                                       8,  40, 9,  41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47,
+                                                       16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53, 22, 54, 23, 55,
+                                                       24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63};
+
 struct Isa : Vector<16> {
   static constexpr int kLanes = 16;
   // Sixteen accumulators of the thirty-two registers hide the bfloat16 dot product's latency of six cycles.
@@ -66,6 +72,16 @@ struct Isa : Vector<16> {
 
   GPTOSS_INLINE Weights<float> weights(const float*, const Bf16* p);
   GPTOSS_INLINE Weights<Bf16> weights(const Bf16*, const Bf16* p);
+  // Two rows of 32 values side by side, as the bfloat16 dot product takes them.
+  GPTOSS_INLINE void pair(const Bf16* first, const Bf16* second, __m512i* out) {
+    const __m512i a = _mm512_loadu_si512(first), b = _mm512_loadu_si512(second);
+    GPTOSS_UNROLL for (int i = 0; i < 2; ++i) out[i] =
+        _mm512_permutex2var_epi16(a, _mm512_loadu_si512(kPairPlaces + 32 * i), b);
+  }
+  GPTOSS_INLINE F dot_pair(F sum, __m512i pairs, const Bf16* x) {
+    return _mm512_dpbf16_ps(sum, (__m512bh)pairs, (__m512bh)_mm512_set1_epi32(load_word(x)));
+  }
+
   GPTOSS_INLINE F dot(F sum, const Weights<float>& w, const float* x);
   GPTOSS_INLINE F dot(F sum, const Weights<Bf16>& w, const Bf16* x);
 

@@ -43,13 +43,19 @@ def test_rope(
 
 
 def cached(
-    random: np.random.Generator, each: Any, dtype: str, heads: int, head_dim: int
+    random: np.random.Generator,
+    each: Any,
+    dtype: str,
+    heads: int,
+    head_dim: int,
+    page_size: int = 16,
 ) -> tuple[Array, Array]:
-    """Two sequences of 75 positions in shuffled pages of 16, unused slots filled with NaN, and their page table."""
-    page_size, length = 16, 75
+    """Two sequences of 75 positions in shuffled pages, unused slots filled with NaN, and their page table."""
+    length = 75
     pages = np.full((12, 2, heads, page_size * head_dim), np.nan, np.float32)
     pages = pages if dtype == "float32" else bits(pages)
-    table = random.permutation(12)[:10].reshape(2, 5).astype(np.int32)
+    each_has = -(-length // page_size)
+    table = random.permutation(12)[: 2 * each_has].reshape(2, each_has).astype(np.int32)
     # Not rotated.
     cos, sin = (np.full((length, head_dim // 2), value, np.float32) for value in (1, 0))
     for row in table:
@@ -66,7 +72,12 @@ def test_storing_is_exact(backend: kernels.Backend, twin: reference.Backend, dty
     assert np.array_equal(widened(got), widened(wanted), equal_nan=True)
 
 
+# With pages in bfloat16, weights may be rounded to it (eight bits), as may the sum that they are divided by.
+WEIGHT_STEP = {"float32": 0.0, "bfloat16": 2 * 2.0**-9}
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("page_size", [16, 32])
 @pytest.mark.parametrize("window", [0, 1, 16, 23])
 @pytest.mark.parametrize(("heads", "kv_heads", "head_dim"), [(2, 2, 16), (8, 2, 32), (8, 1, 64)])
 def test_attention(
@@ -74,16 +85,19 @@ def test_attention(
     twin: reference.Backend,
     random: np.random.Generator,
     dtype: str,
+    page_size: int,
     window: int,
     heads: int,
     kv_heads: int,
     head_dim: int,
 ) -> None:
-    pages, table = cached(random, twin, dtype, kv_heads, head_dim)
+    pages, table = cached(random, twin, dtype, kv_heads, head_dim, page_size)
     positions = np.array([0, 1, 15, 16, 40, 74, 74, 33], np.int64)
     sequences = np.array([0, 1, 0, 1, 1, 0, 1, 0], np.int32)
     # Keys and values stand behind the queries.
     query = floats(random, len(positions), heads + 2 * kv_heads, head_dim, scale=2.0)
+    # Queries are as precise as keys.
+    query = query if dtype == "float32" else widened(bits(query))
     # One sink larger than any score, one that hardly matters.
     sinks = np.linspace(-20, 40, heads).astype(np.float32)
     results = []
@@ -103,15 +117,18 @@ def test_attention(
         results.append(out)
     # Scores reach about 40: their rounding enters the weights through exp, and the weighted sum of values adds its own.
     largest_value = np.nanmax(np.abs(widened(pages)[:, 1]))
-    assert_within(results[0], results[1], (40 * (head_dim + 2) + 75) * EPSILON * largest_value)
+    bound = (40 * (head_dim + 2) + 75) * EPSILON + WEIGHT_STEP[dtype]
+    assert_within(results[0], results[1], bound * largest_value)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("window", [0, 40, 128, 200])
 @pytest.mark.parametrize("page_size", [16, 32, 64])
 def test_attention_over_many_tiles(
     backend: kernels.Backend,
     twin: reference.Backend,
     random: np.random.Generator,
+    dtype: str,
     window: int,
     page_size: int,
 ) -> None:
@@ -119,9 +136,11 @@ def test_attention_over_many_tiles(
     length, head_dim = 512, 32
     num_pages = length // page_size
     pages = floats(random, num_pages, 2, 2, page_size * head_dim)
+    pages = pages if dtype == "float32" else bits(pages)
     table = random.permutation(num_pages).astype(np.int32)[None]
     positions = np.array([0, 126, 127, 128, 129, 255, 256, 300, 511], np.int64)
     query = floats(random, len(positions), 12, head_dim, scale=2.0)
+    query = query if dtype == "float32" else widened(bits(query))
     sequences, sinks = np.zeros(len(positions), np.int32), floats(random, 8)
     results = []
     for each in (backend, twin):
@@ -130,8 +149,9 @@ def test_attention_over_many_tiles(
             query, pages, table, sequences, positions, sinks, out, window=window, scale=0.2
         )
         results.append(out)
-    largest_value = np.abs(pages[:, 1]).max()
-    assert_within(results[0], results[1], (40 * (head_dim + 2) + length) * EPSILON * largest_value)
+    largest_value = np.abs(widened(pages)[:, 1]).max()
+    bound = (40 * (head_dim + 2) + length) * EPSILON + WEIGHT_STEP[dtype]
+    assert_within(results[0], results[1], bound * largest_value)
     # A query is the same bit for bit without the others.
     alone = np.empty((1, 8, head_dim), np.float32)
     for row in range(len(positions)):
