@@ -356,7 +356,11 @@ class Backend:
         """Attend each query to the cached keys of its own sequence, with one sink per head.
 
         The sink joins the softmax as one more logit and contributes no value, so the visible keys' weights sum to
-        less than one. All in float32; the query's own key is already stored.
+        less than one. The query's own key is already stored.
+
+        Sums are float32. Where the processor multiplies bfloat16 in pairs, and pages are bfloat16 with page_size and
+        head_dim multiples of 32, queries and softmax weights are rounded to it: a weight is off by 2^-8 of itself at
+        most.
 
         Shapes:
             query           (tokens, any, head_dim), of which the first `heads` are queries
