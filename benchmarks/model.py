@@ -80,7 +80,9 @@ def decode_bytes(config: Config, weights: str) -> float:
     return c.num_layers * layer + c.vocab_size * c.hidden_size / 32 * block
 
 
-def measure_tasks(model: Path, precision: str, weights: str, repetitions: int) -> dict[str, float]:
+def measure_tasks(
+    model: Path, precision: str, weights: str, repetitions: int, only: list[str]
+) -> dict[str, float]:
     """Tokens a second of each task, medians after one that warms up; decodes beside memory's speed."""
     threads = kernels.available_threads()
     own = [sys.executable, "-m", "benchmarks.peers.gptoss_worker"]
@@ -88,6 +90,8 @@ def measure_tasks(model: Path, precision: str, weights: str, repetitions: int) -
     probe, needed = Probe(threads), decode_bytes(Config.from_file(model / "config.json"), weights)
     metrics: dict[str, float] = {}
     for task in TASKS:
+        if task.name not in only:
+            continue
         speeds, shares = [], []
         for _ in range(repetitions + 1):
             memory = probe.gigabytes_per_s()
@@ -109,6 +113,8 @@ def main() -> None:
     parser.add_argument("--decode", default="32")
     parser.add_argument("--precision", default=DEFAULT_PRECISION)
     parser.add_argument("--weights", default="int8")
+    names = [task.name for task in TASKS]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="TASK")
     parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args()
     kind = ["--precision", options.precision, "--weights", options.weights]
@@ -116,7 +122,9 @@ def main() -> None:
         options.model, ["--prefill", options.prefill, "--decode", options.decode, *kind]
     )
     chat = measure_chat(options.model, options.precision, options.weights)
-    tasks = measure_tasks(options.model, options.precision, options.weights, options.repetitions)
+    tasks = measure_tasks(
+        options.model, options.precision, options.weights, options.repetitions, options.only
+    )
     common = {name: bench.pop(name) for name in ("isa", "threads", "model")}
     common["precision"] = f"{options.precision}, {options.weights} matrices"
     prefill, decode = bench["prefill_tokens_per_s"], bench["decode_tokens_per_s"]

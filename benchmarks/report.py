@@ -78,7 +78,10 @@ def model_table() -> list[str]:
         "peak resident memory, weights included, GiB": ("bench_peak_rss_bytes", GIB),
     }
     for title, (metric, unit) in facts.items():
-        cells = [f"{figures[metric] / unit:.1f}" for figures in kinds.values()]
+        cells = [
+            f"{figures[metric] / unit:.1f}" if metric in figures else ""
+            for figures in kinds.values()
+        ]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return lines
 
