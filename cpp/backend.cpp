@@ -219,10 +219,10 @@ std::uint64_t Backend::read_words(const std::uint64_t* words, Index count) {
   return sum;
 }
 
-double Backend::multiply(Index rounds, Act act) {
-  const auto run = act == Act::kInt8   ? kernels_->multiply_int8
-                   : act == Act::kBf16 ? kernels_->multiply_bf16
-                                       : kernels_->multiply_f32;
+double Backend::multiply(Index rounds, Rounding rounding) {
+  const auto run = rounding == Rounding::kInt8   ? kernels_->multiply_int8
+                   : rounding == Rounding::kBf16 ? kernels_->multiply_bf16
+                                                 : kernels_->multiply_f32;
   // More pieces than threads, so that all are at work until the end.
   const Index pieces = 16 * num_threads();
   std::atomic<bool> is_zero{true};

@@ -31,7 +31,7 @@ struct Rounded {
 };
 
 // What a product's inputs are rounded to.
-enum class Act { kFloat, kBf16, kInt8 };
+enum class Rounding { kFloat, kBf16, kInt8 };
 
 // Experts of a model, at most.
 inline constexpr Index kMaxExperts = 1024;
@@ -74,7 +74,7 @@ class Backend {
   void attention(const Attention<Cached>& attention, const Rounded& rounded);
   std::uint64_t read_words(const std::uint64_t* words, Index count);
   // Floating-point operations that were done, `rounds` rounds on each thread.
-  double multiply(Index rounds, Act act);
+  double multiply(Index rounds, Rounding rounding);
 
  private:
   void round(const float* x, const Rounded& rounded, Index count);

@@ -275,9 +275,11 @@ double multiply(Recorder& self, Index rounds, const std::string& inputs) {
   require(rounds > 0, "multiply: rounds must be at least 1");
   require(inputs == "float32" || inputs == "bfloat16" || inputs == "int8",
           "multiply: inputs must be float32, bfloat16 or int8");
-  const Act act = inputs == "int8" ? Act::kInt8 : inputs == "bfloat16" ? Act::kBf16 : Act::kFloat;
+  const Rounding rounding = inputs == "int8"       ? Rounding::kInt8
+                            : inputs == "bfloat16" ? Rounding::kBf16
+                                                   : Rounding::kFloat;
   double operations = 0;
-  without_gil([&] { operations = self.multiply(rounds, act); });
+  without_gil([&] { operations = self.multiply(rounds, rounding); });
   return operations;
 }
 
