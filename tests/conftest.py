@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from gptoss import nano
 from gptoss.chat import LoadedModel
+from gptoss.engine import EngineOptions
 from gptoss.kernels import Backend, Float32
 from gptoss.model.batch import Batch
 from gptoss.model.checkpoint import open_checkpoint
@@ -96,7 +97,9 @@ def scripted_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> ScriptedM
         checkpoint = open_checkpoint(tiny_directory)
         plain = open_transformer(tiny_directory, "bf16", Backend(threads=1))
         transformer = ScriptedTransformer(plain, script, pause_s)
-        return LoadedModel("scripted", checkpoint, nano_tokenizer, transformer)
+        # A guess would take the script's next token for its own.
+        options = EngineOptions(speculates=False)
+        return LoadedModel("scripted", checkpoint, nano_tokenizer, transformer, options=options)
 
     return make
 

@@ -27,6 +27,14 @@ class RequestError(GptossError):
     """A request asks for something outside its range: token ids, length, sampling values."""
 
 
+class QueueFullError(RequestError):
+    """So many requests are waiting that no further one is taken; try again later."""
+
+
+class EngineError(GptossError):
+    """A fault of ours ended a request; others go on."""
+
+
 class KernelError(GptossError):
     """An instruction set or thread count that this machine cannot run."""
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from gptoss.engine import Engine, FinishReason, Request, SamplingParams, Worker
-from gptoss.errors import CheckpointError, RequestError
+from gptoss.engine import Engine, EngineOptions, FinishReason, Request, SamplingParams, Worker
+from gptoss.errors import CheckpointError, EngineError, QueueFullError, RequestError
 from gptoss.kernels import Float32
 from gptoss.model.transformer import Transformer
 
@@ -19,7 +19,7 @@ PROMPT = list(range(5, 45))
 
 @pytest.fixture
 def worker(tiny_model: Transformer) -> Iterator[Worker]:
-    made = Worker(Engine(tiny_model, context=200))
+    made = Worker(Engine(tiny_model, EngineOptions(context=200)))
     yield made
     made.close()
 
@@ -103,11 +103,13 @@ def test_full_queue_is_refused(tiny_model: Transformer) -> None:
         held.wait(10)
         return logits
 
-    worker = Worker(Engine(tiny_model, context=100), max_waiting=2)
+    worker = Worker(Engine(tiny_model, EngineOptions(context=100)), max_waiting=2)
     first = worker.submit(Request(PROMPT, GREEDY, max_tokens=1, processors=(hold,)))
     entered.wait(10)
     waiting = [worker.submit(Request(PROMPT, GREEDY, max_tokens=1)) for _ in range(2)]
-    with pytest.raises(RequestError, match="2 requests are waiting, wanted fewer than 2"):
+    with pytest.raises(
+        QueueFullError, match="2 requests are waiting, and with 1 more there would be more than 2"
+    ):
         worker.submit(Request(PROMPT, GREEDY, max_tokens=1))
     held.set()
     assert [len(list(generation)) for generation in (first, *waiting)] == [1, 1, 1]
@@ -147,13 +149,15 @@ def test_an_error_of_a_processor_is_its_requests_own(worker: Worker) -> None:
 
 
 def test_a_fault_of_ours_reaches_the_caller(tiny_model: Transformer) -> None:
-    engine = Engine(tiny_model, context=100)
+    engine = Engine(tiny_model, EngineOptions(context=100))
     engine.step = lambda: 1 // 0  # type: ignore[assignment, method-assign, return-value]
     worker = Worker(engine)
-    with pytest.raises(ZeroDivisionError):
-        list(worker.submit(Request(PROMPT)))
-    with pytest.raises(RequestError, match="closed"):
-        worker.submit(Request(PROMPT))
+    for _ in range(2):
+        with pytest.raises(EngineError, match="ZeroDivisionError"):
+            list(worker.submit(Request(PROMPT)))
+    del engine.step
+    assert len(list(worker.submit(Request(PROMPT, max_tokens=2)))) == 2
+    worker.close()
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,7 @@ def test_no_new_tokens_is_no_request() -> None:
 
 
 def test_long_prompts_come_in_chunks(tiny_model: Transformer) -> None:
-    engine = Engine(tiny_model, context=512)
+    engine = Engine(tiny_model, EngineOptions(context=512))
     prompt = [n % 90 for n in range(500)]
     sequence = engine.add(Request(prompt, GREEDY, max_tokens=1))
     while sequence.finish_reason is None:
@@ -184,7 +188,7 @@ def test_long_prompts_come_in_chunks(tiny_model: Transformer) -> None:
 
 
 def test_close_cancels_what_runs(tiny_model: Transformer) -> None:
-    worker = Worker(Engine(tiny_model, context=300))
+    worker = Worker(Engine(tiny_model, EngineOptions(context=300)))
     generation = worker.submit(Request(PROMPT, GREEDY))
     next(iter(generation))
     worker.close()

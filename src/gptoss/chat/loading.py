@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 import warnings
@@ -14,7 +15,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gptoss import harmony, kernels, nano
-from gptoss.engine import Engine, Generation, LogitsProcessor, Request, SamplingParams, Worker
+from gptoss.engine import (
+    Engine,
+    EngineOptions,
+    Generation,
+    LogitsProcessor,
+    Request,
+    SamplingParams,
+    Worker,
+)
 from gptoss.errors import CheckpointError, OutputError, RequestError
 from gptoss.kernels import Float32, reference
 from gptoss.model.checkpoint import Checkpoint, open_checkpoint
@@ -54,22 +63,17 @@ class LoadedModel:
         transformer: Transformer,
         *,
         matrices: str = "stored",
-        context: int | None = None,
+        options: EngineOptions | None = None,
     ) -> None:
         """Raises TokenizerError if the tokenizer does not fit the model, RequestError for a context it lacks."""
-        config = checkpoint.config
-        tokenizer.check_fits(config.vocab_size)
-        if context is not None and not 1 <= context <= config.max_positions:
-            raise RequestError(
-                f"got a context of {context} tokens, wanted 1 to {config.max_positions}, the model's own"
-            )
+        tokenizer.check_fits(checkpoint.config.vocab_size)
         self.name = name
         self.checkpoint = checkpoint
         self.tokenizer = tokenizer
         self.transformer = transformer
         self.load_s = 0.0
         self._matrices = matrices
-        self._worker = Worker(Engine(transformer, context=context))
+        self._worker = Worker(Engine(transformer, options))
         # Also runs at the interpreter's end, when the thread may be inside a kernel whose threads are still needed.
         self._closing = weakref.finalize(self, self._worker.close)
 
@@ -156,6 +160,7 @@ def load(
     weights: str | None = None,
     isa: str | None = None,
     context: int | None = None,
+    options: EngineOptions | None = None,
     cache: str | Path | None = None,
     lock: bool = False,
     on_packing: Callable[[int, int], object] | None = None,
@@ -168,6 +173,7 @@ def load(
     weights       attention and head: `stored`, or in eight bits, `int8`; None: `int8` at that precision, else `stored`
     isa           an instruction set by name; None: the best of this machine
     context       tokens that a conversation may have; None: the model's own
+    options       of the engine: sequences at once, the KV cache, and more
     cache         where weights laid out for this program are kept; None: $GPTOSS_CACHE, else the user's cache folder
     lock          keep the weights in memory, where the system might give their place to others
     on_packing    hears of bytes done and bytes in all while weights are laid out
@@ -201,8 +207,11 @@ def load(
     transformer = Transformer(
         checkpoint.config, packing.assemble(arrays), backend, str(parsed_precision)
     )
+    options = options or EngineOptions()
+    if context is not None:
+        options = dataclasses.replace(options, context=context)
     model = LoadedModel(
-        name, checkpoint, tokenizer, transformer, matrices=str(matrices), context=context
+        name, checkpoint, tokenizer, transformer, matrices=str(matrices), options=options
     )
     model.load_s = time.perf_counter() - began
     return model

@@ -15,7 +15,7 @@ def info(model: options.Model = None, json: options.Json = False) -> None:
     from gptoss.model.checkpoint import open_checkpoint
     from gptoss.model.kv_cache import bytes_per_token
     from gptoss.model.layouts import count_parameters
-    from gptoss.model.precision import Precision
+    from gptoss.model.precision import CacheType
 
     # Only what the files say: nothing is laid out.
     name, directory = locate_model(model)
@@ -40,7 +40,7 @@ def info(model: options.Model = None, json: options.Json = False) -> None:
         "kv_heads": config.num_kv_heads,
         "vocabulary": config.vocab_size,
         "context": config.max_positions,
-        "kv_bytes_per_token": bytes_per_token(config, Precision.BF16),
+        "kv_bytes_per_token": bytes_per_token(config, CacheType.BF16),
         "isa": backend.isa,
         "threads": backend.threads,
     }

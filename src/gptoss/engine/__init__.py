@@ -1,16 +1,25 @@
 """Requests -> streams of token ids. Knows ids, never text."""
 
-from gptoss.engine.engine import Engine
-from gptoss.engine.request import FinishReason, LogitsProcessor, Request, SamplingParams, Timings
+from gptoss.engine.engine import Engine, EngineOptions
+from gptoss.engine.logprobs import TokenLogprobs
+from gptoss.engine.loops import Loop
+from gptoss.engine.request import FinishReason, Guide, LogitsProcessor, Request, Timings
+from gptoss.engine.sampling_params import SamplingParams
+from gptoss.engine.sequence import Token
 from gptoss.engine.worker import Generation, Worker
 
 __all__ = [
     "Engine",
+    "EngineOptions",
     "FinishReason",
     "Generation",
+    "Guide",
     "LogitsProcessor",
+    "Loop",
     "Request",
     "SamplingParams",
     "Timings",
+    "Token",
+    "TokenLogprobs",
     "Worker",
 ]

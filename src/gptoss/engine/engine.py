@@ -1,61 +1,131 @@
-"""Runs sequences step by step. One at a time for now; a step already is a batch."""
+"""Runs sequences step by step: schedule, forward, sample, publish."""
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from gptoss.engine.drafts import DraftLength
+from gptoss.engine.logprobs import logprobs_of
+from gptoss.engine.penalties import adjust
+from gptoss.engine.prefix_cache import PrefixCache
 from gptoss.engine.request import FinishReason, Request
 from gptoss.engine.sampling import sample
-from gptoss.engine.sequence import Sequence
-from gptoss.errors import RequestError
+from gptoss.engine.sampling_params import check_bias
+from gptoss.engine.scheduler import FEW_TOKENS, Chunk, Scheduler
+from gptoss.engine.sequence import Sequence, Token
+from gptoss.errors import EngineError, GptossError, RequestError
 from gptoss.kernels import Float32
 from gptoss.model.batch import Batch, check_token_ids
+from gptoss.model.kv_cache import MAX_CHUNK, KVCache
+from gptoss.model.precision import CacheType
 from gptoss.model.transformer import Transformer
 
-MAX_RUNNING = 1
-# Tokens of a prompt in one step, so that a cancelled one ends within seconds on a slow machine. Larger steps gain
-# little: the weights are read once a step, which at this size takes a small share of its time.
-PREFILL_CHUNK = 512
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What an engine may use.
+
+    context        tokens that a sequence may have; None: the model's own
+    cache_tokens   positions that the full layers' KV cache holds over all sequences; None: one context
+    spare_tokens   positions of the sliding layers kept for prefixes
+    cache_type     how keys and values are kept; None: as the model's precision has it
+    max_running    sequences that run at once
+    max_chunk      tokens of prompts in one step, so that a cancelled one ends within seconds on a slow machine
+    max_step_s     seconds of a step with a part of a prompt in it, while answers are running
+    keeps_prefixes whether prompts go on from what was computed before
+    speculates     whether tokens are guessed from the text so far, where that pays
+
+    No option changes a token. Raises RequestError for a number out of range.
+    """
+
+    context: int | None = None
+    cache_tokens: int | None = None
+    spare_tokens: int = 8192
+    cache_type: CacheType | None = None
+    max_running: int = 16
+    max_chunk: int = 512
+    max_step_s: float = 0.7
+    keeps_prefixes: bool = True
+    speculates: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_running <= 256:
+            raise RequestError(f"got {self.max_running} running sequences, wanted 1 to 256")
+        if not FEW_TOKENS < self.max_chunk <= MAX_CHUNK:
+            raise RequestError(
+                f"got steps of {self.max_chunk} tokens, wanted {FEW_TOKENS + 1} to {MAX_CHUNK}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a step gave one sequence: a new token, or the error that ended it."""
+    """What a step gave one sequence: new tokens, or the error that ended it."""
 
     sequence: Sequence
-    token_id: int | None
+    tokens: tuple[Token, ...]
     error: Exception | None = None
+
+
+@dataclass
+class _Accepted:
+    """What became of a chunk's logits."""
+
+    tokens: list[Token] = field(default_factory=list)
+    num_accepted: int = 0
 
 
 class Engine:
     """Sequences over one model. Not thread-safe: its worker owns it.
 
-    `context` is the number of tokens that a sequence may have, the model's own by default.
+    A sequence's tokens do not depend on what else runs, nor on any option.
     """
 
-    def __init__(self, model: Transformer, *, context: int | None = None) -> None:
-        """Raises RequestError for a context of no tokens."""
+    def __init__(self, model: Transformer, options: EngineOptions | None = None) -> None:
+        """Raises RequestError for a context that the model does not have."""
         self._model = model
-        self._cache = model.new_cache(max_tokens=context, max_sequences=MAX_RUNNING)
-        self._waiting: deque[Sequence] = deque()
-        self._running: list[Sequence] = []
+        self.options = options or EngineOptions()
+        context, own = self.options.context, model.config.max_positions
+        if context is not None and not 1 <= context <= own:
+            raise RequestError(
+                f"got a context of {context} tokens, wanted 1 to {own}, the model's own"
+            )
+        self._cache = self._new_cache()
+        self._drafts = DraftLength()
+        self._prefixes, self._scheduler = self._new_scheduler()
 
     @property
     def context(self) -> int:
         """Tokens that a sequence may have, prompt and answer together."""
-        return self._cache.context
+        return min(self._cache.context, self.options.context or self._cache.context)
 
     @property
     def num_waiting(self) -> int:
         """Sequences that have not started."""
-        return len(self._waiting)
+        return len(self._scheduler.waiting)
+
+    @property
+    def num_running(self) -> int:
+        """Sequences that have."""
+        return len(self._scheduler.running)
+
+    @property
+    def cache(self) -> KVCache:
+        """Keys and values of all sequences."""
+        return self._cache
+
+    @property
+    def prefixes(self) -> PrefixCache:
+        """What prompts go on from."""
+        return self._prefixes
 
     def check(self, request: Request) -> None:
         """Raises RequestError for ids beyond the vocabulary, or a prompt that leaves no room for an answer."""
         ids = check_token_ids(np.asarray(request.token_ids), self._model.config)
+        check_bias(request.sampling, self._model.config.vocab_size)
         if len(ids) >= self.context:
             raise RequestError(
                 f"got a prompt of {len(ids)} tokens, wanted fewer than the context of {self.context}; "
@@ -66,61 +136,193 @@ class Engine:
         """Queue a request. Raises RequestError as `check` does."""
         self.check(request)
         sequence = Sequence(request, self.context - len(request.token_ids))
-        self._waiting.append(sequence)
+        self._scheduler.waiting.append(sequence)
         return sequence
 
     def cancel(self, sequence: Sequence) -> None:
         """End a sequence before its next step; one that has ended stays as it is."""
         if sequence.finish_reason is None:
-            sequence.finish(FinishReason.CANCELLED)
-        self._forget_finished()
+            sequence.finish_reason = FinishReason.CANCELLED
+        self._scheduler.forget_finished()
+
+    def reset(self) -> None:
+        """Forget the running sequences and all prefixes, after a fault that may have left them half-done."""
+        waiting = self._scheduler.waiting
+        for sequence in self._scheduler.running:
+            sequence.finish_reason = sequence.finish_reason or FinishReason.CANCELLED
+            sequence.cache = sequence.path = None
+        self._cache = self._new_cache()
+        self._prefixes, self._scheduler = self._new_scheduler()
+        self._scheduler.waiting.extend(waiting)
 
     def step(self) -> list[Output]:
-        """One forward pass: a chunk of each running prompt, or one more token of each running answer.
+        """One forward pass: a part of running prompts, and one or more further tokens of running answers.
 
-        Empty when there is nothing to do, or while a prompt takes several chunks.
+        Empty when there is nothing to do, or while prompts take several steps.
         """
-        while self._waiting and len(self._running) < MAX_RUNNING:
-            sequence = self._waiting.popleft()
-            sequence.start(self._cache.sequence())
-            self._running.append(sequence)
-        if not self._running:
-            return []
-        outputs = [self._sample(sequence, row) for sequence, row in self._forward()]
-        self._forget_finished()
-        return outputs
+        scheduler = self._scheduler
+        before = set(map(id, scheduler.running))
+        scheduler.admit()
+        outputs = [
+            self._follow_guides(sequence)
+            for sequence in scheduler.running
+            if id(sequence) not in before and sequence.request.guides and not sequence.num_new
+        ]
+        scheduler.forget_finished()
+        chunks = [self._with_drafts(chunk) for chunk in scheduler.plan()]
+        if chunks:
+            for chunk, logits in self._forward(chunks):
+                outputs.append(self._publish(chunk, logits))
+        scheduler.forget_finished()
+        return [output for output in outputs if output.tokens or output.error]
 
-    def _forward(self) -> list[tuple[Sequence, Float32]]:
-        """The logits of each running sequence whose tokens are now all in the cache."""
-        chunks, wanted, ready = [], [], []
-        num_tokens = 0
-        for sequence in self._running:
-            cache = sequence.cache
-            assert cache is not None
-            pending = sequence.token_ids[cache.length : cache.length + PREFILL_CHUNK]
-            chunks.append((cache, np.asarray(pending, np.int64)))
-            num_tokens += len(pending)
-            if cache.length + len(pending) == len(sequence.token_ids):
-                ready.append(sequence)
-                wanted.append(num_tokens - 1)
-        logits = self._model.forward(Batch.of(chunks, wanted))
-        return list(zip(ready, logits, strict=True))
+    def _new_cache(self) -> KVCache:
+        options = self.options
+        context = self._model.config.max_positions if options.context is None else options.context
+        return self._model.new_cache(
+            max_tokens=max(context, options.cache_tokens or context),
+            max_sequences=options.max_running,
+            spare_tokens=options.spare_tokens if options.keeps_prefixes else 0,
+            cache_type=options.cache_type,
+        )
 
-    def _sample(self, sequence: Sequence, logits: Float32) -> Output:
-        request = sequence.request
+    def _new_scheduler(self) -> tuple[PrefixCache, Scheduler]:
+        options, prefixes = self.options, PrefixCache(self._cache)
+        scheduler = Scheduler(
+            self._cache,
+            prefixes,
+            max_running=options.max_running,
+            max_chunk=options.max_chunk,
+            max_step_s=options.max_step_s,
+            keeps_prefixes=options.keeps_prefixes,
+        )
+        return prefixes, scheduler
+
+    def _with_drafts(self, chunk: Chunk) -> Chunk:
+        sequence = chunk.sequence
+        num_running = self.num_running
+        if not self.options.speculates or not chunk.is_last or chunk.num_known > FEW_TOKENS:
+            return chunk
+        length = self._drafts.choose(num_running, sequence.lookup.acceptance)
+        drafts = sequence.lookup.propose(sequence.token_ids, length)
+        return self._scheduler.with_drafts(chunk, drafts) if drafts else chunk
+
+    def _forward(self, chunks: list[Chunk]) -> Iterable[tuple[Chunk, Float32 | Exception]]:
+        """Each chunk with the logits of its last known token and of its guesses; none while more of it is to come."""
+        began = time.perf_counter()
         try:
-            for processor in request.processors:
-                logits = processor(sequence.token_ids, logits)
-            token_id = sample(
-                logits, request.sampling, seed=sequence.seed, position=len(sequence.token_ids)
-            )
+            results: Iterable[tuple[Chunk, Float32 | Exception]] = self._forward_together(chunks)
+        except Exception as error:
+            if len(chunks) == 1:
+                return [(chunks[0], error)]
+            # What is wrong with one must not end the others.
+            return [result for chunk in chunks for result in self._forward([chunk])]
+        seconds = time.perf_counter() - began
+        num_tokens = sum(len(chunk.token_ids) for chunk in chunks)
+        if all(chunk.num_known == 1 for chunk in chunks):
+            self._drafts.observe(num_tokens, seconds)
+        elif any(chunk.num_known > FEW_TOKENS for chunk in chunks):
+            self._scheduler.rate.observe(num_tokens, seconds)
+        return results
+
+    def _forward_together(self, chunks: list[Chunk]) -> list[tuple[Chunk, Float32 | Exception]]:
+        parts, counts = [], []
+        wanted: list[int] = []
+        num_tokens = 0
+        for chunk in chunks:
+            cache = chunk.sequence.cache
+            assert cache is not None
+            parts.append((cache, np.asarray(chunk.token_ids, np.int64)))
+            count = 1 + len(chunk.drafts) if chunk.is_last else 0
+            num_tokens += len(chunk.token_ids)
+            wanted += range(num_tokens - count, num_tokens)
+            counts.append(count)
+        logits = self._model.forward(Batch.of(parts, wanted))
+        return list(zip(chunks, np.split(logits, np.cumsum(counts)[:-1]), strict=True))
+
+    def _publish(self, chunk: Chunk, logits: Float32 | Exception) -> Output:
+        """Choose tokens, take wrong guesses back, and remember what was computed."""
+        sequence, found = chunk.sequence, _Accepted()
+        cache = sequence.cache
+        assert cache is not None
+        if isinstance(logits, Exception):
+            return self._failed(sequence, (), logits, is_ours=True)
+        if not len(logits):
+            self._scheduler.remember(sequence, is_anchor=False)
+            return Output(sequence, ())
+        try:
+            self._choose(chunk, logits, found)
         except Exception as error:
             # A processor is the caller's code: what it raises ends its own request and no other.
-            sequence.finish(FinishReason.CANCELLED)
-            return Output(sequence, None, error)
-        sequence.append(token_id)
-        return Output(sequence, token_id)
+            cache.rewind(len(chunk.drafts) - found.num_accepted)
+            return self._failed(sequence, tuple(found.tokens), error)
+        cache.rewind(len(chunk.drafts) - found.num_accepted)
+        sequence.drafted(len(chunk.drafts), found.num_accepted)
+        if chunk.num_known > FEW_TOKENS or not sequence.num_new - len(found.tokens):
+            self._scheduler.remember(sequence, is_anchor=True)
+        return Output(sequence, tuple(found.tokens))
 
-    def _forget_finished(self) -> None:
-        self._running = [s for s in self._running if s.finish_reason is None]
-        self._waiting = deque(s for s in self._waiting if s.finish_reason is None)
+    def _choose(self, chunk: Chunk, logits: Float32, found: _Accepted) -> None:
+        """One token for every row, as long as the guesses before it were right."""
+        sequence = chunk.sequence
+        for index, row in enumerate(logits):
+            token = self._sample(sequence, row)
+            sequence.append(token)
+            found.tokens.append(token)
+            is_right = index < len(chunk.drafts) and token.id == chunk.drafts[index]
+            # Its keys and values are there, even if nothing follows it.
+            found.num_accepted += is_right
+            has_forced = self._add_forced(sequence, found.tokens)
+            if has_forced or not is_right or sequence.finish_reason is not None:
+                return
+
+    def _sample(self, sequence: Sequence, logits: Float32) -> Token:
+        params, request = sequence.request.sampling, sequence.request
+        raw = logits.copy() if params.logprobs is not None else logits
+        adjust(logits, params, sequence.counts)
+        for processor in request.processors:
+            logits = processor(sequence.token_ids, logits)
+        position = len(sequence.token_ids)
+        token_id = sample(logits, params, seed=sequence.seed, position=position)
+        if params.logprobs is None:
+            return Token(token_id)
+        return Token(token_id, logprobs_of(raw, token_id, params.logprobs))
+
+    def _add_forced(self, sequence: Sequence, tokens: list[Token]) -> bool:
+        """Append what a guide forces; whether it forces anything."""
+        if sequence.finish_reason is not None:
+            return False
+        forced: list[int] = []
+        for guide in sequence.request.guides:
+            forced = forced or [int(token_id) for token_id in guide.forced(sequence.token_ids)]
+        for token_id in forced:
+            token = Token(token_id, is_forced=True)
+            sequence.append(token)
+            tokens.append(token)
+            if sequence.finish_reason is not None:
+                break
+        return bool(forced)
+
+    def _follow_guides(self, sequence: Sequence) -> Output:
+        tokens: list[Token] = []
+        try:
+            self._add_forced(sequence, tokens)
+        except Exception as error:
+            return self._failed(sequence, (), error)
+        return Output(sequence, tuple(tokens))
+
+    def _failed(
+        self,
+        sequence: Sequence,
+        tokens: tuple[Token, ...],
+        error: Exception,
+        *,
+        is_ours: bool = False,
+    ) -> Output:
+        sequence.finish_reason = FinishReason.CANCELLED
+        # Nobody goes on from what ended badly.
+        sequence.release()
+        if is_ours and not isinstance(error, GptossError):
+            cause, error = error, EngineError(f"the step failed: {type(error).__name__}: {error}")
+            error.__cause__ = cause
+        return Output(sequence, tokens, error)

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import dataclass
 
+from gptoss.engine.drafts import PromptLookup
+from gptoss.engine.logprobs import TokenLogprobs
+from gptoss.engine.loops import Loop, LoopDetector
+from gptoss.engine.penalties import TokenCounts
+from gptoss.engine.prefix_cache import Path
 from gptoss.engine.request import FinishReason, Request, Timings
 from gptoss.model.kv_cache import SequenceCache
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A new token; one that a guide forced was not sampled and has no logprobs."""
+
+    id: int
+    logprobs: TokenLogprobs | None = None
+    is_forced: bool = False
 
 
 class Sequence:
@@ -21,8 +36,15 @@ class Sequence:
         self.max_new = room if wanted is None else min(wanted, room)
         drawn = secrets.randbits(64)
         self.seed = drawn if request.sampling.seed is None else request.sampling.seed
+        self.counts = TokenCounts(request.sampling, self.token_ids)
+        self.lookup = PromptLookup()
         self.cache: SequenceCache | None = None
+        self.path: Path | None = None
         self.finish_reason: FinishReason | None = None
+        self.loop: Loop | None = None
+        self._loops = LoopDetector()
+        self._num_cached = self._num_drafted = self._num_accepted = 0
+        self._starts = 0
         self._submitted = time.perf_counter()
         self._started = self._first = self._last = 0.0
 
@@ -31,28 +53,49 @@ class Sequence:
         """Tokens generated so far."""
         return len(self.token_ids) - self.num_prompt
 
-    def start(self, cache: SequenceCache) -> None:
-        """Take the sequence out of the queue."""
-        self.cache = cache
-        self._started = time.perf_counter()
+    @property
+    def num_pending(self) -> int:
+        """Tokens that the cache does not hold yet."""
+        return len(self.token_ids) - (self.cache.length if self.cache else 0)
 
-    def append(self, token_id: int) -> None:
+    @property
+    def is_prefilling(self) -> bool:
+        """Whether more than the last token is to be computed before there is a new one."""
+        return self.num_pending > 1
+
+    def start(self, cache: SequenceCache, path: Path, *, num_cached: int) -> None:
+        """Take the sequence out of the queue, with so many tokens in the cache."""
+        self.cache, self.path = cache, path
+        if not self._starts:
+            self._started = time.perf_counter()
+            self._num_cached = num_cached
+        self._starts += 1
+
+    def append(self, token: Token) -> None:
         """Add a new token, and end the sequence where the request says so."""
-        self.token_ids.append(token_id)
+        assert self.finish_reason is None
+        self.token_ids.append(token.id)
+        self.counts.add(token.id)
+        self.loop = self.loop or self._loops.feed(token.id)
         self._last = time.perf_counter()
         if self.num_new == 1:
             self._first = self._last
-        if token_id in self.request.stop_ids:
-            self.finish(FinishReason.STOP)
+        if token.id in self.request.stop_ids:
+            self.finish_reason = FinishReason.STOP
         elif self.num_new >= self.max_new:
-            self.finish(FinishReason.LENGTH)
+            self.finish_reason = FinishReason.LENGTH
 
-    def finish(self, reason: FinishReason) -> None:
-        """End the sequence and give its pages back."""
-        self.finish_reason = reason
+    def drafted(self, num_drafted: int, num_accepted: int) -> None:
+        """Count the guesses of a step."""
+        self.lookup.observe(num_drafted, num_accepted)
+        self._num_drafted += num_drafted
+        self._num_accepted += num_accepted
+
+    def release(self) -> None:
+        """Give the pages back."""
         if self.cache is not None:
             self.cache.release()
-            self.cache = None
+            self.cache = self.path = None
 
     @property
     def timings(self) -> Timings:
@@ -63,4 +106,8 @@ class Sequence:
             decode_s=max(0.0, self._last - self._first),
             prompt_tokens=self.num_prompt,
             completion_tokens=self.num_new,
+            cached_tokens=self._num_cached,
+            drafted_tokens=self._num_drafted,
+            accepted_tokens=self._num_accepted,
+            preemptions=max(0, self._starts - 1),
         )

@@ -2,60 +2,96 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import dataclasses
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
-from gptoss.engine.engine import Engine
+from gptoss.engine.engine import Engine, Output
+from gptoss.engine.loops import Loop
 from gptoss.engine.request import FinishReason, Request, Timings
-from gptoss.engine.sequence import Sequence
-from gptoss.errors import GptossError, RequestError
+from gptoss.engine.sampling_params import MAX_SEED
+from gptoss.engine.sequence import Sequence, Token
+from gptoss.errors import EngineError, GptossError, QueueFullError, RequestError
 
 MAX_WAITING = 64
 
 _END = None
+Item = Token | BaseException | None
 
 
 class Generation:
-    """A running request: iterate for its token ids, as they come.
+    """A running request: iterate, or iterate asynchronously, for its token ids as they come.
 
-    Iterating raises what ended the request, if an error did. Left early, `cancel` it.
+    Iterating raises what ended the request, if an error did. Left early, `cancel` it. One reader at a time.
     """
 
     def __init__(self, worker: Worker, request: Request) -> None:
         self.request = request
         self._worker = worker
-        self._tokens: queue.SimpleQueue[int | BaseException | None] = queue.SimpleQueue()
+        self._items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._sequence: Sequence | None = None
         self._is_read = False
-        self._is_cancelled = False
+        self._ended_by_caller: FinishReason | None = None
+        self._lock = threading.Lock()
+        self._wake: Callable[[], object] | None = None
 
     def __iter__(self) -> Iterator[int]:
+        return (token.id for token in self.tokens())
+
+    async def __aiter__(self) -> AsyncIterator[int]:
+        async for token in self.tokens_async():
+            yield token.id
+
+    def tokens(self) -> Iterator[Token]:
+        """The same with what is known of each token."""
         while not self._is_read:
-            item = self._tokens.get()
-            if isinstance(item, int):
-                yield item
-                continue
-            self._is_read = True
-            if item is not _END:
-                raise item
+            token = self._unpack(self._items.get())
+            if token is not None:
+                yield token
+
+    async def tokens_async(self) -> AsyncIterator[Token]:
+        """As `tokens`, for an event loop; closing it, or cancelling its task, ends the request."""
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        with self._lock:
+            self._wake = lambda: loop.call_soon_threadsafe(woken.set)
+        try:
+            while not self._is_read:
+                woken.clear()
+                with contextlib.suppress(queue.Empty):
+                    while not self._is_read:
+                        token = self._unpack(self._items.get_nowait())
+                        if token is not None:
+                            yield token
+                if not self._is_read:
+                    await woken.wait()
+        finally:
+            with self._lock:
+                self._wake = None
+            self.cancel()
 
     def cancel(self) -> None:
         """End the request; harmless when it has ended.
 
         Iterating ends at once, the worker's part within its step.
         """
+        self.finish(FinishReason.CANCELLED)
+
+    def finish(self, reason: FinishReason) -> None:
+        """As `cancel`, for a reason of the caller's."""
         if self.finish_reason is None:
-            self._is_cancelled = True
+            self._ended_by_caller = reason
             self._worker.cancel(self)
-            self._tokens.put(_END)
+            self._put(_END)
 
     @property
     def finish_reason(self) -> FinishReason | None:
         """Why it ended; None while it runs."""
-        if self._is_cancelled:
-            return FinishReason.CANCELLED
+        if self._ended_by_caller is not None:
+            return self._ended_by_caller
         return self._sequence.finish_reason if self._sequence else None
 
     @property
@@ -67,6 +103,33 @@ class Generation:
     def timings(self) -> Timings:
         """Up to now."""
         return self._sequence.timings if self._sequence else Timings()
+
+    @property
+    def loop(self) -> Loop | None:
+        """The loop that its tokens have fallen into, once one was found."""
+        return self._sequence.loop if self._sequence else None
+
+    @property
+    def num_prefilled(self) -> int:
+        """Tokens of the prompt that are computed."""
+        cache = self._sequence.cache if self._sequence else None
+        return min(cache.length, len(self.request.token_ids)) if cache else 0
+
+    def _put(self, item: Item) -> None:
+        self._items.put(item)
+        with self._lock:
+            if self._wake is not None:
+                # A loop that is closed has nobody waiting.
+                with contextlib.suppress(RuntimeError):
+                    self._wake()
+
+    def _unpack(self, item: Item) -> Token | None:
+        if isinstance(item, Token):
+            return item
+        self._is_read = True
+        if item is not _END:
+            raise item
+        return None
 
 
 class Worker:
@@ -90,24 +153,35 @@ class Worker:
     def submit(self, request: Request) -> Generation:
         """Start a request.
 
-        Raises RequestError for a request the engine cannot take, when the queue is full, or after `close`.
+        Raises RequestError for a request the engine cannot take, QueueFullError when too many wait, and RequestError
+        after `close`.
         """
+        return self.submit_many(request, 1)[0]
+
+    def submit_many(self, request: Request, num: int) -> list[Generation]:
+        """Start a request several times, its prompt computed once; the seed, if there is one, counts up.
+
+        Raises as `submit` does, and takes all or none.
+        """
+        if num < 1:
+            raise RequestError(f"got {num} answers to one prompt, wanted 1 or more")
         self._engine.check(request)
-        generation = Generation(self, request)
+        generations = [Generation(self, _with_seed(request, index)) for index in range(num)]
         with self._changed:
             if self._is_closing:
                 raise RequestError("the model is closed; load it again")
             waiting = len(self._inbox) + self._engine.num_waiting
-            if waiting >= self._max_waiting:
-                raise RequestError(
-                    f"{waiting} requests are waiting, wanted fewer than {self._max_waiting}; try again later"
+            if waiting + num > self._max_waiting:
+                raise QueueFullError(
+                    f"{waiting} requests are waiting, and with {num} more there would be more than "
+                    f"{self._max_waiting}; try again later"
                 )
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="gptoss-engine", daemon=True)
                 self._thread.start()
-            self._inbox.append(generation)
+            self._inbox += generations
             self._changed.notify()
-        return generation
+        return generations
 
     def cancel(self, generation: Generation) -> None:
         """End a request within a step."""
@@ -126,15 +200,25 @@ class Worker:
     def _run(self) -> None:
         try:
             while self._take_messages():
-                for output in self._engine.step():
-                    generation = self._active[output.sequence]
-                    item = output.error if output.token_id is None else output.token_id
-                    generation._tokens.put(item)
-                    if output.sequence.finish_reason is not None:
-                        self._end(output.sequence)
+                try:
+                    outputs = self._engine.step()
+                except BaseException as error:
+                    self._recover(error)
+                else:
+                    for output in outputs:
+                        self._publish(output)
         except BaseException as error:
             # A fault of ours must reach the callers, who would wait for ever.
             self._fail_all(error)
+
+    def _publish(self, output: Output) -> None:
+        generation = self._active[output.sequence]
+        for token in output.tokens:
+            generation._put(token)
+        if output.error is not None:
+            generation._put(output.error)
+        if output.sequence.finish_reason is not None:
+            self._end(output.sequence)
 
     def _take_messages(self) -> bool:
         """Wait for work; take new and cancelled requests. False when the worker is to end."""
@@ -148,7 +232,7 @@ class Worker:
                 try:
                     generation._sequence = self._engine.add(generation.request)
                 except BaseException as error:
-                    generation._tokens.put(error)
+                    generation._put(error)
                     if not isinstance(error, GptossError):
                         raise
                 else:
@@ -161,12 +245,35 @@ class Worker:
             return not self._is_closing
 
     def _end(self, sequence: Sequence) -> None:
-        self._active.pop(sequence)._tokens.put(_END)
+        self._active.pop(sequence)._put(_END)
+
+    def _recover(self, error: BaseException) -> None:
+        """End what ran in a step that failed as a whole; what waits goes on, unless nothing ran."""
+        self._engine.reset()
+        ended = [s for s in self._active if s.finish_reason is not None] or list(self._active)
+        for sequence in ended:
+            self._engine.cancel(sequence)
+            self._active.pop(sequence)._put(_fault(error))
 
     def _fail_all(self, error: BaseException) -> None:
         with self._changed:
             self._is_closing = True
             for generation in (*self._active.values(), *self._inbox):
-                generation._tokens.put(error)
+                generation._put(_fault(error))
             self._active.clear()
             self._inbox.clear()
+
+
+def _fault(error: BaseException) -> EngineError:
+    made = EngineError(f"the engine failed: {type(error).__name__}: {error}; others go on")
+    made.__cause__ = error
+    return made
+
+
+def _with_seed(request: Request, index: int) -> Request:
+    """The same request for another of its answers."""
+    seed = request.sampling.seed
+    if seed is None or not index:
+        return request
+    sampling = dataclasses.replace(request.sampling, seed=(seed + index) % (MAX_SEED + 1))
+    return dataclasses.replace(request, sampling=sampling)

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from gptoss.errors import RequestError
 from gptoss.kernels import Float32, Int32, Int64
 from gptoss.model.config import Config, LayerType
-from gptoss.model.kv_cache import MAX_CHUNK, PAGE_SIZE, SequenceCache, pages_for
+from gptoss.model.kv_cache import MAX_CHUNK, SequenceCache
+from gptoss.model.page_pool import PAGE_SIZE, pages_for
 from gptoss.model.rope import RotaryTables
 
 

@@ -57,9 +57,10 @@ class RotaryTables:
         np.take(self._sin, positions, axis=0, out=sin)
 
     def _grow(self, num_positions: int) -> None:
-        missing = range(len(self._cos), num_positions, _STEP)
-        if not missing:
+        if num_positions <= len(self._cos):
             return
+        # Twice as many, so that a growing sequence copies them seldom.
+        missing = range(len(self._cos), max(num_positions, 2 * len(self._cos)), _STEP)
         angles = [
             np.outer(np.arange(start, start + _STEP, dtype=np.float64), self._frequencies)
             for start in missing

@@ -18,7 +18,7 @@ from gptoss.model.batch import Batch, Step, check_token_ids
 from gptoss.model.config import Config, LayerType
 from gptoss.model.experts import Experts
 from gptoss.model.kv_cache import MAX_CHUNK, KVCache, SequenceCache
-from gptoss.model.precision import Precision
+from gptoss.model.precision import CacheType, Precision
 from gptoss.model.rope import RotaryTables
 from gptoss.model.weights import ModelWeights
 from gptoss.model.workspace import Backend, Workspace
@@ -85,10 +85,21 @@ class Transformer:
         """The kernels that compute."""
         return self._workspace.backend
 
-    def new_cache(self, *, max_tokens: int | None = None, max_sequences: int = 1) -> KVCache:
-        """A KV cache for this model at its precision; see `KVCache`."""
+    def new_cache(
+        self,
+        *,
+        max_tokens: int | None = None,
+        max_sequences: int = 1,
+        spare_tokens: int = 0,
+        cache_type: CacheType | None = None,
+    ) -> KVCache:
+        """A KV cache for this model, by default of its precision's type; see `KVCache`."""
         return KVCache(
-            self.config, self.precision, max_tokens=max_tokens, max_sequences=max_sequences
+            self.config,
+            CacheType.of(self.precision) if cache_type is None else cache_type,
+            max_tokens=max_tokens,
+            max_sequences=max_sequences,
+            spare_tokens=spare_tokens,
         )
 
     def forward(self, batch: Batch) -> Float32:

@@ -1,0 +1,231 @@
+"""Picks what the next step computes: who runs, how much of each prompt, and whose pages go when there are too few."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from gptoss.engine.prefix_cache import PrefixCache
+from gptoss.engine.sequence import Sequence
+from gptoss.model.config import LayerType
+from gptoss.model.kv_cache import KVCache
+from gptoss.model.page_pool import PAGE_SIZE, pages_for
+
+# Tokens that a step computes for a sequence without taking them from what prompts share: forced ones, mostly.
+FEW_TOKENS = 16
+# Of a prompt in one step at least; fewer read all weights for little.
+_MIN_CHUNK = 32
+# How much a new observation counts.
+_WEIGHT = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The next tokens of one sequence: so many that are known, then guesses."""
+
+    sequence: Sequence
+    token_ids: tuple[int, ...]
+    num_known: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether a new token follows."""
+        return self.num_known == self.sequence.num_pending
+
+    @property
+    def drafts(self) -> tuple[int, ...]:
+        """The guesses."""
+        return self.token_ids[self.num_known :]
+
+
+class PrefillRate:
+    """How many tokens of prompts fit into a step of a given time, by what steps have taken."""
+
+    def __init__(self) -> None:
+        self._seconds_per_token: float | None = None
+
+    def observe(self, num_tokens: int, seconds: float) -> None:
+        """A step with a part of a prompt took so long."""
+        each, known = seconds / num_tokens, self._seconds_per_token
+        self._seconds_per_token = each if known is None else known + _WEIGHT * (each - known)
+
+    def tokens_in(self, seconds: float) -> int:
+        """A multiple of the least chunk; the least where nothing is known."""
+        if self._seconds_per_token is None:
+            return _MIN_CHUNK
+        return max(1, int(seconds / self._seconds_per_token / _MIN_CHUNK)) * _MIN_CHUNK
+
+
+class Scheduler:
+    """The sequences of one engine, waiting and running, oldest first.
+
+    max_running  sequences that run at once
+    max_chunk    tokens of prompts in one step
+    max_step_s   the time of a step while answers are running, which a part of a prompt must fit into
+    """
+
+    def __init__(
+        self,
+        cache: KVCache,
+        prefixes: PrefixCache,
+        *,
+        max_running: int,
+        max_chunk: int,
+        max_step_s: float,
+        keeps_prefixes: bool = True,
+    ) -> None:
+        self.waiting: deque[Sequence] = deque()
+        self.running: list[Sequence] = []
+        self.rate = PrefillRate()
+        self._cache = cache
+        self._prefixes = prefixes
+        self._keeps_prefixes = keeps_prefixes
+        self._max_running = max_running
+        self._max_chunk = max_chunk
+        self._max_step_s = max_step_s
+        self._turn = 0
+
+    def admit(self) -> None:
+        """Let waiting sequences run, as far as places and pages go.
+
+        One whose prompt begins as one that is being computed waits for it, and others pass.
+        """
+        held = []
+        while self.waiting and len(self.running) < self._max_running:
+            sequence = self.waiting.popleft()
+            if self._shares_with_running(sequence):
+                held.append(sequence)
+            elif not self._start(sequence):
+                self.waiting.appendleft(sequence)
+                break
+        self.waiting.extendleft(reversed(held))
+
+    def plan(self) -> list[Chunk]:
+        """What the running sequences compute next; their pages are taken, from the youngest if need be."""
+        chunks = []
+        num_tokens = self._share_out()
+        for sequence in list(self.running):
+            count = num_tokens.get(id(sequence), 0)
+            if count and sequence in self.running and self._secure(sequence, count):
+                assert sequence.cache is not None
+                start = sequence.cache.length
+                chunks.append(
+                    Chunk(sequence, tuple(sequence.token_ids[start : start + count]), count)
+                )
+        return chunks
+
+    def with_drafts(self, chunk: Chunk, drafts: list[int]) -> Chunk:
+        """The chunk with guesses after it, as many as there are free pages for."""
+        cache = chunk.sequence.cache
+        assert cache is not None
+        room = min(
+            self._cache.context - cache.length, chunk.sequence.max_new - chunk.sequence.num_new
+        )
+        drafts = drafts[: max(0, room - chunk.num_known)]
+        total = chunk.num_known + len(drafts)
+        missing = cache.missing(total)
+        if not drafts or any(n > self._cache.pool(kind).num_free for kind, n in missing.items()):
+            return chunk
+        cache.reserve(total)
+        return Chunk(chunk.sequence, (*chunk.token_ids, *drafts), chunk.num_known)
+
+    def remember(self, sequence: Sequence, *, is_anchor: bool) -> None:
+        """Let others go on from what a sequence has computed."""
+        if self._keeps_prefixes and sequence.cache is not None and sequence.cache.length:
+            assert sequence.path is not None
+            self._prefixes.extend(
+                sequence.path, sequence.token_ids, sequence.cache, is_anchor=is_anchor
+            )
+
+    def forget_finished(self) -> None:
+        """Give back the pages of sequences that have ended."""
+        for sequence in self.running:
+            if sequence.finish_reason is not None:
+                self.remember(sequence, is_anchor=True)
+                sequence.release()
+        self.running = [s for s in self.running if s.finish_reason is None]
+        self.waiting = deque(s for s in self.waiting if s.finish_reason is None)
+
+    def _start(self, sequence: Sequence) -> bool:
+        for kind in LayerType:
+            # For a page that is copied.
+            self._free_pages(kind, 1)
+        cache, num_cached = self._cache.sequence(), 0
+        if self._keeps_prefixes:
+            num_cached = self._prefixes.adopt(self._prefixes.match(sequence.token_ids), cache)
+        wanted = pages_for(len(sequence.token_ids) + 1) - pages_for(num_cached)
+        if self.running and wanted > self._num_available() - len(self.running):
+            cache.release()
+            return False
+        sequence.start(cache, self._prefixes.path(), num_cached=num_cached)
+        self.running.append(sequence)
+        return True
+
+    def _shares_with_running(self, sequence: Sequence) -> bool:
+        """Whether more of its prompt will be in the cache soon than is now."""
+        if not self._keeps_prefixes:
+            return False
+        ids = sequence.token_ids
+        for other in self.running:
+            if not other.is_prefilling or other.token_ids[:PAGE_SIZE] != ids[:PAGE_SIZE]:
+                continue
+            assert other.cache is not None
+            # A page beyond what it has computed must be common for waiting to gain one.
+            reach = other.cache.length // PAGE_SIZE * PAGE_SIZE + PAGE_SIZE
+            if (
+                reach <= min(len(ids), len(other.token_ids))
+                and ids[:reach] == other.token_ids[:reach]
+            ):
+                return True
+            if len(ids) == len(other.token_ids) and ids == other.token_ids:
+                return True
+        return False
+
+    def _share_out(self) -> dict[int, int]:
+        """How many tokens each running sequence computes, by its identity."""
+        few = [s for s in self.running if s.num_pending <= FEW_TOKENS]
+        prompts = [s for s in self.running if s.num_pending > FEW_TOKENS]
+        shares = {id(s): s.num_pending for s in few}
+        left = self._max_chunk
+        if few:
+            left = min(left, self.rate.tokens_in(self._max_step_s))
+        # Whose turn it is goes around, in case there is not enough for all.
+        self._turn += 1
+        start = self._turn % len(prompts) if prompts else 0
+        order = prompts[start:] + prompts[:start]
+        for index, sequence in enumerate(order):
+            fair = max(_MIN_CHUNK, left // (len(order) - index))
+            share = min(sequence.num_pending, fair, left)
+            shares[id(sequence)] = share
+            left -= share
+        return shares
+
+    def _secure(self, sequence: Sequence, num_tokens: int) -> bool:
+        """Take the pages for so many tokens. False: the sequence itself was the youngest, and waits again."""
+        assert sequence.cache is not None
+        for kind in LayerType:
+            while sequence.cache.missing(num_tokens)[kind] > self._cache.pool(kind).num_free:
+                lacking = sequence.cache.missing(num_tokens)[kind] - self._cache.pool(kind).num_free
+                if self._prefixes.evict(kind, lacking):
+                    continue
+                youngest = self.running[-1]
+                self._preempt(youngest)
+                if youngest is sequence:
+                    return False
+        sequence.cache.reserve(num_tokens)
+        return True
+
+    def _preempt(self, sequence: Sequence) -> None:
+        self.remember(sequence, is_anchor=True)
+        sequence.release()
+        self.running.remove(sequence)
+        self.waiting.appendleft(sequence)
+
+    def _free_pages(self, kind: LayerType, num_pages: int) -> None:
+        lacking = num_pages - self._cache.pool(kind).num_free
+        if lacking > 0:
+            self._prefixes.evict(kind, lacking)
+
+    def _num_available(self) -> int:
+        free = self._cache.pool(LayerType.FULL).num_free
+        return free + self._prefixes.num_evictable(LayerType.FULL)
