@@ -36,6 +36,14 @@ struct Stored<std::uint8_t> {
   using Type = Int8Block;
 };
 
+// What a cache of T is made of: eight-bit pages are not made of blocks.
+template <class T>
+struct CachedAs : Stored<T> {};
+template <>
+struct CachedAs<std::uint8_t> {
+  using Type = std::int8_t;
+};
+
 // Rows of one stretch each, which need not follow each other.
 using Rows = nb::ndarray<float, nb::ndim<2>, nb::device::cpu>;
 
@@ -49,6 +57,14 @@ auto* data(T* p) {
 
 void require(bool holds, const char* what) {
   if (!holds) throw nb::value_error(what);
+}
+
+template <class T>
+auto* cached(T* p) {
+  if constexpr (std::is_const_v<T>)
+    return reinterpret_cast<const typename CachedAs<std::remove_const_t<T>>::Type*>(p);
+  else
+    return reinterpret_cast<typename CachedAs<T>::Type*>(p);
 }
 
 template <class A>
@@ -156,13 +172,13 @@ Combination combination(const Array<const float, 2>& x, const Array<const std::i
 }
 
 // Slots of a page.
-template <class Pages>
+template <class Cached, class Pages>
 Index page_size(const Pages& pages, Index kv_heads, Index head_dim) {
   require(head_dim % 16 == 0 && 0 < head_dim && head_dim <= kMaxHeadDim,
           "head_dim must be a multiple of 16, at most 128");
-  const Index slots = size(pages, 3) / head_dim;
-  require(size(pages, 1) == 2 && size(pages, 2) == kv_heads && slots * head_dim == size(pages, 3),
-          "pages must be (pages, 2, kv_heads, page_size * head_dim)");
+  const Index row = head_dim + kScaleBytes<Cached>, slots = size(pages, 3) / row;
+  require(size(pages, 1) == 2 && size(pages, 2) == kv_heads && slots * row == size(pages, 3),
+          "pages must be (pages, 2, kv_heads, page_size * head_dim), or in eight bits page_size * (head_dim + 4)");
   require(0 < slots && slots <= kMaxPageSize && slots % kPageMultiple == 0 && kTile % slots == 0,
           "page_size must be 16, 32 or 64");
   return slots;

@@ -33,8 +33,10 @@ auto input_major_kernel(const Kernels* k, const Product<float>*) { return k->inp
 auto input_major_kernel(const Kernels* k, const Product<Bf16>*) { return k->input_major_matmul_bf16; }
 auto rope_store_kernel(const Kernels* k, const float*) { return k->rope_store_f32; }
 auto rope_store_kernel(const Kernels* k, const Bf16*) { return k->rope_store_bf16; }
+auto rope_store_kernel(const Kernels* k, const std::int8_t*) { return k->rope_store_int8; }
 auto attention_kernel(const Kernels* k, const float*) { return k->attention_f32; }
 auto attention_kernel(const Kernels* k, const Bf16*) { return k->attention_bf16; }
+auto attention_kernel(const Kernels* k, const std::int8_t*) { return k->attention_int8; }
 
 // The part of a grouped product that is one expert's.
 template <class Act>
@@ -249,7 +251,9 @@ template void Backend::expert_matmul(const GroupedProduct<float>&, const Bf16*);
 template void Backend::expert_matmul(const GroupedProduct<Bf16>&, const Bf16*);
 template void Backend::rope_store(const NewTokens<float>&, Index);
 template void Backend::rope_store(const NewTokens<Bf16>&, Index);
+template void Backend::rope_store(const NewTokens<std::int8_t>&, Index);
 template void Backend::attention(const Attention<float>&, const Rounded&);
 template void Backend::attention(const Attention<Bf16>&, const Rounded&);
+template void Backend::attention(const Attention<std::int8_t>&, const Rounded&);
 
 }  // namespace gptoss

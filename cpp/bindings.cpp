@@ -210,13 +210,14 @@ void rope_store(Recorder& self, Array<float, 3> qkv, Array<const float, 2> cos, 
   const Index tokens = size(qkv, 0), kv_heads = size(pages, 2), head_dim = size(qkv, 2);
   const Index heads = size(qkv, 1) - 2 * kv_heads;
   require(heads > 0, "rope_store: qkv must have queries, keys and values");
-  const Index slots_per_page = page_size(pages, kv_heads, head_dim);
+  using Type = typename CachedAs<Cached>::Type;
+  const Index slots_per_page = page_size<Type>(pages, kv_heads, head_dim);
   for (const auto* table : {&cos, &sin})
     require(size(*table, 0) == tokens && size(*table, 1) == head_dim / 2,
             "rope_store: cos and sin have the wrong shape");
   require(size(slots, 0) == tokens, "rope_store: one slot is needed for each token");
-  const NewTokens<typename Stored<Cached>::Type> added = {
-      qkv.data(), cos.data(), sin.data(), data(pages.data()), slots.data(), heads, kv_heads, head_dim, slots_per_page};
+  const NewTokens<Type> added = {qkv.data(), cos.data(), sin.data(), cached(pages.data()), slots.data(),
+                                 heads,      kv_heads,   head_dim,   slots_per_page};
   const Index num_slots = size(pages, 0) * slots_per_page;
   const auto work = [=, &self] {
     // What a replay finds here is new.
@@ -233,29 +234,30 @@ void attention(Recorder& self, Array<const float, 3> query, Array<const Cached, 
                float scale, RoundedOut rounded) {
   const Index tokens = size(query, 0), heads = size(out, 1), head_dim = size(query, 2);
   const Index kv_heads = size(pages, 2), max_pages = size(page_table, 1);
-  const Index slots = page_size(pages, kv_heads, head_dim);
+  using Type = typename CachedAs<Cached>::Type;
+  const Index slots = page_size<Type>(pages, kv_heads, head_dim);
   require(kv_heads > 0 && heads % kv_heads == 0 && heads / kv_heads <= kMaxGroup,
           "attention: heads must be a multiple of kv_heads, at most 64 times");
   require(size(out, 0) == tokens && size(query, 1) >= heads && size(out, 2) == head_dim,
           "attention: query and out differ in shape");
   require(size(sequence_index, 0) == tokens && size(positions, 0) == tokens && size(sinks, 0) == heads,
           "attention: sequence_index, positions or sinks has the wrong length");
-  const Attention<typename Stored<Cached>::Type> arguments = {query.data(),
-                                                              data(pages.data()),
-                                                              page_table.data(),
-                                                              sequence_index.data(),
-                                                              positions.data(),
-                                                              sinks.data(),
-                                                              out.data(),
-                                                              tokens,
-                                                              size(query, 1),
-                                                              heads,
-                                                              kv_heads,
-                                                              head_dim,
-                                                              slots,
-                                                              max_pages,
-                                                              window,
-                                                              scale};
+  const Attention<Type> arguments = {query.data(),
+                                     cached(pages.data()),
+                                     page_table.data(),
+                                     sequence_index.data(),
+                                     positions.data(),
+                                     sinks.data(),
+                                     out.data(),
+                                     tokens,
+                                     size(query, 1),
+                                     heads,
+                                     kv_heads,
+                                     head_dim,
+                                     slots,
+                                     max_pages,
+                                     window,
+                                     scale};
   const Rounded also = rounded_of(rounded, tokens, heads * head_dim);
   const Index num_sequences = size(page_table, 0), num_pages = size(pages, 0);
   const auto work = [=, &self] {
@@ -370,12 +372,17 @@ NB_MODULE(_kernels, module) {
            "pages"_a.noconvert(), "slots"_a.noconvert())
       .def("rope_store", &rope_store<Bits>, "qkv"_a.noconvert(), "cos"_a.noconvert(), "sin"_a.noconvert(),
            "pages"_a.noconvert(), "slots"_a.noconvert())
+      .def("rope_store", &rope_store<std::uint8_t>, "qkv"_a.noconvert(), "cos"_a.noconvert(), "sin"_a.noconvert(),
+           "pages"_a.noconvert(), "slots"_a.noconvert())
       .def("attention", &attention<float>, "query"_a.noconvert(), "pages"_a.noconvert(), "page_table"_a.noconvert(),
            "sequence_index"_a.noconvert(), "positions"_a.noconvert(), "sinks"_a.noconvert(), "out"_a.noconvert(),
            nb::kw_only(), "window"_a, "scale"_a, "rounded"_a = nb::none())
       .def("attention", &attention<Bits>, "query"_a.noconvert(), "pages"_a.noconvert(), "page_table"_a.noconvert(),
            "sequence_index"_a.noconvert(), "positions"_a.noconvert(), "sinks"_a.noconvert(), "out"_a.noconvert(),
-           nb::kw_only(), "window"_a, "scale"_a, "rounded"_a = nb::none());
+           nb::kw_only(), "window"_a, "scale"_a, "rounded"_a = nb::none())
+      .def("attention", &attention<std::uint8_t>, "query"_a.noconvert(), "pages"_a.noconvert(),
+           "page_table"_a.noconvert(), "sequence_index"_a.noconvert(), "positions"_a.noconvert(), "sinks"_a.noconvert(),
+           "out"_a.noconvert(), nb::kw_only(), "window"_a, "scale"_a, "rounded"_a = nb::none());
 }
 
 }  // namespace gptoss

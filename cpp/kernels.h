@@ -86,12 +86,20 @@ struct PackedInt8 {
   const Bf16* scales;
 };
 
+// Bytes of a scale that a cached key or value has, beside its elements.
+template <class Cached>
+inline constexpr Index kScaleBytes = 0;
+template <>
+inline constexpr Index kScaleBytes<std::int8_t> = sizeof(float);
+
 // Grouped-query attention over cached pages; each query attends to its own sequence. A page of a head has its keys as
-// (head_dim, page_size), so that a vector's lanes are keys, and its values as (page_size, head_dim).
+// (head_dim, page_size), so that a vector's lanes are keys, and its values as (page_size, head_dim). In eight bits what
+// is summed over lies in pairs: keys (head_dim / 2, page_size, 2), values (page_size / 2, head_dim, 2). A float scale
+// for each position follows, (page_size).
 template <class Cached>
 struct Attention {
   const float* query;                  // (tokens, query_heads, head_dim), of which the first `heads` are queries
-  const Cached* pages;                 // (pages, 2, kv_heads, page_size * head_dim); 0 = keys, 1 = values
+  const Cached* pages;                 // (pages, 2, kv_heads, page_size * (head_dim + kScaleBytes)); keys, values
   const std::int32_t* page_table;      // (sequences, max_pages)
   const std::int32_t* sequence_index;  // (tokens)
   const std::int64_t* positions;       // (tokens)
@@ -164,6 +172,7 @@ struct Kernels {
   // Tokens: rotates queries and keys, stores keys and values.
   void (*rope_store_f32)(const NewTokens<float>&, Index begin, Index end);
   void (*rope_store_bf16)(const NewTokens<Bf16>&, Index begin, Index end);
+  void (*rope_store_int8)(const NewTokens<std::int8_t>&, Index begin, Index end);
   // What the machine can do at most (probe.h).
   std::uint64_t (*read_words)(const std::uint64_t* words, Index begin, Index end);
   float (*multiply_f32)(Index rounds);
@@ -172,6 +181,7 @@ struct Kernels {
   // Kv_heads x tokens.
   void (*attention_f32)(const Attention<float>&, Index begin, Index end);
   void (*attention_bf16)(const Attention<Bf16>&, Index begin, Index end);
+  void (*attention_int8)(const Attention<std::int8_t>&, Index begin, Index end);
 };
 
 }  // namespace gptoss

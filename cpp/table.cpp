@@ -41,12 +41,14 @@ const Kernels GPTOSS_TABLE = {
     .combine = combine,
     .rope_store_f32 = rope_store<float>,
     .rope_store_bf16 = rope_store<Bf16>,
+    .rope_store_int8 = rope_store<std::int8_t>,
     .read_words = read_words,
     .multiply_f32 = multiply<float>,
     .multiply_bf16 = multiply<Bf16>,
     .multiply_int8 = multiply_int8,
     .attention_f32 = attention<float>,
     .attention_bf16 = attention<Bf16>,
+    .attention_int8 = attention<std::int8_t>,
 };
 
 }  // namespace gptoss

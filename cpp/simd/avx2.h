@@ -92,6 +92,18 @@ struct Isa : Vector<8> {
     return fma(w.value[3], load(x + 24), sum);
   }
 
+  GPTOSS_INLINE __m256i load_pairs(const std::int8_t* p) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  GPTOSS_INLINE I dot_pair(I sum, __m256i pairs, const std::int16_t* x) {
+    const __m256i both = _mm256_set1_epi32(load_word(x));
+#if defined(__AVXVNNI__)
+    return (I)_mm256_dpwssd_avx_epi32((__m256i)sum, pairs, both);
+#else
+    return sum + (I)_mm256_madd_epi16(pairs, both);
+#endif
+  }
+
   // Scales of packed weights.
   GPTOSS_INLINE U load_exponents(const std::uint8_t* p) {
     return (U)_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));

@@ -82,6 +82,13 @@ struct Isa : Vector<16> {
     return _mm512_dpbf16_ps(sum, (__m512bh)pairs, (__m512bh)_mm512_set1_epi32(load_word(x)));
   }
 
+  GPTOSS_INLINE __m512i load_pairs(const std::int8_t* p) {
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  GPTOSS_INLINE I dot_pair(I sum, __m512i pairs, const std::int16_t* x) {
+    return (I)_mm512_dpwssd_epi32((__m512i)sum, pairs, _mm512_set1_epi32(load_word(x)));
+  }
+
   GPTOSS_INLINE F dot(F sum, const Weights<float>& w, const float* x);
   GPTOSS_INLINE F dot(F sum, const Weights<Bf16>& w, const Bf16* x);
 

@@ -63,6 +63,20 @@ struct Isa : Vector<4> {
     return sum;
   }
 
+  GPTOSS_INLINE U load_pairs(const std::int8_t* p) {
+    std::int16_t pairs[2 * kLanes];
+    for (int i = 0; i < 2 * kLanes; ++i) pairs[i] = p[i];
+    U words;
+    std::memcpy(&words, pairs, sizeof words);
+    return words;
+  }
+  GPTOSS_INLINE I dot_pair(I sum, U pairs, const std::int16_t* x) {
+    std::int16_t values[2 * kLanes];
+    std::memcpy(values, &pairs, sizeof values);
+    for (int i = 0; i < kLanes; ++i) sum[i] += values[2 * i] * x[0] + values[2 * i + 1] * x[1];
+    return sum;
+  }
+
   // Scales of packed weights.
   GPTOSS_INLINE U load_exponents(const std::uint8_t* p) { return U{p[0], p[1], p[2], p[3]}; }
   GPTOSS_INLINE F load_scales(const std::uint8_t* p) { return F{e8m0(p[0]), e8m0(p[1]), e8m0(p[2]), e8m0(p[3])}; }

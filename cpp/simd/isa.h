@@ -8,6 +8,9 @@
 //   F load(const float*), load(const Bf16*); store(float*, F), store(Bf16*, F)
 //   Weights<Act> weights(Act, const Bf16*)                       32 weights for inputs Act
 //   F dot(F sum, const Weights<Act>&, const Act* x)              32 products, added lane by lane
+// and for cached keys and values in eight bits, which lie in pairs (kernels/attention_int8.h):
+//   Word<int8_t> load_pairs(const int8_t*)                       a pair for each lane, widened to sixteen bits
+//   I dot_pair(I sum, Word<int8_t>, const int16_t* x)            both products with the pair x, added lane by lane
 // and for packed weights, a vector's lanes being features (kernels/packed_matmul.h):
 //   kMemoryVectors, kMemoryTokens, kPanelVectors, kPanelTokens   tiles, for weights in memory and for decoded ones
 //   kPrefetches<Weights>                                         whether memory is asked for ahead

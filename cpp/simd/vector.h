@@ -7,6 +7,7 @@
 #include "kernels.h"
 
 #define GPTOSS_INLINE static inline __attribute__((always_inline))
+#define GPTOSS_METHOD inline __attribute__((always_inline))
 #define GPTOSS_UNROLL _Pragma("GCC unroll 16")
 
 namespace gptoss {

@@ -31,6 +31,10 @@ class QueueFullError(RequestError):
     """So many requests are waiting that no further one is taken; try again later."""
 
 
+class MemoryBudgetError(RequestError):
+    """A model with its context does not fit into the memory that it may take."""
+
+
 class EngineError(GptossError):
     """A fault of ours ended a request; others go on."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import time
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gptoss import harmony, kernels, nano
+from gptoss.chat.fitting import fit
 from gptoss.engine import (
     Engine,
     EngineOptions,
@@ -24,6 +25,7 @@ from gptoss.engine import (
     SamplingParams,
     Worker,
 )
+from gptoss.engine.memory import available_memory, parse_bytes
 from gptoss.errors import CheckpointError, OutputError, RequestError
 from gptoss.kernels import Float32, reference
 from gptoss.model.checkpoint import Checkpoint, open_checkpoint
@@ -36,7 +38,7 @@ from gptoss.model.packed_file import (
     release,
 )
 from gptoss.model.packing import Arrays, Matrices, Packing
-from gptoss.model.precision import Precision
+from gptoss.model.precision import CacheType, Precision
 from gptoss.model.transformer import Transformer
 from gptoss.model.weights import Int8Matrix, ModelWeights
 from gptoss.tokenizer import Tokenizer
@@ -73,7 +75,8 @@ class LoadedModel:
         self.transformer = transformer
         self.load_s = 0.0
         self._matrices = matrices
-        self._worker = Worker(Engine(transformer, options))
+        self._engine = Engine(transformer, options)
+        self._worker = Worker(self._engine)
         # Also runs at the interpreter's end, when the thread may be inside a kernel whose threads are still needed.
         self._closing = weakref.finalize(self, self._worker.close)
 
@@ -102,6 +105,11 @@ class LoadedModel:
     def matrices(self) -> str:
         """How attention and head are kept: `stored`, or `int8`."""
         return self._matrices
+
+    @property
+    def cache_type(self) -> str:
+        """How keys and values are kept: `bf16`, `int8`, or `float32`."""
+        return str(self._engine.cache.cache_type)
 
     @property
     def context(self) -> int:
@@ -160,6 +168,8 @@ def load(
     weights: str | None = None,
     isa: str | None = None,
     context: int | None = None,
+    kv: str | None = None,
+    memory: int | str | None = None,
     options: EngineOptions | None = None,
     cache: str | Path | None = None,
     lock: bool = False,
@@ -172,8 +182,10 @@ def load(
     threads       None: all cores that this process may use
     weights       attention and head: `stored`, or in eight bits, `int8`; None: `int8` at that precision, else `stored`
     isa           an instruction set by name; None: the best of this machine
-    context       tokens that a conversation may have; None: the model's own
-    options       of the engine: sequences at once, the KV cache, and more
+    context       tokens that a conversation may have; None: the model's own, or fewer where memory ends
+    kv            keys and values: `bf16`, `int8` or `float32`; None: `bf16`, or `float32` at that precision
+    memory        bytes that all may take, or a text like `16G`; None: what the machine can give
+    options       of the engine: sequences at once, and more
     cache         where weights laid out for this program are kept; None: $GPTOSS_CACHE, else the user's cache folder
     lock          keep the weights in memory, where the system might give their place to others
     on_packing    hears of bytes done and bytes in all while weights are laid out
@@ -181,7 +193,7 @@ def load(
     Weights are memory-mapped. Those of a large model are laid out anew in a file, once, which takes about the size of
     the checkpoint on the disk; where it cannot be written, they are laid out in memory, with a warning.
     Raises a GptossError that says what to do: CheckpointError, ConfigError, TokenizerError, KernelError, RequestError,
-    OutputError for memory that cannot be locked.
+    OutputError for memory that cannot be locked, MemoryBudgetError for what does not fit.
     """
     began = time.perf_counter()
     name, directory = locate_model(path_or_name)
@@ -191,12 +203,16 @@ def load(
             f"got {threads} threads, and this process may use {cores} cores: more would wait for each other; "
             "leave --threads out for all"
         )
-    parsed_precision = Precision.parse(precision)
-    is_int8 = parsed_precision is Precision.INT8
-    matrices = Matrices.parse(weights or (Matrices.INT8 if is_int8 else Matrices.STORED))
+    parsed_precision, matrices, cache_type = parse_numbers(precision, weights, kv)
     backend = kernels.Backend(isa=isa, threads=threads)
     checkpoint = open_checkpoint(directory)
     tokenizer = Tokenizer.from_directory(checkpoint.directory)
+    options = replace(options or EngineOptions(), cache_type=cache_type)
+    if context is not None:
+        options = replace(options, context=context)
+        options.require_context(checkpoint.config.max_positions)
+    budget = parse_bytes(memory) if isinstance(memory, str) else memory
+    options = fit(checkpoint, matrices, options, cache_type, budget=budget)
     packing = Packing(checkpoint.config, checkpoint.weights, matrices, backend)
     arrays = _pack(checkpoint, packing, matrices, cache, on_packing)
     if lock:
@@ -207,14 +223,21 @@ def load(
     transformer = Transformer(
         checkpoint.config, packing.assemble(arrays), backend, str(parsed_precision)
     )
-    options = options or EngineOptions()
-    if context is not None:
-        options = dataclasses.replace(options, context=context)
     model = LoadedModel(
         name, checkpoint, tokenizer, transformer, matrices=str(matrices), options=options
     )
     model.load_s = time.perf_counter() - began
     return model
+
+
+def parse_numbers(
+    precision: str | None, weights: str | None, kv: str | None
+) -> tuple[Precision, Matrices, CacheType]:
+    """What numbers are kept as, each with its default. Raises RequestError for a name that there is none of."""
+    parsed = Precision.parse(precision or DEFAULT_PRECISION)
+    is_int8 = parsed is Precision.INT8
+    matrices = Matrices.parse(weights or (Matrices.INT8 if is_int8 else Matrices.STORED))
+    return parsed, matrices, CacheType.of(parsed) if kv is None else CacheType.parse(kv)
 
 
 def _pack(
@@ -279,17 +302,6 @@ def require_memory(num_bytes: int, why: OutputError) -> None:
             f"{why}; and laid out in memory they would take {num_bytes / 1e9:.1f} GB of the {available / 1e9:.1f} that "
             "are available: name a folder on a larger disk with --cache or GPTOSS_CACHE"
         )
-
-
-def available_memory() -> int | None:
-    """Bytes that a program can still take, as the system estimates; None where it does not."""
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError):
-        pass
-    return None
 
 
 def locate_model(path_or_name: str | Path | None) -> tuple[str, Path]:

@@ -12,6 +12,7 @@ import gptoss
 from gptoss.cli.bench import bench
 from gptoss.cli.chat import chat
 from gptoss.cli.complete import complete
+from gptoss.cli.fit import fit
 from gptoss.cli.info import info
 from gptoss.cli.synth import synth
 from gptoss.errors import GptossError
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, complete, info, bench, synth):
+for command in (chat, complete, info, fit, bench, synth):
     app.command()(command)
 
 

@@ -48,6 +48,20 @@ Weights = Annotated[
         help="Attention and head. Default: int8 at precision int8.",
     ),
 ]
+Kv = Annotated[
+    str | None,
+    typer.Option("--kv", metavar="bf16|int8", help="How keys and values are kept. Default: bf16."),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="What all may take, like 16G. Default: what the machine can give.",
+    ),
+]
+MaxBatch = Annotated[
+    int | None, typer.Option("--max-batch", metavar="N", help="Sequences at once. Default: 16.")
+]
 Cache = Annotated[
     str | None,
     typer.Option(

@@ -1,8 +1,9 @@
 """Requests -> streams of token ids. Knows ids, never text."""
 
-from gptoss.engine.engine import Engine, EngineOptions
+from gptoss.engine.engine import Engine
 from gptoss.engine.logprobs import TokenLogprobs
 from gptoss.engine.loops import Loop
+from gptoss.engine.options import EngineOptions
 from gptoss.engine.request import FinishReason, Guide, LogitsProcessor, Request, Timings
 from gptoss.engine.sampling_params import SamplingParams
 from gptoss.engine.sequence import Token

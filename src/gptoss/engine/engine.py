@@ -10,55 +10,19 @@ import numpy as np
 
 from gptoss.engine.drafts import DraftLength
 from gptoss.engine.logprobs import logprobs_of
+from gptoss.engine.options import FEW_TOKENS, EngineOptions
 from gptoss.engine.penalties import adjust
 from gptoss.engine.prefix_cache import PrefixCache
 from gptoss.engine.request import FinishReason, Request
 from gptoss.engine.sampling import sample
 from gptoss.engine.sampling_params import check_bias
-from gptoss.engine.scheduler import FEW_TOKENS, Chunk, Scheduler
+from gptoss.engine.scheduler import Chunk, Scheduler
 from gptoss.engine.sequence import Sequence, Token
 from gptoss.errors import EngineError, GptossError, RequestError
 from gptoss.kernels import Float32
 from gptoss.model.batch import Batch, check_token_ids
-from gptoss.model.kv_cache import MAX_CHUNK, KVCache
-from gptoss.model.precision import CacheType
+from gptoss.model.kv_cache import KVCache
 from gptoss.model.transformer import Transformer
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """What an engine may use.
-
-    context        tokens that a sequence may have; None: the model's own
-    cache_tokens   positions that the full layers' KV cache holds over all sequences; None: one context
-    spare_tokens   positions of the sliding layers kept for prefixes
-    cache_type     how keys and values are kept; None: as the model's precision has it
-    max_running    sequences that run at once
-    max_chunk      tokens of prompts in one step, so that a cancelled one ends within seconds on a slow machine
-    max_step_s     seconds of a step with a part of a prompt in it, while answers are running
-    keeps_prefixes whether prompts go on from what was computed before
-    speculates     whether tokens are guessed from the text so far, where that pays
-
-    No option changes a token. Raises RequestError for a number out of range.
-    """
-
-    context: int | None = None
-    cache_tokens: int | None = None
-    spare_tokens: int = 8192
-    cache_type: CacheType | None = None
-    max_running: int = 16
-    max_chunk: int = 512
-    max_step_s: float = 0.7
-    keeps_prefixes: bool = True
-    speculates: bool = True
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.max_running <= 256:
-            raise RequestError(f"got {self.max_running} running sequences, wanted 1 to 256")
-        if not FEW_TOKENS < self.max_chunk <= MAX_CHUNK:
-            raise RequestError(
-                f"got steps of {self.max_chunk} tokens, wanted {FEW_TOKENS + 1} to {MAX_CHUNK}"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +52,7 @@ class Engine:
         """Raises RequestError for a context that the model does not have."""
         self._model = model
         self.options = options or EngineOptions()
-        context, own = self.options.context, model.config.max_positions
-        if context is not None and not 1 <= context <= own:
-            raise RequestError(
-                f"got a context of {context} tokens, wanted 1 to {own}, the model's own"
-            )
+        self.options.require_context(model.config.max_positions)
         self._cache = self._new_cache()
         self._drafts = DraftLength()
         self._prefixes, self._scheduler = self._new_scheduler()
@@ -178,9 +138,8 @@ class Engine:
 
     def _new_cache(self) -> KVCache:
         options = self.options
-        context = self._model.config.max_positions if options.context is None else options.context
         return self._model.new_cache(
-            max_tokens=max(context, options.cache_tokens or context),
+            max_tokens=options.num_cache_tokens(self._model.config.max_positions),
             max_sequences=options.max_running,
             spare_tokens=options.spare_tokens if options.keeps_prefixes else 0,
             cache_type=options.cache_type,

@@ -37,10 +37,15 @@ def logprobs_of(logits: Float32, token_id: int, num_top: int) -> TokenLogprobs:
         # Logits further apart than float32 reaches: the lower one's probability is zero.
         weights = logits - peak
     np.exp(weights, out=weights)
-    log_sum = float(peak) + math.log(float(weights.sum(dtype=np.float64)))
+    log_sum = math.log(float(weights.sum(dtype=np.float64)))
     top: list[tuple[int, float]] = []
     if num_top:
         ids = largest(logits, num_top)
         ids = ids[np.argsort(-logits[ids], kind="stable")]
-        top = [(int(n), float(logits[n]) - log_sum) for n in ids if logits[n] > -np.inf]
-    return TokenLogprobs(token_id, float(logits[token_id]) - log_sum, tuple(top))
+        top = [(int(n), _below(peak, logits[n]) - log_sum) for n in ids if logits[n] > -np.inf]
+    return TokenLogprobs(token_id, _below(peak, logits[token_id]) - log_sum, tuple(top))
+
+
+def _below(peak: np.float32, logit: np.float32) -> float:
+    # Before the logarithm is subtracted, so that no logprob can be above zero.
+    return float(logit) - float(peak)

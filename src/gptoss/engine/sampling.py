@@ -41,10 +41,10 @@ def draw(
 ) -> int:
     """The index of the chosen one of these logits, whose largest is `peak`; top_k has been applied.
 
-    `uniform` gives numbers from 0 to below 1. For top_p no set of tokens is made, which would need a sort: one is drawn from all, and whether it belongs to the
-    most likely ones is decided by adding up those more likely than itself. If it does not, neither does any that is
-    less likely, and the next is drawn from the more likely ones. What is accepted in the end has the probability that
-    it would have in a draw from the set.
+    `uniform` gives numbers from 0 to below 1. For top_p no set of tokens is made, which would need a sort: one is
+    drawn from all, and whether it belongs to the most likely ones is decided by adding up those more likely than
+    itself. If it does not, neither does any that is less likely, and the next is drawn from the more likely ones. What
+    is accepted in the end has the probability that it would have in a draw from the set.
     """
     weights = _weights(logits, peak, params.temperature)
     sums = _block_sums(weights)

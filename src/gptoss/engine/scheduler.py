@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from gptoss.engine.options import FEW_TOKENS
 from gptoss.engine.prefix_cache import PrefixCache
 from gptoss.engine.sequence import Sequence
 from gptoss.model.config import LayerType
 from gptoss.model.kv_cache import KVCache
 from gptoss.model.page_pool import PAGE_SIZE, pages_for
 
-# Tokens that a step computes for a sequence without taking them from what prompts share: forced ones, mostly.
-FEW_TOKENS = 16
 # Of a prompt in one step at least; fewer read all weights for little.
 _MIN_CHUNK = 32
 # How much a new observation counts.

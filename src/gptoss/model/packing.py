@@ -19,6 +19,7 @@ from gptoss.model.config import Config
 from gptoss.model.layouts import BLOCK_VALUES
 from gptoss.model.safetensors import DTYPES, TensorSpec
 from gptoss.model.weights import (
+    Bf16Experts,
     ExpertProjection,
     Int8Matrix,
     LayerWeights,
@@ -76,6 +77,23 @@ class Packing:
     def num_bytes(self) -> int:
         """What all tensors take."""
         return sum(spec.num_bytes for spec in self.specs)
+
+    @property
+    def num_stored_bytes(self) -> int:
+        """What the matrices take that are read as the checkpoint stores them; the embedding is none of them."""
+        found: list[NDArray[Any]] = []
+        for layer in self._weights.layers:
+            if self._matrices is Matrices.STORED:
+                linears = (*layer.attention.qkv, layer.attention.output)
+                found += [_stored(linear.weight) for linear in linears]
+            found += [
+                experts.weight
+                for experts in (layer.experts.gate_up, layer.experts.down)
+                if isinstance(experts, Bf16Experts)
+            ]
+        if self._matrices is Matrices.STORED:
+            found.append(_stored(self._weights.head))
+        return sum(array.nbytes for array in found)
 
     def make(self, name: str) -> Iterator[NDArray[Any]]:
         """One tensor in pieces, in order. Raises CheckpointError for scales or weights that are not finite."""

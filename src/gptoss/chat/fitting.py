@@ -1,0 +1,116 @@
+"""Will a checkpoint fit into memory, and how."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from gptoss import kernels
+from gptoss.engine import EngineOptions
+from gptoss.engine.memory import (
+    GIB,
+    MemoryPlan,
+    Weights,
+    available_memory,
+    fit_options,
+    largest_fit,
+    plan_memory,
+)
+from gptoss.errors import MemoryBudgetError
+from gptoss.model.checkpoint import Checkpoint
+from gptoss.model.packing import Matrices, Packing
+from gptoss.model.precision import CacheType
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to run a checkpoint, and what it takes."""
+
+    matrices: Matrices
+    cache_type: CacheType
+    options: EngineOptions
+    plan: MemoryPlan
+
+    @property
+    def context(self) -> int:
+        """Tokens of a conversation."""
+        assert self.options.context is not None
+        return self.options.context
+
+
+def weights_of(checkpoint: Checkpoint, matrices: Matrices) -> Weights:
+    """What the checkpoint's weights take when they are kept that way; nothing is read."""
+    packing = Packing(checkpoint.config, checkpoint.weights, matrices, kernels.Backend(threads=1))
+    embedding = checkpoint.weights.embedding.nbytes
+    return Weights(str(matrices), packing.num_bytes + packing.num_stored_bytes, embedding)
+
+
+def fit(
+    checkpoint: Checkpoint,
+    matrices: Matrices,
+    options: EngineOptions,
+    cache_type: CacheType,
+    *,
+    budget: int | None = None,
+) -> EngineOptions:
+    """The options, with a context that fits into `budget` bytes; None: what this machine can give.
+
+    Warns when the context is smaller than the model's because of that. Raises MemoryBudgetError, with the numbers and
+    what would fit instead, for options that do not.
+    """
+    config = checkpoint.config
+    limit = available_memory() if budget is None else budget
+    if limit is None:
+        return options
+    try:
+        fitting = fit_options(config, weights_of(checkpoint, matrices), options, cache_type, limit)
+    except MemoryBudgetError as error:
+        ways = [
+            f"--weights {way.matrices} --kv {way.cache_type} --context {way.context}"
+            + (
+                f" --max-batch {way.options.max_running}"
+                if way.options.max_running != options.max_running
+                else ""
+            )
+            for way in ways_to_fit(checkpoint, options, limit)
+        ]
+        fits = (
+            f"what fits: {'; '.join(ways)}"
+            if ways
+            else "nothing fits: use a machine with more memory"
+        )
+        insist = "" if budget is not None else ", or insist with --memory"
+        raise MemoryBudgetError(f"{error}; {fits}{insist}") from None
+    if options.context is None and fitting.context != config.max_positions:
+        assert fitting.context is not None
+        warnings.warn(
+            f"the context is {fitting.context:,} of {config.max_positions:,} tokens, which is what fits into "
+            f"{limit / GIB:.1f} GiB; `gptoss fit` shows other ways",
+            stacklevel=3,
+        )
+    return fitting
+
+
+def ways_to_fit(checkpoint: Checkpoint, options: EngineOptions, budget: int) -> list[Way]:
+    """Ways that stay within the budget, each with the context asked for or the largest there is; most exact first."""
+    return [way for way in _all_ways(checkpoint, options, budget) if way.plan.total <= budget]
+
+
+def _all_ways(checkpoint: Checkpoint, options: EngineOptions, budget: int) -> Iterator[Way]:
+    config = checkpoint.config
+    for matrices in Matrices:
+        weights = weights_of(checkpoint, matrices)
+        for cache_type in (CacheType.BF16, CacheType.INT8):
+            found = (
+                largest_fit(config, weights, candidate, cache_type, budget)
+                for candidate in (
+                    options,
+                    replace(options, max_running=1, spare_tokens=min(options.spare_tokens, 1024)),
+                    replace(options, context=None),
+                )
+            )
+            fitting = next((way for way in found if way is not None), None)
+            if fitting is not None:
+                plan = plan_memory(config, weights, fitting, cache_type)
+                yield Way(matrices, cache_type, fitting, plan)

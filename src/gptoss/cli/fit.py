@@ -1,0 +1,111 @@
+"""`gptoss fit`: will it fit into memory, and how."""
+
+from __future__ import annotations
+
+import json as json_module
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from gptoss.cli import options
+
+# As `grep` says that it found nothing.
+DOES_NOT_FIT = 1
+
+
+def fit(
+    model: options.Model = None,
+    context: options.Context = None,
+    memory: options.Memory = None,
+    max_batch: options.MaxBatch = None,
+    precision: options.Precision = None,
+    weights: options.Weights = None,
+    kv: options.Kv = None,
+    json: options.Json = False,
+) -> None:
+    """Show what a model and its context take, and which options fit; nothing is loaded.
+
+    Exits with 1 where the options given do not fit.
+    """
+    from gptoss.chat.fitting import ways_to_fit, weights_of
+    from gptoss.chat.loading import locate_model, parse_numbers
+    from gptoss.cli.output import Screen
+    from gptoss.engine import EngineOptions
+    from gptoss.engine.memory import available_memory, parse_bytes, plan_memory
+    from gptoss.model.checkpoint import open_checkpoint
+
+    name, directory = locate_model(model)
+    checkpoint = open_checkpoint(directory)
+    _, matrices, cache_type = parse_numbers(precision, weights, kv)
+    chosen = (
+        EngineOptions(context=context)
+        if max_batch is None
+        else EngineOptions(context=context, max_running=max_batch)
+    )
+    chosen.require_context(checkpoint.config.max_positions)
+    plan = plan_memory(checkpoint.config, weights_of(checkpoint, matrices), chosen, cache_type)
+    budget = available_memory() if memory is None else parse_bytes(memory)
+    ways = [] if budget is None else ways_to_fit(checkpoint, chosen, budget)
+    fits = budget is None or plan.total <= budget
+    facts: dict[str, Any] = {
+        "model": name,
+        "weights": str(matrices),
+        "kv": str(cache_type),
+        "context": context or checkpoint.config.max_positions,
+        "max_batch": chosen.max_running,
+        "bytes": {**asdict(plan), "total": plan.total},
+        "budget": budget,
+        "fits": fits,
+        "ways": [
+            {
+                "weights": str(way.matrices),
+                "kv": str(way.cache_type),
+                "context": way.context,
+                "max_batch": way.options.max_running,
+                "total": way.plan.total,
+            }
+            for way in ways
+        ],
+    }
+    if json:
+        print(json_module.dumps(facts))
+    else:
+        _show(Screen(), facts)
+    if not fits:
+        raise typer.Exit(DOES_NOT_FIT)
+
+
+def _show(screen: Any, facts: dict[str, Any]) -> None:
+    from gptoss.engine.memory import GIB
+
+    def size(num_bytes: int) -> str:
+        return f"{num_bytes / GIB:8.2f} GiB"
+
+    said = {
+        "weights": f"weights, {facts['weights']}",
+        "embedding": "embedding, from its file",
+        "keys": f"full layers' keys and values, {facts['kv']}",
+        "windows": "sliding layers' and prefixes'",
+        "scratch": "buffers",
+        "process": "interpreter and libraries",
+        "total": "all of it",
+    }
+    screen.write(
+        f"{facts['model']}, {facts['context']:,} tokens of context, {facts['max_batch']} sequences\n",
+        "bold",
+    )
+    for part, num_bytes in facts["bytes"].items():
+        screen.write(f"  {said[part]:<38}{size(num_bytes)}\n", "bold" if part == "total" else None)
+    if facts["budget"] is None:
+        return
+    screen.write(f"  {'to be had':<38}{size(facts['budget'])}\n")
+    verdict = ("it fits", "green") if facts["fits"] else ("it does not fit", "red")
+    screen.write(f"{verdict[0]}\n", verdict[1])
+    if facts["ways"]:
+        screen.write("what fits, most exact first:\n", "bold")
+    for way in facts["ways"]:
+        screen.write(
+            f"  --weights {way['weights']:<6} --kv {way['kv']:<4} --context {way['context']:<6} "
+            f"--max-batch {way['max_batch']:<2}{size(way['total'])}\n"
+        )

@@ -1,0 +1,212 @@
+"""What a model and its sequences will take, before anything is loaded, and what this machine can give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gptoss.engine.drafts import MAX_DRAFT
+from gptoss.engine.options import EngineOptions
+from gptoss.errors import MemoryBudgetError, RequestError
+from gptoss.model.config import Config, LayerType
+from gptoss.model.page_pool import page_bytes, pages_for
+from gptoss.model.precision import CacheType
+
+GIB = 1 << 30
+# The interpreter, the libraries and the tokenizer: measured on Linux, x86-64, with the 20B's vocabulary.
+PROCESS_BYTES = 260 << 20
+# A context below this is no conversation: it is refused rather than made so small.
+LEAST_CONTEXT = 4096
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """Bytes resident at most, by what takes them.
+
+    weights    what every token reads, laid out for the kernels or as stored
+    embedding  rows are read from the checkpoint's file, and the system takes them back first
+    keys       keys and values of the full layers, for all positions of all sequences
+    windows    those of the sliding layers, of running sequences and of kept prefixes
+    scratch    buffers of a step
+    process    the interpreter and its libraries
+    """
+
+    weights: int
+    embedding: int
+    keys: int
+    windows: int
+    scratch: int
+    process: int = PROCESS_BYTES
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        parts = (self.weights, self.embedding, self.keys, self.windows, self.scratch, self.process)
+        return sum(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Bytes of one way to keep a model's weights."""
+
+    name: str
+    resident: int
+    embedding: int
+
+
+def plan_memory(
+    config: Config, weights: Weights, options: EngineOptions, cache_type: CacheType
+) -> MemoryPlan:
+    """What an engine with these options takes when all of its sequences and prefixes are there."""
+    page = {
+        kind: page_bytes(config, cache_type, config.layer_types.count(kind)) for kind in LayerType
+    }
+    context = options.context or config.max_positions
+    full = pages_for(options.num_cache_tokens(config.max_positions)) + options.max_running
+    # Each sequence has its window, across one page more than it fills; what a step adds is shared.
+    each = pages_for(config.sliding_window) + 2
+    sliding = each * options.max_running + pages_for(options.max_chunk)
+    if options.keeps_prefixes:
+        sliding += pages_for(options.spare_tokens)
+    return MemoryPlan(
+        weights=weights.resident,
+        embedding=weights.embedding,
+        keys=full * page[LayerType.FULL],
+        windows=sliding * page[LayerType.SLIDING],
+        scratch=_scratch_bytes(config, options, context),
+    )
+
+
+def fit_options(
+    config: Config,
+    weights: Weights,
+    options: EngineOptions,
+    cache_type: CacheType,
+    budget: int,
+) -> EngineOptions:
+    """Options that stay within a budget of bytes: as given, or, where they leave the context open, with less of it.
+
+    Raises MemoryBudgetError, with the numbers, when nothing of at least LEAST_CONTEXT tokens does.
+    """
+    fitting = largest_fit(config, weights, options, cache_type, budget)
+    if fitting is not None:
+        return fitting
+    least = (
+        _at(options, min(LEAST_CONTEXT, config.max_positions)) if not options.context else options
+    )
+    plan = plan_memory(config, weights, least, cache_type)
+    raise MemoryBudgetError(
+        f"{least.context:,} tokens of context need {plan.total / GIB:.1f} GiB ({describe(plan)}), and the budget is "
+        f"{budget / GIB:.1f} GiB"
+    )
+
+
+def largest_fit(
+    config: Config,
+    weights: Weights,
+    options: EngineOptions,
+    cache_type: CacheType,
+    budget: int,
+) -> EngineOptions | None:
+    """The options as given, or with the largest context that fits where they leave it open; None: nothing fits."""
+
+    def fits(candidate: EngineOptions) -> bool:
+        return plan_memory(config, weights, candidate, cache_type).total <= budget
+
+    for candidate in _candidates(options, config.max_positions):
+        if fits(candidate):
+            return candidate
+    return None
+
+
+def describe(plan: MemoryPlan) -> str:
+    """The parts of a plan in a line."""
+    parts = {
+        "weights": plan.weights + plan.embedding,
+        "keys and values": plan.keys + plan.windows,
+        "buffers": plan.scratch + plan.process,
+    }
+    return ", ".join(f"{name} {value / GIB:.1f}" for name, value in parts.items())
+
+
+def parse_bytes(text: str) -> int:
+    """`16G` or `12.5GiB` as bytes; units are powers of 1024. Raises RequestError for what is no size."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?\s*", text.upper())
+    if match is None:
+        raise RequestError(f"got a memory budget of {text!r}, wanted a size like 16G or 900M")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def available_memory() -> int | None:
+    """Bytes that a program can still take, as the system estimates, within the limit of its control group; None
+    where neither is known."""
+    known = [number for number in (_system_available(), _group_available()) if number is not None]
+    return min(known, default=None)
+
+
+def _candidates(options: EngineOptions, most: int) -> Iterator[EngineOptions]:
+    if options.context is not None:
+        yield options
+        return
+    context = most
+    while context > LEAST_CONTEXT:
+        yield _at(options, context)
+        # A quarter less at a time, on a round number.
+        context = context * 3 // 4 // 1024 * 1024
+    yield _at(options, min(most, LEAST_CONTEXT))
+
+
+def _at(options: EngineOptions, context: int) -> EngineOptions:
+    return replace(options, context=context)
+
+
+def _scratch_bytes(config: Config, options: EngineOptions, context: int) -> int:
+    rows = options.max_chunk + options.max_running * (1 + MAX_DRAFT)
+    heads = (config.num_heads + 2 * config.num_kv_heads) * config.head_dim
+    chosen = config.experts_per_token
+    # float32 buffers of the residual stream, norm, projections and experts' inner and outer values, each with its
+    # rounded twin of up to the same size.
+    per_token = (
+        2
+        * 4
+        * (
+            2 * config.hidden_size
+            + heads
+            + config.num_heads * config.head_dim
+            + chosen * (3 * config.intermediate_size + config.hidden_size)
+        )
+    )
+    rotary = 2 * 4 * context * config.head_dim // 2
+    logits = 3 * 4 * config.vocab_size * options.max_running
+    return rows * per_token + 2 * rotary + logits
+
+
+def _system_available() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return None
+
+
+def _group_available(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """What a container's limit leaves; cached files in it do not count, since they go when memory is wanted."""
+    try:
+        limit = (root / "memory.max").read_text(encoding="ascii").strip()
+        if limit == "max":
+            return None
+        current = int((root / "memory.current").read_text(encoding="ascii"))
+        pairs = (
+            line.split() for line in (root / "memory.stat").read_text(encoding="ascii").splitlines()
+        )
+        counted = {name: int(value) for name, value in pairs}
+        files = counted.get("active_file", 0) + counted.get("inactive_file", 0)
+        return max(0, int(limit) - current + files)
+    except (OSError, ValueError):
+        return None
