@@ -56,7 +56,7 @@ struct Running {
 };
 
 // Query heads that are weighed together, so that one's sums do not wait for their own latency.
-constexpr int kWeighedHeads = 8;
+constexpr int kWeighedHeads = 4;
 
 // The largest score of a tile and of a query head, or `largest`. Scores that are not seen become minus infinity.
 GPTOSS_INLINE float largest_score(float* scores, Span seen, float largest) {

@@ -125,7 +125,7 @@ def test_same_bits_after_preemption(
 ) -> None:
     """Pages for hardly more than the longest prompt, and no caution when sequences are let in."""
     monkeypatch.setattr("gptoss.engine.scheduler.Scheduler._num_available", lambda _: 10**6)
-    options = EngineOptions(context=256, max_running=16, max_chunk=64)
+    options = EngineOptions(context=256, cache_tokens=256, max_running=16, max_chunk=64)
     engine = Engine(model, options)
     all_prompts = prompts(model)
     sampling = SamplingParams(temperature=0)

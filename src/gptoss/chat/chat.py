@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from gptoss.chat.events import TurnEvent, TurnFinished
 from gptoss.chat.loading import LoadedModel
 from gptoss.chat.reply import Reply
-from gptoss.chat.turn import Turn
+from gptoss.chat.turn import Turn, limits_of
 from gptoss.engine import FinishReason, SamplingParams
 from gptoss.errors import MessageError
 from gptoss.harmony import DeveloperContent, Effort, Message, Role, SystemContent
@@ -21,6 +22,8 @@ class Chat:
     system        what an application tells the model; harmony has it in the developer message
     current_date  `YYYY-MM-DD` for the system message; None: today
     max_tokens    new tokens of a turn at most, reasoning included; None: what the context holds
+    reasoning_tokens  tokens of the chain of thought at most, after which the answer begins; None: no limit
+    stop          a string, or some, that end the answer and are no part of it
 
     Raises MessageError for an unknown reasoning level.
     """
@@ -33,6 +36,8 @@ class Chat:
         system: str | None = None,
         sampling: SamplingParams | None = None,
         max_tokens: int | None = None,
+        reasoning_tokens: int | None = None,
+        stop: str | Sequence[str] = (),
         current_date: str | None = None,
     ) -> None:
         self.model = model
@@ -40,6 +45,8 @@ class Chat:
         self.system = system
         self.sampling = sampling or SamplingParams()
         self.max_tokens = max_tokens
+        self.reasoning_tokens = reasoning_tokens
+        self.stop_strings = stop
         self.current_date = current_date
         self.history: list[Message] = []
         self._turn: Turn | None = None
@@ -75,23 +82,27 @@ class Chat:
         The history grows when the turn has finished. One that fails, is left early, or is stopped before its answer
         began was never said.
         """
-        question = Message(Role.USER, text)
-        if not text.strip():
-            raise MessageError("got an empty message, wanted a question")
-        self._is_stopping = False
-        self._turn = Turn(
-            self.model,
-            [*self._opening(), *self.history, question],
-            self.sampling,
-            max_tokens=self.max_tokens,
-        )
-        if self._is_stopping:
-            self._turn.cancel()
-        for event in self._turn.events():
+        turn, question = self._begin(text)
+        for event in turn.events():
             if isinstance(event, TurnFinished):
                 self._turn = None
                 self._remember(question, event.reply)
             yield event
+
+    async def stream_async(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+        """As `stream`, for an event loop."""
+        turn, question = self._begin(text)
+        async with contextlib.aclosing(turn.events_async()) as events:
+            async for event in events:
+                if isinstance(event, TurnFinished):
+                    self._turn = None
+                    self._remember(question, event.reply)
+                yield event
+
+    def answer_now(self) -> None:
+        """End the chain of thought of the running turn and begin its answer; from any thread, or a signal handler."""
+        if self._turn is not None:
+            self._turn.answer_now()
 
     def stop(self) -> None:
         """End the running turn, from a signal handler or another thread; its stream closes with what there is."""
@@ -102,6 +113,21 @@ class Chat:
     def reset(self) -> None:
         """Forget what was said."""
         self.history.clear()
+
+    def _begin(self, text: str) -> tuple[Turn, Message]:
+        question = Message(Role.USER, text)
+        if not text.strip():
+            raise MessageError("got an empty message, wanted a question")
+        self._is_stopping = False
+        turn = self._turn = Turn(
+            self.model,
+            [*self._opening(), *self.history, question],
+            self.sampling,
+            limits_of(self.max_tokens, self.reasoning_tokens, self.stop_strings),
+        )
+        if self._is_stopping:
+            turn.cancel()
+        return turn, question
 
     def _remember(self, question: Message, reply: Reply) -> None:
         if reply.finish_reason is not FinishReason.CANCELLED or reply.content:

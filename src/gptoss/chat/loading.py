@@ -20,6 +20,7 @@ from gptoss.engine import (
     Engine,
     EngineOptions,
     Generation,
+    Guide,
     LogitsProcessor,
     Request,
     SamplingParams,
@@ -124,21 +125,49 @@ class LoadedModel:
         return self.transformer.logits(token_ids)
 
     def submit(
-        self, token_ids: Sequence[int], sampling: SamplingParams, *, max_tokens: int | None = None
+        self,
+        token_ids: Sequence[int],
+        sampling: SamplingParams,
+        *,
+        max_tokens: int | None = None,
+        guides: tuple[Guide, ...] = (),
     ) -> Generation:
-        """Continue a prompt of token ids. Raises RequestError for one that the engine cannot take."""
-        request = Request(
+        """Continue a prompt of token ids.
+
+        Raises RequestError for one that the engine cannot take, QueueFullError when too many wait.
+        """
+        return self._worker.submit(self._request(token_ids, sampling, max_tokens, guides))
+
+    def submit_many(
+        self,
+        token_ids: Sequence[int],
+        sampling: SamplingParams,
+        num: int,
+        *,
+        max_tokens: int | None = None,
+    ) -> list[Generation]:
+        """Continue a prompt in several ways; it is computed once, and a seed counts up. Raises as `submit` does."""
+        return self._worker.submit_many(self._request(token_ids, sampling, max_tokens, ()), num)
+
+    def close(self) -> None:
+        """Cancel what runs and end the worker's thread."""
+        self._closing()
+
+    def _request(
+        self,
+        token_ids: Sequence[int],
+        sampling: SamplingParams,
+        max_tokens: int | None,
+        guides: tuple[Guide, ...],
+    ) -> Request:
+        return Request(
             token_ids=token_ids,
             sampling=sampling,
             max_tokens=max_tokens,
             stop_ids=self._stop_ids,
             processors=self._processors,
+            guides=guides,
         )
-        return self._worker.submit(request)
-
-    def close(self) -> None:
-        """Cancel what runs and end the worker's thread."""
-        self._closing()
 
     @cached_property
     def _stop_ids(self) -> frozenset[int]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from gptoss.engine import FinishReason, Timings
+from gptoss.engine import FinishReason, Loop, Timings
 from gptoss.harmony import Channel, Message, Repair
 
 
@@ -36,6 +36,8 @@ class Reply:
     reasoning      the chain of thought, raw: not meant for an application's users
     messages       the turn as harmony messages
     repairs        where the model left the format, and what was assumed
+    is_reasoning_cut  whether the chain of thought was ended by its budget, or by `answer_now`
+    loop           the repetition that the turn fell into, if one was noticed
     """
 
     content: str
@@ -47,6 +49,8 @@ class Reply:
     messages: tuple[Message, ...] = ()
     repairs: tuple[Repair, ...] = ()
     seed: int | None = None
+    is_reasoning_cut: bool = False
+    loop: Loop | None = None
 
     @classmethod
     def of(
@@ -90,5 +94,7 @@ class Reply:
             "usage": asdict(self.usage),
             "timings": self.timings.to_dict(),
             "seed": self.seed,
+            "reasoning_cut": self.is_reasoning_cut,
+            "loop": None if self.loop is None else asdict(self.loop),
         }
         return json.dumps(data, ensure_ascii=False)

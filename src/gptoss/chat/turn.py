@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from gptoss import harmony
 from gptoss.chat.events import TurnEvent, TurnFinished
 from gptoss.chat.loading import LoadedModel
+from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
 from gptoss.engine import FinishReason, SamplingParams
+from gptoss.harmony import ContentDelta, Event
+from gptoss.tokenizer.stop_strings import StopStrings
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLimits:
+    """Where a turn ends.
+
+    max_tokens        new tokens at most, reasoning included; None: what the context holds
+    reasoning_tokens  tokens of the chain of thought at most, after which the answer begins; None: no limit
+    stop              strings that end the answer, and are no part of it
+    """
+
+    max_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    stop: tuple[str, ...] = ()
 
 
 class Turn:
@@ -22,32 +41,104 @@ class Turn:
         model: LoadedModel,
         conversation: harmony.Conversation,
         sampling: SamplingParams,
-        *,
-        max_tokens: int | None = None,
+        limits: TurnLimits | None = None,
     ) -> None:
+        limits = limits or TurnLimits()
         declared = harmony.declared_recipients(conversation)
         self._parser = harmony.Parser(model.tokenizer, recipients=declared)
+        self._stops = StopStrings(limits.stop)
+        # Of the message of the answer that is being read, as far as it is sure to stay.
+        self._kept: list[str] = []
+        self._reasoning_tokens = 0
         prompt = harmony.render(conversation, model.tokenizer)
-        self._generation = model.submit(prompt, sampling, max_tokens=max_tokens)
+        self._budget = ReasoningBudget(model.tokenizer, len(prompt), limits.reasoning_tokens)
+        self._generation = model.submit(
+            prompt, sampling, max_tokens=limits.max_tokens, guides=(self._budget,)
+        )
 
     def events(self) -> Iterator[TurnEvent]:
         """Its events as they come, last a TurnFinished; closing the iterator ends the generation."""
-        parser, generation = self._parser, self._generation
-        reasoning_tokens = 0
         try:
-            for token_id in generation:
-                yield from parser.feed(token_id)
-                reasoning_tokens += parser.is_reasoning
+            for token_id in self._generation:
+                yield from self._read(token_id)
+                if self._stops.found is not None:
+                    break
         finally:
-            generation.cancel()
-        yield from parser.close()
-        messages, repairs = parser.finish()
-        timings = generation.timings
-        usage = Usage(timings.prompt_tokens, timings.completion_tokens, reasoning_tokens)
-        reason = generation.finish_reason or FinishReason.CANCELLED
-        reply = Reply.of(messages, repairs, reason, usage, timings, generation.seed)
-        yield TurnFinished(reply)
+            self._end()
+        yield from self._close()
+
+    async def events_async(self) -> AsyncGenerator[TurnEvent, None]:
+        """As `events`, for an event loop."""
+        try:
+            async with contextlib.aclosing(self._generation.tokens_async()) as tokens:
+                async for token in tokens:
+                    for event in self._read(token.id):
+                        yield event
+                    if self._stops.found is not None:
+                        self._end()
+                        break
+        finally:
+            self._end()
+        for last in self._close():
+            yield last
+
+    def answer_now(self) -> None:
+        """End the chain of thought and begin the answer; harmless where that has begun."""
+        self._budget.close()
 
     def cancel(self) -> None:
         """End the generation; `events` then gives what there is, with the finish reason `cancelled`."""
         self._generation.cancel()
+
+    def _end(self) -> None:
+        is_stopped = self._stops.found is not None
+        self._generation.finish(FinishReason.STOP if is_stopped else FinishReason.CANCELLED)
+
+    def _read(self, token_id: int) -> Iterator[Event]:
+        for event in self._parser.feed(token_id):
+            yield from self._filter(event)
+        self._reasoning_tokens += self._parser.is_reasoning
+
+    def _filter(self, event: Event) -> Iterator[Event]:
+        """The event, or what of the answer is sure to stay."""
+        if not isinstance(event, ContentDelta):
+            yield from self._released(self._stops.finish())
+            self._kept.clear()
+            yield event
+        elif self._stops.found is None:
+            yield from self._released(self._stops.feed(event.text))
+
+    def _released(self, text: str) -> Iterator[Event]:
+        if text:
+            self._kept.append(text)
+            yield ContentDelta(text)
+
+    def _close(self) -> Iterator[TurnEvent]:
+        for event in self._parser.close():
+            yield from self._filter(event)
+        yield from self._released(self._stops.finish())
+        yield TurnFinished(self._reply())
+
+    def _reply(self) -> Reply:
+        generation = self._generation
+        messages, repairs = self._parser.finish()
+        if self._stops.found is not None:
+            messages = [*messages[:-1], replace(messages[-1], content="".join(self._kept))]
+        timings = generation.timings
+        usage = Usage(
+            timings.prompt_tokens,
+            timings.completion_tokens,
+            self._reasoning_tokens,
+            timings.cached_tokens,
+        )
+        reason = generation.finish_reason or FinishReason.CANCELLED
+        reply = Reply.of(messages, repairs, reason, usage, timings, generation.seed)
+        return replace(reply, is_reasoning_cut=self._budget.has_closed, loop=generation.loop)
+
+
+def limits_of(
+    max_tokens: int | None, reasoning_tokens: int | None, stop: str | Sequence[str]
+) -> TurnLimits:
+    """Limits as a caller says them: one stop string or several."""
+    strings = (stop,) if isinstance(stop, str) else tuple(stop)
+    return TurnLimits(max_tokens, reasoning_tokens, strings)

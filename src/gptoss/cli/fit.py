@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import typer
@@ -38,11 +38,9 @@ def fit(
     name, directory = locate_model(model)
     checkpoint = open_checkpoint(directory)
     _, matrices, cache_type = parse_numbers(precision, weights, kv)
-    chosen = (
-        EngineOptions(context=context)
-        if max_batch is None
-        else EngineOptions(context=context, max_running=max_batch)
-    )
+    chosen = EngineOptions(context=context)
+    if max_batch is not None:
+        chosen = replace(chosen, max_running=max_batch)
     chosen.require_context(checkpoint.config.max_positions)
     plan = plan_memory(checkpoint.config, weights_of(checkpoint, matrices), chosen, cache_type)
     budget = available_memory() if memory is None else parse_bytes(memory)

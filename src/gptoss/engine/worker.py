@@ -8,7 +8,7 @@ import dataclasses
 import queue
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
 from gptoss.engine.engine import Engine, Output
 from gptoss.engine.loops import Loop
@@ -53,7 +53,7 @@ class Generation:
             if token is not None:
                 yield token
 
-    async def tokens_async(self) -> AsyncIterator[Token]:
+    async def tokens_async(self) -> AsyncGenerator[Token, None]:
         """As `tokens`, for an event loop; closing it, or cancelling its task, ends the request."""
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
         with self._lock:

@@ -31,6 +31,8 @@ Activations = Float32 | Bfloat16Bits | Bytes
 
 # A block of 32 activations in eight bits: 32 signed bytes, a float32 scale, and minus the bytes' sum as int32.
 INT8_BLOCK_BYTES = 40
+# The float32 scale of a key or value in an eight-bit cache, beside its head_dim bytes.
+INT8_CACHE_SCALE_BYTES = 4
 # Features side by side in packed weights, and the bytes of a group's block of 32 inputs.
 GROUP = 16
 MXFP4_GROUP_BYTES, INT8_GROUP_BYTES = 256, 512
@@ -328,13 +330,17 @@ class Backend:
     ) -> None:
         """Rotate new queries and keys in place, and write keys and values to the cache.
 
-        Value i of a head pairs with i + head_dim / 2. bfloat16 pages round to nearest, ties to even.
+        Value i of a head pairs with i + head_dim / 2. bfloat16 pages round to nearest, ties to even. So do uint8
+        pages, the largest magnitude of a head's key or value as 127; one that is not finite gets the scale NaN, one
+        below 1e-30 becomes zero.
 
         Shapes:
             qkv       (tokens, heads + 2 * kv_heads, head_dim): queries, keys, values
             cos, sin  (tokens, head_dim / 2) of each token's position
             pages     (pages, 2, kv_heads, page_size * head_dim) float32 or bfloat16: a head's keys in a page are
-                      (head_dim, page_size), its values (page_size, head_dim)
+                      (head_dim, page_size), its values (page_size, head_dim). Or uint8, page_size * (head_dim +
+                      INT8_CACHE_SCALE_BYTES): signed bytes, keys (head_dim / 2, page_size, 2) and values
+                      (page_size / 2, head_dim, 2), then float32 scales (page_size)
             slots     (tokens) = page * page_size + offset
         """
         self._native.rope_store(qkv, cos, sin, pages, slots)
@@ -360,7 +366,9 @@ class Backend:
 
         Sums are float32. Where the processor multiplies bfloat16 in pairs, and pages are bfloat16 with page_size and
         head_dim multiples of 32, queries and softmax weights are rounded to it: a weight is off by 2^-8 of itself at
-        most.
+        most. With eight-bit pages products are whole numbers and their sums exact: a query is rounded to 16 bits by its
+        largest magnitude, weights times scales of values by the largest of each 128 positions. A value counts with an
+        error of 2^-16 of the largest weight and the largest value of these.
 
         Shapes:
             query           (tokens, any, head_dim), of which the first `heads` are queries

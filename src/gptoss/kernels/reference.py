@@ -24,12 +24,17 @@ from gptoss.kernels import (
     Int64,
 )
 from gptoss.kernels.bf16 import bf16_to_float32, float32_to_bf16
+from gptoss.kernels.reference_cache import (
+    SMALLEST_INT8,
+    load_rows,
+    page_size,
+    round_to_int8,
+    store_rows,
+)
 
 Float64 = NDArray[np.float64]
 
 _BLOCK = 32
-# Blocks of activations and weights below this have no eight-bit values but zero.
-_SMALLEST = 1e-30
 _INT8_BLOCK = np.dtype([("values", "i1", _BLOCK), ("scale", "<f4"), ("negative_sum", "<i4")])
 # The input of eight neighbours that lies in each nibble of a packed word, and in each byte of eight-bit values.
 _NIBBLE_INPUTS = [0, 2, 4, 6, 1, 3, 5, 7]
@@ -83,14 +88,8 @@ class Backend:
         """Blocks of 32: bytes, scale, negative sum of the bytes."""
         values = x.reshape(-1, _BLOCK)
         records = np.zeros(len(values), _INT8_BLOCK)
-        largest = np.abs(values).max(axis=1)
-        is_finite = np.isfinite(largest)
-        is_kept = is_finite & (largest >= _SMALLEST)
-        records["scale"][~is_finite] = np.nan
-        records["scale"][is_kept] = largest[is_kept] / np.float32(127)
-        factor = np.float32(127) / largest[is_kept]
-        whole = np.rint(values[is_kept] * factor[:, None]).astype(np.int8)
-        records["values"][is_kept] = whole[:, _INT8_PLACES]
+        whole, records["scale"] = round_to_int8(values)
+        records["values"] = whole[:, _INT8_PLACES]
         records["negative_sum"] = -records["values"].sum(axis=1, dtype=np.int32)
         out[...] = records.view(np.uint8).reshape(out.shape)
 
@@ -113,9 +112,9 @@ class Backend:
         largest = np.abs(values).max(axis=-1)
         # Rounded up, so that nothing passes 127.
         upper = (largest / np.float32(127)).view(np.uint32) + np.uint32(0xFFFF)
-        scales[...] = np.where(largest < _SMALLEST, 0, upper >> np.uint32(16))
+        scales[...] = np.where(largest < SMALLEST_INT8, 0, upper >> np.uint32(16))
         with np.errstate(divide="ignore"):
-            factor = np.where(largest < _SMALLEST, 0, np.float32(1) / bf16_to_float32(scales))
+            factor = np.where(largest < SMALLEST_INT8, 0, np.float32(1) / bf16_to_float32(scales))
         whole = np.rint(values * factor[..., None]).astype(np.int16) + 128
         placed = whole[..., _INT8_PLACES].reshape(*whole.shape[:-1], 8, 4)
         out[...] = placed.transpose(0, 1, 3, 2, 4).reshape(out.shape)
@@ -267,11 +266,7 @@ class Backend:
         second = qkv[:, :-kv_heads, half:].astype(np.float64)
         qkv[:, :-kv_heads, :half] = first * cos[:, None] - second * sin[:, None]
         qkv[:, :-kv_heads, half:] = second * cos[:, None] + first * sin[:, None]
-        page, offset = np.divmod(slots, pages.shape[3] // head_dim)
-        keys, values = _keys_values(pages, head_dim)
-        new = float32_to_bf16(qkv[:, heads:]) if _is_bf16(pages) else qkv[:, heads:]
-        keys[page, :, :, offset] = new[:, :kv_heads]
-        values[page, :, offset] = new[:, kv_heads:]
+        store_rows(pages, slots, qkv[:, heads:-kv_heads], qkv[:, -kv_heads:])
 
     def attention(
         self,
@@ -289,16 +284,14 @@ class Backend:
     ) -> None:
         """Attend each query to the cached keys of its own sequence, with one sink per head."""
         head_dim, heads = query.shape[2], out.shape[1]
-        page_size = pages.shape[3] // head_dim
-        all_keys, all_values = _keys_values(pages, head_dim)
+        slots_per_page = page_size(pages, head_dim)
         for token, position in enumerate(positions):
             start = max(0, position + 1 - window) if window else 0
             seen = np.arange(start, position + 1)
-            page = page_table[sequence_index[token], seen // page_size]
+            page = page_table[sequence_index[token], seen // slots_per_page]
             if (page < 0).any():
                 raise ValueError("attention: a visible page is absent")
-            keys = widen(all_keys[page, :, :, seen % page_size])
-            values = widen(all_values[page, :, seen % page_size])
+            keys, values = load_rows(pages, page, seen % slots_per_page, head_dim)
             scaled = query[token, :heads].astype(np.float64) * scale
             out[token] = _attend(scaled, keys, values, sinks)
         self._round(out.reshape(len(out), -1), rounded)
@@ -342,13 +335,6 @@ def dequantise(blocks: Bytes, scales: Bytes) -> Float64:
     powers = np.exp2(scales.astype(np.float64) - 127)
     scaled = values.reshape(*scales.shape, 32) * powers[..., None]
     return scaled.reshape(*scales.shape[:-1], -1)
-
-
-def _keys_values(pages: Activations, head_dim: int) -> tuple[Activations, Activations]:
-    """Views of pages: keys (pages, kv_heads, head_dim, page_size), values (pages, kv_heads, page_size, head_dim)."""
-    count, _, kv_heads, size = pages.shape
-    keys = pages[:, 0].reshape(count, kv_heads, head_dim, size // head_dim)
-    return keys, pages[:, 1].reshape(count, kv_heads, size // head_dim, head_dim)
 
 
 def _attend(query: Float64, keys: Float64, values: Float64, sinks: Float32) -> Float64:
