@@ -75,14 +75,14 @@ template <int Heads>
 GPTOSS_INLINE void weigh_whole(Running* run, const float* scores, const float* tops, const float* shares,
                                const float* value_units, Span seen, const float* rescale, std::int16_t* weights) {
   const auto [begin, end] = whole_vectors(seen);
-  const Isa::F magic = Isa::set1(12582912.0f);
   Isa::F total[Heads] = {};
   for (Index slot = begin; slot < end; slot += Isa::kLanes) {
     const Isa::F units = Isa::load(value_units + slot);
     GPTOSS_UNROLL for (int q = 0; q < Heads; ++q) {
       const Isa::F weight = exp_down(Isa::load(scores + q * kTile + slot) - Isa::set1(tops[q]));
       total[q] = total[q] + weight;
-      store_whole(weights + q * kTile + slot, (Isa::I)Isa::fma(weight, units, magic));
+      // As `whole` does; what lies above the low bits is not stored.
+      store_whole(weights + q * kTile + slot, (Isa::I)Isa::fma(weight, units, Isa::set1(kRounder)));
     }
   }
   GPTOSS_UNROLL for (int q = 0; q < Heads; ++q) run[q].total =

@@ -30,9 +30,11 @@ GPTOSS_INLINE float largest_magnitude(const float* x, Index count) {
 }
 
 // Adding 1.5 * 2^23 rounds to a whole number, which then lies in the low bits.
+constexpr float kRounder = 12582912.0f;
+
 GPTOSS_INLINE Isa::I whole(Isa::F x) {
-  const Isa::F magic = Isa::set1(12582912.0f);
-  return (Isa::I)(x + magic) - (Isa::I)magic;
+  const Isa::F rounder = Isa::set1(kRounder);
+  return (Isa::I)(x + rounder) - (Isa::I)rounder;
 }
 
 typedef std::int8_t Int8Lanes __attribute__((vector_size(Isa::kLanes)));

@@ -64,17 +64,14 @@ struct Isa : Vector<4> {
   }
 
   GPTOSS_INLINE U load_pairs(const std::int8_t* p) {
-    std::int16_t pairs[2 * kLanes];
-    for (int i = 0; i < 2 * kLanes; ++i) pairs[i] = p[i];
-    U words;
-    std::memcpy(&words, pairs, sizeof words);
-    return words;
+    typedef std::int8_t Bytes __attribute__((vector_size(2 * kLanes)));
+    typedef std::int16_t Halves __attribute__((vector_size(4 * kLanes)));
+    Bytes bytes;
+    std::memcpy(&bytes, p, sizeof bytes);
+    return (U) __builtin_convertvector(bytes, Halves);
   }
   GPTOSS_INLINE I dot_pair(I sum, U pairs, const std::int16_t* x) {
-    std::int16_t values[2 * kLanes];
-    std::memcpy(values, &pairs, sizeof values);
-    for (int i = 0; i < kLanes; ++i) sum[i] += values[2 * i] * x[0] + values[2 * i + 1] * x[1];
-    return sum;
+    return sum + ((I)(pairs << 16) >> 16) * std::int32_t{x[0]} + ((I)pairs >> 16) * std::int32_t{x[1]};
   }
 
   // Scales of packed weights.

@@ -43,5 +43,9 @@ class KernelError(GptossError):
     """An instruction set or thread count that this machine cannot run."""
 
 
+class PrefixFileError(GptossError):
+    """A file of kept prefixes is damaged, or belongs to another model, version or way to run."""
+
+
 class OutputError(GptossError):
     """A file or folder cannot be written."""

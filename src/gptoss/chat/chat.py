@@ -7,7 +7,7 @@ import datetime
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from gptoss.chat.events import TurnEvent, TurnFinished
-from gptoss.chat.loading import LoadedModel
+from gptoss.chat.loaded_model import LoadedModel
 from gptoss.chat.reply import Reply
 from gptoss.chat.turn import Turn, limits_of
 from gptoss.engine import FinishReason, SamplingParams

@@ -5,32 +5,17 @@ from __future__ import annotations
 import os
 import time
 import warnings
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from gptoss import harmony, kernels, nano
+from gptoss import kernels, nano
 from gptoss.chat.fitting import fit
-from gptoss.engine import (
-    Engine,
-    EngineOptions,
-    Generation,
-    Guide,
-    LogitsProcessor,
-    Request,
-    SamplingParams,
-    Worker,
-)
+from gptoss.chat.loaded_model import LoadedModel
+from gptoss.engine import EngineOptions
 from gptoss.engine.memory import available_memory, parse_bytes
 from gptoss.errors import CheckpointError, OutputError, RequestError
-from gptoss.kernels import Float32, reference
 from gptoss.model.checkpoint import Checkpoint, open_checkpoint
-from gptoss.model.config import Config
 from gptoss.model.packed_file import (
     PackedFile,
     cache_directory,
@@ -52,143 +37,6 @@ MAX_SHOWN = 200
 SMALL_BYTES = 256 << 20
 
 
-class LoadedModel:
-    """Weights, tokenizer and the worker that runs them.
-
-    The worker's thread ends with `close`, at the end of a `with` block, or when nobody holds the model any more.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        checkpoint: Checkpoint,
-        tokenizer: Tokenizer,
-        transformer: Transformer,
-        *,
-        matrices: str = "stored",
-        options: EngineOptions | None = None,
-    ) -> None:
-        """Raises TokenizerError if the tokenizer does not fit the model, RequestError for a context it lacks."""
-        tokenizer.check_fits(checkpoint.config.vocab_size)
-        self.name = name
-        self.checkpoint = checkpoint
-        self.tokenizer = tokenizer
-        self.transformer = transformer
-        self.load_s = 0.0
-        self._matrices = matrices
-        self._engine = Engine(transformer, options)
-        self._worker = Worker(self._engine)
-        # Also runs at the interpreter's end, when the thread may be inside a kernel whose threads are still needed.
-        self._closing = weakref.finalize(self, self._worker.close)
-
-    def __enter__(self) -> LoadedModel:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def backend(self) -> kernels.Backend | reference.Backend:
-        """The kernels that compute: their instruction set and threads."""
-        return self.transformer.backend
-
-    @property
-    def config(self) -> Config:
-        """The model's shape."""
-        return self.checkpoint.config
-
-    @property
-    def precision(self) -> str:
-        """What matrix inputs are rounded to: `int8`, `bf16`, or `float32` for parity."""
-        return str(self.transformer.precision)
-
-    @property
-    def matrices(self) -> str:
-        """How attention and head are kept: `stored`, or `int8`."""
-        return self._matrices
-
-    @property
-    def cache_type(self) -> str:
-        """How keys and values are kept: `bf16`, `int8`, or `float32`."""
-        return str(self._engine.cache.cache_type)
-
-    @property
-    def context(self) -> int:
-        """Tokens that a conversation may have, prompt and answer together."""
-        return self._worker.context
-
-    def logits(self, token_ids: ArrayLike) -> Float32:
-        """(tokens, vocabulary) float32 of one full forward pass from an empty cache; for parity and scoring.
-
-        Raises RequestError for ids beyond the vocabulary, or more of them than the context.
-        """
-        return self.transformer.logits(token_ids)
-
-    def submit(
-        self,
-        token_ids: Sequence[int],
-        sampling: SamplingParams,
-        *,
-        max_tokens: int | None = None,
-        guides: tuple[Guide, ...] = (),
-    ) -> Generation:
-        """Continue a prompt of token ids.
-
-        Raises RequestError for one that the engine cannot take, QueueFullError when too many wait.
-        """
-        return self._worker.submit(self._request(token_ids, sampling, max_tokens, guides))
-
-    def submit_many(
-        self,
-        token_ids: Sequence[int],
-        sampling: SamplingParams,
-        num: int,
-        *,
-        max_tokens: int | None = None,
-    ) -> list[Generation]:
-        """Continue a prompt in several ways; it is computed once, and a seed counts up. Raises as `submit` does."""
-        return self._worker.submit_many(self._request(token_ids, sampling, max_tokens, ()), num)
-
-    def close(self) -> None:
-        """Cancel what runs and end the worker's thread."""
-        self._closing()
-
-    def _request(
-        self,
-        token_ids: Sequence[int],
-        sampling: SamplingParams,
-        max_tokens: int | None,
-        guides: tuple[Guide, ...],
-    ) -> Request:
-        return Request(
-            token_ids=token_ids,
-            sampling=sampling,
-            max_tokens=max_tokens,
-            stop_ids=self._stop_ids,
-            processors=self._processors,
-            guides=guides,
-        )
-
-    @cached_property
-    def _stop_ids(self) -> frozenset[int]:
-        # `<|end|>` ends a message, not the turn, whatever a configuration says.
-        end = self.tokenizer.special_id("<|end|>")
-        return (harmony.stop_ids(self.tokenizer) | set(self.config.eos_token_ids)) - {end}
-
-    @cached_property
-    def _processors(self) -> tuple[LogitsProcessor, ...]:
-        """Rows of the head that no token stands behind cannot be sampled."""
-        known = self.tokenizer.vocab_size
-        if known == self.config.vocab_size:
-            return ()
-
-        def forbid_unknown(_: Sequence[int], logits: Float32) -> Float32:
-            logits[known:] = -np.inf
-            return logits
-
-        return (forbid_unknown,)
-
-
 def load(
     path_or_name: str | Path | None = None,
     precision: str = DEFAULT_PRECISION,
@@ -201,6 +49,7 @@ def load(
     memory: int | str | None = None,
     options: EngineOptions | None = None,
     cache: str | Path | None = None,
+    prefix_directory: str | Path | None = None,
     lock: bool = False,
     on_packing: Callable[[int, int], object] | None = None,
 ) -> LoadedModel:
@@ -216,6 +65,7 @@ def load(
     memory        bytes that all may take, or a text like `16G`; None: what the machine can give
     options       of the engine: sequences at once, and more
     cache         where weights laid out for this program are kept; None: $GPTOSS_CACHE, else the user's cache folder
+    prefix_directory  where the prefix cache is kept from one run to the next; None: it ends with the model
     lock          keep the weights in memory, where the system might give their place to others
     on_packing    hears of bytes done and bytes in all while weights are laid out
 
@@ -253,7 +103,13 @@ def load(
         checkpoint.config, packing.assemble(arrays), backend, str(parsed_precision)
     )
     model = LoadedModel(
-        name, checkpoint, tokenizer, transformer, matrices=str(matrices), options=options
+        name,
+        checkpoint,
+        tokenizer,
+        transformer,
+        matrices=str(matrices),
+        options=options,
+        prefix_directory=None if prefix_directory is None else Path(prefix_directory),
     )
     model.load_s = time.perf_counter() - began
     return model

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gptoss.chat.loading import LoadedModel
+from gptoss.chat.loaded_model import LoadedModel
 from gptoss.model.kv_cache import MAX_CHUNK
 
 # So many that every expert is touched: what comes from the disk is not measured.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from gptoss import harmony
 from gptoss.chat.events import TurnEvent, TurnFinished
-from gptoss.chat.loading import LoadedModel
+from gptoss.chat.loaded_model import LoadedModel
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
 from gptoss.engine import FinishReason, SamplingParams

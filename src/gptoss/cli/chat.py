@@ -37,6 +37,8 @@ def chat(
     top_k: options.TopK = 0,
     min_p: options.MinP = 0.0,
     max_tokens: options.MaxTokens = None,
+    reasoning_tokens: options.ReasoningTokens = None,
+    stop: options.Stop = None,
     context: options.Context = None,
     threads: options.Threads = None,
     precision: options.Precision = None,
@@ -45,6 +47,7 @@ def chat(
     memory: options.Memory = None,
     isa: options.Isa = None,
     cache: options.Cache = None,
+    cache_dir: options.CacheDir = None,
     lock: options.Lock = False,
 ) -> None:
     """Talk to the model."""
@@ -69,10 +72,19 @@ def chat(
         memory=memory,
         isa=isa,
         cache=cache,
+        prefix_directory=cache_dir,
         lock=lock,
         context=context,
     )
-    talk = Chat(loaded, reasoning, system=system, sampling=sampling, max_tokens=max_tokens)
+    talk = Chat(
+        loaded,
+        reasoning,
+        system=system,
+        sampling=sampling,
+        max_tokens=max_tokens,
+        reasoning_tokens=reasoning_tokens,
+        stop=stop or (),
+    )
     screen = Screen()
     if question is None:
         converse(screen, talk, show_reasoning=show_reasoning is not False)

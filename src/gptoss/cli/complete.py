@@ -36,6 +36,7 @@ def complete(
     memory: options.Memory = None,
     isa: options.Isa = None,
     cache: options.Cache = None,
+    cache_dir: options.CacheDir = None,
     lock: options.Lock = False,
 ) -> None:
     """Continue text or token ids as they are, without the chat format."""
@@ -62,6 +63,7 @@ def complete(
         memory=memory,
         isa=isa,
         cache=cache,
+        prefix_directory=cache_dir,
         lock=lock,
     )
     ids = loaded.tokenizer.encode(prompt or "") if wanted is None else wanted

@@ -69,6 +69,26 @@ Cache = Annotated[
         help="Where weights laid out for this program are kept. Default: $GPTOSS_CACHE, else ~/.cache/gptoss.",
     ),
 ]
+CacheDir = Annotated[
+    str | None,
+    typer.Option(
+        "--cache-dir",
+        metavar="DIR",
+        help="Where what was computed of conversations is kept, so that the next run need not. Default: nowhere.",
+    ),
+]
+ReasoningTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--reasoning-tokens",
+        metavar="N",
+        help="Tokens of the chain of thought at most, after which the answer begins; 0: none.",
+    ),
+]
+Stop = Annotated[
+    list[str] | None,
+    typer.Option("--stop", metavar="TEXT", help="Ends the answer; may be given several times."),
+]
 Lock = Annotated[
     bool,
     typer.Option("--lock", help="Keep the weights in memory, where nothing takes their place."),

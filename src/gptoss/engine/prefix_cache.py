@@ -48,11 +48,15 @@ class _Tokens:
     def __len__(self) -> int:
         return len(self.data) // np.dtype(np.int32).itemsize
 
+    @property
+    def ids(self) -> TokenIds:
+        """The tokens as an array."""
+        return np.frombuffer(self.data, np.int32)
+
     def num_common(self, ids: TokenIds) -> int:
         """How many first tokens are those of ids."""
-        own = np.frombuffer(self.data, np.int32)
-        count = min(len(own), len(ids))
-        differing = np.flatnonzero(own[:count] != ids[:count])
+        count = min(len(self), len(ids))
+        differing = np.flatnonzero(self.ids[:count] != ids[:count])
         return int(differing[0]) if differing.size else count
 
 
@@ -98,6 +102,31 @@ class PrefixCache:
     def num_tokens(self) -> int:
         """Tokens in the tree."""
         return sum(len(node.tokens) for node in self._nodes())
+
+    @property
+    def cache(self) -> KVCache:
+        """Whose pages these are."""
+        return self._cache
+
+    @property
+    def root(self) -> Node:
+        """The empty prefix."""
+        return self._root
+
+    def nodes_by_use(self) -> list[Node]:
+        """All nodes, those used last first, and each after its parent."""
+        depth_first = list(self._nodes())
+        # A parent was used whenever its child was; the sort is stable, and parents come first in the tree.
+        return sorted(depth_first, key=lambda node: -node.last_used)
+
+    def insert(
+        self, parent: Node, ids: TokenIds, full: int, sliding: int | None, *, is_anchor: bool
+    ) -> Node:
+        """Add a page with these tokens below a node; the caller's hold on its places becomes the tree's."""
+        node = Node(parent, _Tokens(ids), full, sliding, is_anchor, last_used=next(self._clock))
+        assert node.tokens not in parent.children
+        parent.children[node.tokens] = node
+        return node
 
     def path(self) -> Path:
         """Of a sequence of which nothing is in the tree."""
@@ -158,11 +187,15 @@ class PrefixCache:
             node = self._add(node, chunk, int(full[index]), None if held < 0 else held)
             added.append(node)
         self._mark_anchors(added, stored, is_anchor=is_anchor)
-        self._touch(self._ancestors(node))
+        self.touch_path(node)
         is_whole = len(node.tokens) in (0, PAGE_SIZE)
         assert is_whole or node.parent is not None
         path.node = node if is_whole or node.parent is None else node.parent
         path.num_tokens = stored // PAGE_SIZE * PAGE_SIZE
+
+    def touch_path(self, node: Node) -> None:
+        """Count a prefix as used now."""
+        self._touch(self._ancestors(node))
 
     def evict(self, kind: LayerType, num_pages: int) -> int:
         """Give back the pages that were used longest ago and that no sequence holds; how many became free."""

@@ -7,10 +7,12 @@ eight bits          the same in pairs along what is summed over: keys (head_dim 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from gptoss.kernels import INT8_CACHE_SCALE_BYTES, Activations, Bytes, Float32, Int64
+from gptoss.kernels import INT8_CACHE_SCALE_BYTES, Activations, Bytes, Float32, Int32, Int64
 from gptoss.kernels.bf16 import bf16_to_float32, float32_to_bf16
 
 Float64 = NDArray[np.float64]
@@ -30,11 +32,11 @@ def store_rows(pages: Activations, slots: Int64, keys: Float32, values: Float32)
     head_dim = keys.shape[2]
     page, offset = np.divmod(slots, page_size(pages, head_dim))
     if pages.dtype == np.uint8:
-        stored_keys, key_scales, stored_values, value_scales = _int8_views(pages, head_dim)
-        whole, key_scales[page, :, offset] = round_to_int8(keys)
-        stored_keys[page, :, :, offset] = whole.reshape(*whole.shape[:2], -1, 2)
-        whole, value_scales[page, :, offset] = round_to_int8(values)
-        stored_values[page, :, offset // 2, :, offset % 2] = whole
+        int8 = _int8_views(pages.view(np.uint8), head_dim)
+        whole, int8.key_scales[page, :, offset] = round_to_int8(keys)
+        int8.keys[page, :, :, offset] = whole.reshape(*whole.shape[:2], -1, 2)
+        whole, int8.value_scales[page, :, offset] = round_to_int8(values)
+        int8.values[page, :, offset // 2, :, offset % 2] = whole
         return
     is_bf16 = pages.dtype == np.uint16
     all_keys, all_values = _float_views(pages, head_dim)
@@ -43,21 +45,24 @@ def store_rows(pages: Activations, slots: Int64, keys: Float32, values: Float32)
 
 
 def load_rows(
-    pages: Activations, page: NDArray[np.integer], offset: Int64, head_dim: int
+    pages: Activations, page: Int32, offset: Int64, head_dim: int
 ) -> tuple[Float64, Float64]:
     """The keys and the values at places of pages, (places, kv_heads, head_dim)."""
     if pages.dtype == np.uint8:
-        stored_keys, key_scales, stored_values, value_scales = _int8_views(pages, head_dim)
-        shape = (len(page), pages.shape[2], head_dim)
-        keys = stored_keys[page, :, :, offset].reshape(shape).astype(np.float64)
-        values = stored_values[page, :, offset // 2, :, offset % 2].astype(np.float64)
-        keys *= key_scales[page, :, offset][..., None]
-        values *= value_scales[page, :, offset][..., None]
-        return keys, values
+        int8 = _int8_views(pages.view(np.uint8), head_dim)
+        keys = int8.keys[page, :, :, offset].reshape(len(page), -1, head_dim)
+        values = int8.values[page, :, offset // 2, :, offset % 2]
+        # By the scales in 64 bits, so that nothing is rounded.
+        key_scales = int8.key_scales[page, :, offset, None].astype(np.float64)
+        value_scales = int8.value_scales[page, :, offset, None].astype(np.float64)
+        return keys * key_scales, values * value_scales
     all_keys, all_values = _float_views(pages, head_dim)
-    rows = all_keys[page, :, :, offset], all_values[page, :, offset]
-    floats = [bf16_to_float32(row) if row.dtype == np.uint16 else row for row in rows]
-    return floats[0].astype(np.float64), floats[1].astype(np.float64)
+    return _widen(all_keys[page, :, :, offset]), _widen(all_values[page, :, offset])
+
+
+def _widen(x: Activations) -> Float64:
+    floats = bf16_to_float32(x.view(np.uint16)) if x.dtype == np.uint16 else x
+    return floats.astype(np.float64)
 
 
 def round_to_int8(x: Float32) -> tuple[NDArray[np.int8], Float32]:
@@ -83,15 +88,21 @@ def _float_views(pages: Activations, head_dim: int) -> tuple[Activations, Activa
     return keys, pages[:, 1].reshape(count, kv_heads, size // head_dim, head_dim)
 
 
-def _int8_views(
-    pages: Bytes, head_dim: int
-) -> tuple[NDArray[np.int8], Float32, NDArray[np.int8], Float32]:
-    """Keys (pages, kv_heads, head_dim / 2, page_size, 2), their scales (pages, kv_heads, page_size), values (pages,
-    kv_heads, page_size / 2, head_dim, 2), their scales."""
+@dataclass(frozen=True, slots=True)
+class _Int8Views:
+    """keys (pages, kv_heads, head_dim / 2, page_size, 2), values (pages, kv_heads, page_size / 2, head_dim, 2), their
+    scales (pages, kv_heads, page_size)."""
+
+    keys: NDArray[np.int8]
+    key_scales: Float32
+    values: NDArray[np.int8]
+    value_scales: Float32
+
+
+def _int8_views(pages: Bytes, head_dim: int) -> _Int8Views:
     count, _, kv_heads, _ = pages.shape
     size = page_size(pages, head_dim)
-    record = np.dtype([("values", "i1", size * head_dim), ("scales", "<f4", size)])
-    halves = pages.view(record)[..., 0]
+    halves = pages.view([("values", "i1", size * head_dim), ("scales", "<f4", size)])[..., 0]
     keys = halves["values"][:, 0].reshape(count, kv_heads, head_dim // 2, size, 2)
     values = halves["values"][:, 1].reshape(count, kv_heads, size // 2, head_dim, 2)
-    return keys, halves["scales"][:, 0], values, halves["scales"][:, 1]
+    return _Int8Views(keys, halves["scales"][:, 0], values, halves["scales"][:, 1])

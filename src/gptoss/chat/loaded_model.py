@@ -1,0 +1,201 @@
+"""A model that answers: weights, tokenizer, and the engine on its thread."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gptoss import harmony, kernels
+from gptoss.engine import (
+    Engine,
+    EngineOptions,
+    Generation,
+    Guide,
+    LogitsProcessor,
+    Request,
+    SamplingParams,
+    Worker,
+)
+from gptoss.engine.prefix_file import PrefixFile
+from gptoss.errors import OutputError, PrefixFileError
+from gptoss.kernels import Float32, reference
+from gptoss.model.checkpoint import Checkpoint
+from gptoss.model.config import Config
+from gptoss.model.packed_file import fingerprint
+from gptoss.model.transformer import Transformer
+from gptoss.tokenizer import Tokenizer
+
+
+class LoadedModel:
+    """Weights, tokenizer and the worker that runs them.
+
+    The worker's thread ends with `close`, at the end of a `with` block, or when nobody holds the model any more.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        checkpoint: Checkpoint,
+        tokenizer: Tokenizer,
+        transformer: Transformer,
+        *,
+        matrices: str = "stored",
+        options: EngineOptions | None = None,
+        prefix_directory: Path | None = None,
+    ) -> None:
+        """Raises TokenizerError if the tokenizer does not fit the model, RequestError for a context it lacks.
+
+        Warns of kept prefixes in `prefix_directory` that cannot be used.
+        """
+        tokenizer.check_fits(checkpoint.config.vocab_size)
+        self.name = name
+        self.checkpoint = checkpoint
+        self.tokenizer = tokenizer
+        self.transformer = transformer
+        self.load_s = 0.0
+        self._matrices = matrices
+        self._engine = Engine(transformer, options)
+        self._worker = Worker(self._engine)
+        kept = None
+        if prefix_directory is not None:
+            kept = PrefixFile(prefix_directory, name, self._identity())
+            try:
+                kept.restore(self._engine.prefixes)
+            except PrefixFileError as error:
+                warnings.warn(str(error), stacklevel=3)
+        # Also runs at the interpreter's end, when the thread may be inside a kernel whose threads are still needed.
+        self._closing = weakref.finalize(self, _close, self._worker, self._engine, kept)
+
+    def __enter__(self) -> LoadedModel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def backend(self) -> kernels.Backend | reference.Backend:
+        """The kernels that compute: their instruction set and threads."""
+        return self.transformer.backend
+
+    @property
+    def config(self) -> Config:
+        """The model's shape."""
+        return self.checkpoint.config
+
+    @property
+    def precision(self) -> str:
+        """What matrix inputs are rounded to: `int8`, `bf16`, or `float32` for parity."""
+        return str(self.transformer.precision)
+
+    @property
+    def matrices(self) -> str:
+        """How attention and head are kept: `stored`, or `int8`."""
+        return self._matrices
+
+    @property
+    def cache_type(self) -> str:
+        """How keys and values are kept: `bf16`, `int8`, or `float32`."""
+        return str(self._engine.cache.cache_type)
+
+    @property
+    def context(self) -> int:
+        """Tokens that a conversation may have, prompt and answer together."""
+        return self._worker.context
+
+    def logits(self, token_ids: ArrayLike) -> Float32:
+        """(tokens, vocabulary) float32 of one full forward pass from an empty cache; for parity and scoring.
+
+        Raises RequestError for ids beyond the vocabulary, or more of them than the context.
+        """
+        return self.transformer.logits(token_ids)
+
+    def submit(
+        self,
+        token_ids: Sequence[int],
+        sampling: SamplingParams,
+        *,
+        max_tokens: int | None = None,
+        guides: tuple[Guide, ...] = (),
+    ) -> Generation:
+        """Continue a prompt of token ids.
+
+        Raises RequestError for one that the engine cannot take, QueueFullError when too many wait.
+        """
+        return self._worker.submit(self._request(token_ids, sampling, max_tokens, guides))
+
+    def submit_many(
+        self,
+        token_ids: Sequence[int],
+        sampling: SamplingParams,
+        num: int,
+        *,
+        max_tokens: int | None = None,
+    ) -> list[Generation]:
+        """Continue a prompt in several ways; it is computed once, and a seed counts up. Raises as `submit` does."""
+        return self._worker.submit_many(self._request(token_ids, sampling, max_tokens, ()), num)
+
+    def close(self) -> None:
+        """Cancel what runs and end the worker's thread."""
+        self._closing()
+
+    def _request(
+        self,
+        token_ids: Sequence[int],
+        sampling: SamplingParams,
+        max_tokens: int | None,
+        guides: tuple[Guide, ...],
+    ) -> Request:
+        return Request(
+            token_ids=token_ids,
+            sampling=sampling,
+            max_tokens=max_tokens,
+            stop_ids=self._stop_ids,
+            processors=self._processors,
+            guides=guides,
+        )
+
+    def _identity(self) -> dict[str, str]:
+        """Everything that keys and values depend on: other kernels round differently."""
+        return {
+            "checkpoint": fingerprint(self.checkpoint),
+            "version": version("gptoss"),
+            "precision": self.precision,
+            "weights": self.matrices,
+            "kv": self.cache_type,
+            "isa": self.backend.isa,
+        }
+
+    @cached_property
+    def _stop_ids(self) -> frozenset[int]:
+        # `<|end|>` ends a message, not the turn, whatever a configuration says.
+        end = self.tokenizer.special_id("<|end|>")
+        return (harmony.stop_ids(self.tokenizer) | set(self.config.eos_token_ids)) - {end}
+
+    @cached_property
+    def _processors(self) -> tuple[LogitsProcessor, ...]:
+        """Rows of the head that no token stands behind cannot be sampled."""
+        known = self.tokenizer.vocab_size
+        if known == self.config.vocab_size:
+            return ()
+
+        def forbid_unknown(_: Sequence[int], logits: Float32) -> Float32:
+            logits[known:] = -np.inf
+            return logits
+
+        return (forbid_unknown,)
+
+
+def _close(worker: Worker, engine: Engine, kept: PrefixFile | None) -> None:
+    worker.close()
+    if kept is not None:
+        try:
+            kept.save(engine.prefixes)
+        except OutputError as error:
+            warnings.warn(f"prefixes are not kept: {error}", stacklevel=2)

@@ -1,0 +1,189 @@
+"""Requests that come, go, are cancelled and lose their pages, in any order: tokens and pages stay right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gptoss.engine import EngineOptions, FinishReason, Request, SamplingParams
+from gptoss.engine.drafts import MAX_DRAFT
+from gptoss.engine.sequence import Sequence
+from gptoss.model.config import LayerType
+from tests.engine.paged_model import (
+    FollowThrees,
+    alone,
+    assert_all_free,
+    assert_sound,
+    new_ids,
+    paged_engine,
+    run_to_end,
+)
+
+CONTEXT = 256
+GREEDY = SamplingParams(temperature=0)
+BEGINNINGS = [np.random.default_rng(seed).integers(0, 60, 200).tolist() for seed in range(3)]
+# Parts from the first within its fourth page.
+BEGINNINGS.append([*BEGINNINGS[0][:100], *BEGINNINGS[1][100:]])
+
+KINDS = st.sampled_from(list(LayerType))
+
+
+@dataclass
+class Followed:
+    """A sequence, what it should become, and what steps gave out of it."""
+
+    sequence: Sequence
+    wanted: list[int]
+    given: list[int] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+
+
+class SchedulerMachine(RuleBasedStateMachine):
+    """One engine over pages that are too few."""
+
+    @initialize(
+        window=st.sampled_from([1, 8, 33, 40, 100]),
+        max_running=st.integers(1, 5),
+        max_chunk=st.integers(17, 64),
+        extra_tokens=st.integers(0, 160),
+        spare_tokens=st.integers(0, 256),
+        max_step_s=st.sampled_from([1e-9, 1.0]),
+        keeps_prefixes=st.sampled_from([True, True, True, False]),
+        is_careless=st.booleans(),
+    )
+    def open(
+        self,
+        window: int,
+        max_running: int,
+        max_chunk: int,
+        extra_tokens: int,
+        spare_tokens: int,
+        max_step_s: float,
+        keeps_prefixes: bool,
+        is_careless: bool,
+    ) -> None:
+        options = EngineOptions(
+            context=CONTEXT,
+            cache_tokens=CONTEXT + extra_tokens,
+            spare_tokens=spare_tokens,
+            max_running=max_running,
+            max_chunk=max_chunk,
+            max_step_s=max_step_s,
+            keeps_prefixes=keeps_prefixes,
+        )
+        self.engine, self.model = paged_engine(options, window=window, context=2 * CONTEXT)
+        self.draft_length = 0
+        self.engine._drafts.choose = lambda *_: self.draft_length  # type: ignore[method-assign]
+        if is_careless:
+            self.engine._scheduler._num_available = lambda: 10**6  # type: ignore[method-assign]
+        self.followed: list[Followed] = []
+
+    @rule(
+        beginning=st.sampled_from(BEGINNINGS),
+        length=st.integers(0, 200),
+        tail=st.lists(st.integers(0, 63), min_size=1, max_size=4),
+        max_tokens=st.one_of(st.none(), st.integers(1, 90)),
+        stop_ids=st.sampled_from([frozenset(), frozenset(), frozenset({3}), frozenset({61})]),
+        is_guided=st.booleans(),
+        copies=st.sampled_from([1, 1, 2, 3]),
+    )
+    def add(
+        self,
+        beginning: list[int],
+        length: int,
+        tail: list[int],
+        max_tokens: int | None,
+        stop_ids: frozenset[int],
+        is_guided: bool,
+        copies: int,
+    ) -> None:
+        guides = (FollowThrees(),) if is_guided else ()
+        prompt = [*beginning[:length], *tail]
+        request = Request(prompt, GREEDY, max_tokens=max_tokens, stop_ids=stop_ids, guides=guides)
+        wanted = alone(request, CONTEXT)
+        self.followed += [Followed(self.engine.add(request), wanted) for _ in range(copies)]
+
+    @precondition(lambda self: self.followed)
+    @rule(data=st.data(), num_tokens=st.integers(1, 3))
+    def go_on_from_an_answer(self, data: st.DataObject, num_tokens: int) -> None:
+        """As a conversation does."""
+        before = data.draw(st.sampled_from(self.followed)).sequence.token_ids
+        self.add([*before[:200], 9], 201, [8] * num_tokens, 40, frozenset(), False, 1)
+
+    @rule(count=st.integers(1, 12))
+    def step(self, count: int) -> None:
+        followed_by_id = {id(one.sequence): one for one in self.followed}
+        for _ in range(count):
+            for output in self.engine.step():
+                followed = followed_by_id[id(output.sequence)]
+                followed.given += [token.id for token in output.tokens]
+                if output.error is not None:
+                    followed.errors.append(output.error)
+
+    @rule(length=st.integers(0, MAX_DRAFT))
+    def guess(self, length: int) -> None:
+        self.draft_length = length
+
+    @precondition(lambda self: self.followed)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        self.engine.cancel(data.draw(st.sampled_from(self.followed)).sequence)
+
+    @rule(kind=KINDS, num_pages=st.integers(1, 30))
+    def evict(self, kind: LayerType, num_pages: int) -> None:
+        pool = self.engine.cache.pool(kind)
+        evictable, free = self.engine.prefixes.num_evictable(kind), pool.num_free
+        freed = self.engine.prefixes.evict(kind, num_pages)
+        assert freed == min(num_pages, evictable) == pool.num_free - free
+
+    @rule()
+    def clear(self) -> None:
+        self.engine.prefixes.clear()
+
+    @rule()
+    def reset(self) -> None:
+        self.engine.reset()
+
+    @precondition(lambda self: self.engine.num_running)
+    @rule(data=st.data())
+    def fail(self, data: st.DataObject) -> None:
+        """A step in which the forward pass of one sequence fails ends that one and no other."""
+        victim = data.draw(st.sampled_from(self.engine._scheduler.running))
+        self.model.fails = lambda owner: owner is victim
+        self.step(1)
+        self.model.fails = lambda _: False
+
+    @invariant()
+    def pages_are_held_by_those_that_have_them(self) -> None:
+        assert_sound(self.engine, [one.sequence for one in self.followed])
+
+    @invariant()
+    def tokens_are_those_of_each_alone(self) -> None:
+        for one in self.followed:
+            new = new_ids(one.sequence)
+            assert new == one.wanted[: len(new)]
+            assert one.given == new
+            assert len(one.errors) <= 1
+            reason = one.sequence.finish_reason
+            assert (new == one.wanted) == (reason in (FinishReason.STOP, FinishReason.LENGTH))
+
+    def teardown(self) -> None:
+        if not hasattr(self, "engine"):
+            return
+        sequences = [one.sequence for one in self.followed]
+        run_to_end(self.engine, sequences, max_steps=100 + 400 * len(sequences))
+        assert_sound(self.engine, sequences)
+        for one in self.followed:
+            if one.sequence.finish_reason is not FinishReason.CANCELLED:
+                assert new_ids(one.sequence) == one.wanted
+        assert_all_free(self.engine)
+
+
+TestScheduler = SchedulerMachine.TestCase
+TestScheduler.settings = settings(
+    max_examples=100, stateful_step_count=40, suppress_health_check=list(HealthCheck)
+)
