@@ -27,6 +27,8 @@ TASKS = [
     Task("decode", 24),
     Task("decode", 24, depth=4096),
     Task("decode", 24, depth=16384),
+    Task("decode", 12, batch=2),
+    Task("decode", 12, batch=4),
     Task("decode", 12, batch=8),
     Task("decode", 12, batch=16),
 ]
@@ -57,6 +59,12 @@ def main() -> None:
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--weights", default="stored")
     parser.add_argument("--isa", default=kernels.isas()[-1])
+    parser.add_argument("--kv", default="bf16")
+    parser.add_argument(
+        "--engine",
+        action="store_true",
+        help="decode by the whole engine, scheduler and sampler included",
+    )
     parser.add_argument("--threads", type=int, default=kernels.available_threads())
     parser.add_argument("--pairs", type=int, default=5)
     names = [task.name for task in TASKS]
@@ -66,7 +74,8 @@ def main() -> None:
     own = [sys.executable, "-m", "benchmarks.peers.gptoss_worker"]
     ours = Worker(
         "gptoss",
-        [*own, options.model, threads, options.precision, options.weights, options.isa],
+        [*own, options.model, threads, options.precision, options.weights, options.isa, options.kv]
+        + ["engine"] * options.engine,
     )
     script = Path(__file__).with_name("llama_worker.py")
     theirs = Worker(
@@ -85,7 +94,9 @@ def main() -> None:
         "isa": options.isa,
         "threads": options.threads,
         "model": f"{Path(options.model).name} {options.gguf.name}",
-        "precision": f"{options.precision}, {options.weights} matrices",
+        "precision": f"{options.precision}, {options.weights} matrices"
+        + (f", {options.kv} keys and values" if options.kv != "bf16" else "")
+        + (", whole engine" if options.engine else ""),
     }
     try:
         for task in TASKS:

@@ -1,4 +1,7 @@
-"""Our engine as a worker: python -m benchmarks.peers.gptoss_worker MODEL THREADS PRECISION WEIGHTS [ISA]."""
+"""Ours as a worker: python -m benchmarks.peers.gptoss_worker MODEL THREADS PRECISION WEIGHTS [ISA [KV [engine]]].
+
+`engine`: the whole engine decodes, with its scheduler and sampler; otherwise the forward pass alone.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +10,26 @@ import sys
 import numpy as np
 
 from benchmarks.peers.protocol import serve
-from gptoss.chat.loading import load
+from gptoss.chat import LoadedModel, load
+from gptoss.engine import Engine, EngineOptions, Request
+from gptoss.engine.sequence import Sequence
 from gptoss.model.batch import Batch
+from gptoss.model.precision import CacheType
 
 
-class Gptoss:
+class Forward:
     """The forward pass itself, as the engine calls it."""
 
-    def __init__(
-        self, directory: str, threads: int, precision: str, weights: str, isa: str | None
-    ) -> None:
-        self._transformer = load(
-            directory, precision, threads, weights=weights, isa=isa
-        ).transformer
+    def __init__(self, model: LoadedModel) -> None:
+        self._transformer = model.transformer
+        self._cache_type = CacheType.parse(model.cache_type)
 
     def prefill(self, prompts: list[list[int]]) -> None:
         longest = max(map(len, prompts)) + 512
         cache = self._transformer.new_cache(
-            max_tokens=longest * len(prompts), max_sequences=len(prompts)
+            max_tokens=longest * len(prompts),
+            max_sequences=len(prompts),
+            cache_type=self._cache_type,
         )
         self._sequences = [cache.sequence() for _ in prompts]
         for sequence, prompt in zip(self._sequences, prompts, strict=True):
@@ -38,6 +43,31 @@ class Gptoss:
         self._transformer.forward(Batch.of(chunks))
 
 
+class Whole:
+    """Requests to the engine, which samples their tokens itself."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        options = EngineOptions(
+            context=32768, cache_type=CacheType.parse(model.cache_type), speculates=False
+        )
+        self._engine = Engine(model.transformer, options)
+        self._sequences: list[Sequence] = []
+
+    def prefill(self, prompts: list[list[int]]) -> None:
+        for sequence in self._sequences:
+            self._engine.cancel(sequence)
+        self._engine.prefixes.clear()
+        self._sequences = [self._engine.add(Request(prompt)) for prompt in prompts]
+        while not all(sequence.num_new for sequence in self._sequences):
+            self._engine.step()
+
+    def decode(self, token_ids: list[int]) -> None:
+        outputs = self._engine.step()
+        assert len(outputs) == len(token_ids)
+
+
 if __name__ == "__main__":
-    model, count, chosen_precision, kind, *isa = sys.argv[1:]
-    serve(Gptoss(model, int(count), chosen_precision, kind, isa[0] if isa else None))
+    path, count, precision, weights, *rest = sys.argv[1:]
+    isa, kv, kind = [*rest, *([None] * 3)][:3]
+    loaded = load(path, precision, int(count), weights=weights, isa=isa, kv=kv)
+    serve(Whole(loaded) if kind == "engine" else Forward(loaded))

@@ -11,8 +11,8 @@ namespace {
 static_assert(Index{32767} * 128 * (kTile > kMaxHeadDim ? kTile : kMaxHeadDim) < Index{1} << 31);
 
 constexpr float kMostInt16 = 32767.0f;
-// Queries below this are zero; so are weights times values below it, and their inverse is a float.
-constexpr float kSmallestQuery = 1e-30f, kSmallestWeight = 1e-33f;
+// Queries below this are zero. So are scales: those that `rope_store` makes are larger, and 32767 over them is a float.
+constexpr float kSmallestQuery = 1e-30f, kSmallestScale = 1e-33f;
 
 GPTOSS_INLINE Isa::F to_float(Isa::I v) { return __builtin_convertvector(v, Isa::F); }
 
@@ -69,20 +69,37 @@ GPTOSS_INLINE void value_whole(const std::int16_t* weights, const float* steps, 
   }
 }
 
-// Weights relative to the largest score of the tile, `tops`, times `value_units`, as whole numbers, of Heads query
-// heads. `shares` are the weights of the largest scores.
+// The scales of a tile's values, the largest as 32767; returns what one is worth.
+GPTOSS_INLINE float value_units(const HeadPages<std::int8_t>& pages, Index origin, Span seen, float* units) {
+  const Index page_size = pages.a.page_size;
+  for (Index page = (origin + seen.first) / page_size; page * page_size < origin + seen.stop; ++page)
+    for (Index slot = 0; slot < page_size; slot += Isa::kLanes)
+      Isa::store(units + page * page_size - origin + slot,
+                 load_scales(pages.values(page), page_size, pages.a.head_dim, slot));
+  // A slot that was never written may hold any bits.
+  const auto [begin, end] = whole_vectors(seen);
+  for (Index slot = begin; slot < seen.first; ++slot) units[slot] = 0.0f;
+  for (Index slot = seen.stop; slot < end; ++slot) units[slot] = 0.0f;
+  const Step step = step_of(largest_magnitude(units + begin, end - begin), kMostInt16, kSmallestScale);
+  for (Index slot = begin; slot < end; slot += Isa::kLanes)
+    Isa::store(units + slot, Isa::load(units + slot) * Isa::set1(step.inverse));
+  return step.size;
+}
+
+// Weights relative to the largest score of the tile, `tops`, times what values are worth, `units`, as whole numbers, of
+// Heads query heads. `shares` are the weights of the largest scores.
 template <int Heads>
 GPTOSS_INLINE void weigh_whole(Running* run, const float* scores, const float* tops, const float* shares,
-                               const float* value_units, Span seen, const float* rescale, std::int16_t* weights) {
+                               const float* units, Span seen, const float* rescale, std::int16_t* weights) {
   const auto [begin, end] = whole_vectors(seen);
   Isa::F total[Heads] = {};
   for (Index slot = begin; slot < end; slot += Isa::kLanes) {
-    const Isa::F units = Isa::load(value_units + slot);
+    const Isa::F unit = Isa::load(units + slot);
     GPTOSS_UNROLL for (int q = 0; q < Heads; ++q) {
       const Isa::F weight = exp_down(Isa::load(scores + q * kTile + slot) - Isa::set1(tops[q]));
       total[q] = total[q] + weight;
       // As `whole` does; what lies above the low bits is not stored.
-      store_whole(weights + q * kTile + slot, (Isa::I)Isa::fma(weight, units, Isa::set1(kRounder)));
+      store_whole(weights + q * kTile + slot, (Isa::I)Isa::fma(weight, unit, Isa::set1(kRounder)));
     }
   }
   GPTOSS_UNROLL for (int q = 0; q < Heads; ++q) run[q].total =
@@ -119,20 +136,8 @@ struct WholeOperands {
   }
   GPTOSS_METHOD void weigh(const HeadPages<std::int8_t>& pages, Index origin, Span seen, Index group, Running* run,
                            float* scores, float* rescale) {
-    alignas(64) float scales[kTile];
-    const Index page_size = pages.a.page_size;
-    for (Index page = (origin + seen.first) / page_size; page * page_size < origin + seen.stop; ++page)
-      for (Index slot = 0; slot < page_size; slot += Isa::kLanes)
-        Isa::store(scales + page * page_size - origin + slot,
-                   load_scales(pages.values(page), page_size, pages.a.head_dim, slot));
-    // A slot that was never written may hold any bits.
-    const auto [begin, end] = whole_vectors(seen);
-    for (Index slot = begin; slot < seen.first; ++slot) scales[slot] = 0.0f;
-    for (Index slot = seen.stop; slot < end; ++slot) scales[slot] = 0.0f;
-    const Step step = step_of(largest_magnitude(scales + begin, end - begin), kMostInt16, kSmallestWeight);
-    for (Index slot = begin; slot < end; slot += Isa::kLanes)
-      Isa::store(scales + slot, Isa::load(scales + slot) * Isa::set1(step.inverse));
-
+    alignas(64) float units[kTile];
+    const float unit = value_units(pages, origin, seen, units);
     alignas(64) float tops[kMaxGroup], shares[kMaxGroup] = {};
     for (Index q = 0; q < group; ++q) {
       tops[q] = largest_score(scores + q * kTile, seen, -bits_to_float(0x7f800000u));
@@ -145,10 +150,10 @@ struct WholeOperands {
     exp_down(shares, group);
     for (Index q = 0; q < group; q += kWeighedHeads)
       with_constant<kWeighedHeads>(group - q, [&](auto heads) {
-        weigh_whole<heads>(run + q, scores + q * kTile, tops + q, shares + q, scales, seen, rescale + q,
+        weigh_whole<heads>(run + q, scores + q * kTile, tops + q, shares + q, units, seen, rescale + q,
                            weights + q * kTile);
       });
-    for (Index q = 0; q < group; ++q) steps[q] = shares[q] * step.size;
+    for (Index q = 0; q < group; ++q) steps[q] = shares[q] * unit;
   }
   template <int Heads>
   GPTOSS_METHOD void add(const HeadPages<std::int8_t>& pages, Index origin, Span seen, Index q, const float* rescale,

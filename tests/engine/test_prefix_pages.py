@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -26,14 +28,14 @@ WINDOW = 40
 CONTEXT = 512
 
 
-class Write:
-    """A guide that writes the same token after every token."""
+class WriteLast:
+    """A guide that writes the last id of the vocabulary after every token of an answer."""
 
-    def __init__(self, token_id: int) -> None:
-        self._token_id = token_id
+    def __init__(self, num_prompt: int) -> None:
+        self._num_prompt = num_prompt
 
-    def forced(self, _: object) -> list[int]:
-        return [self._token_id]
+    def forced(self, token_ids: Sequence[int]) -> list[int]:
+        return [63] if len(token_ids) > self._num_prompt else []
 
 
 def prompt(length: int, seed: int = 0) -> list[int]:
@@ -51,7 +53,7 @@ def test_a_page_that_two_sequences_went_on_in_is_that_of_neither_in_the_tree() -
     while first.num_new < 112:
         engine.step()
     engine.prefixes.evict(LayerType.SLIDING, 100)
-    second = engine.add(Request(prompt(40), GREEDY, max_tokens=100, guides=(Write(63),)))
+    second = engine.add(Request(prompt(40), GREEDY, max_tokens=100, guides=(WriteLast(40),)))
     while first.finish_reason is None:
         engine.step()
     assert second.cache is not None

@@ -131,8 +131,8 @@ def bound_of(
     key_sum = np.abs(keys[written]).sum(axis=-1).max()
     score = np.abs(query).max(axis=-1, keepdims=True) * key_sum * scale
     factor = np.expm1(2 * score * (1 / 65534 + 6 * EPSILON))
-    # Weights are off by half a step, 2^-16 of the largest of their tile, of which there is one for every step's tile in
-    # what they are divided by. exp, the sums and the rest are float32.
+    # Weights times scales are off by half a step, 2^-16 of the largest of their tile. They are divided by a sum that
+    # has the largest weights of all tiles in it. exp, sums and the rest are float32.
     seen = np.minimum(positions + 1, window or positions + 1)[:, None, None]
     rest = np.minimum(seen, 128) / 65534 + (seen + 16) * EPSILON
     return (factor + rest) * np.abs(values[written]).max()

@@ -15,6 +15,9 @@ def bench(
     prefill: Annotated[int, typer.Option(min=1, help="Tokens of the measured prompt.")] = 512,
     decode: Annotated[int, typer.Option(min=1, help="Measured new tokens.")] = 64,
     depth: Annotated[int, typer.Option(min=0, help="Tokens that are there before.")] = 0,
+    batch: Annotated[
+        int, typer.Option(min=1, max=256, help="Sequences at once, each with its own prompt.")
+    ] = 1,
     threads: options.Threads = None,
     precision: options.Precision = None,
     weights: options.Weights = None,
@@ -42,12 +45,13 @@ def bench(
         lock=lock,
     )
     with progress_bar() as progress:
-        task = progress.add_task("measuring", total=depth + prefill + decode)
+        task = progress.add_task("measuring", total=batch * (depth + prefill + decode))
         result = measure_speed(
             loaded,
             prefill_tokens=prefill,
             decode_tokens=decode,
             depth=depth,
+            batch=batch,
             advance=lambda n: progress.advance(task, n),
         )
     if json:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ GIB = 1 << 30
 PROCESS_BYTES = 260 << 20
 # A context below this is no conversation: it is refused rather than made so small.
 LEAST_CONTEXT = 4096
+_STEP = 1024
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -117,10 +118,16 @@ def largest_fit(
     def fits(candidate: EngineOptions) -> bool:
         return plan_memory(config, weights, candidate, cache_type).total <= budget
 
-    for candidate in _candidates(options, config.max_positions):
-        if fits(candidate):
-            return candidate
-    return None
+    most = config.max_positions
+    if options.context is not None or fits(_at(options, most)):
+        whole = options if options.context is not None else _at(options, most)
+        return whole if fits(whole) else None
+    # In steps of a kibitoken: numbers that a person can say again.
+    steps = range(LEAST_CONTEXT // _STEP, most // _STEP)
+    num_fitting = bisect.bisect_left(
+        steps, True, key=lambda step: not fits(_at(options, step * _STEP))
+    )
+    return _at(options, steps[num_fitting - 1] * _STEP) if num_fitting else None
 
 
 def describe(plan: MemoryPlan) -> str:
@@ -146,18 +153,6 @@ def available_memory() -> int | None:
     where neither is known."""
     known = [number for number in (_system_available(), _group_available()) if number is not None]
     return min(known, default=None)
-
-
-def _candidates(options: EngineOptions, most: int) -> Iterator[EngineOptions]:
-    if options.context is not None:
-        yield options
-        return
-    context = most
-    while context > LEAST_CONTEXT:
-        yield _at(options, context)
-        # A quarter less at a time, on a round number.
-        context = context * 3 // 4 // 1024 * 1024
-    yield _at(options, min(most, LEAST_CONTEXT))
 
 
 def _at(options: EngineOptions, context: int) -> EngineOptions:

@@ -62,7 +62,10 @@ class _Tokens:
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A page of a prefix: its place in the full layers' pool, and in the sliding layers' while it is kept there."""
+    """A page of a prefix: its place in the full layers' pool, and in the sliding layers' while it is kept there.
+
+    is_pair: whether one sequence wrote both, so that one is as full as the other.
+    """
 
     parent: Node | None
     tokens: _Tokens
@@ -71,6 +74,7 @@ class Node:
     is_anchor: bool = False
     last_used: int = 0
     is_live: bool = True
+    is_pair: bool = False
     children: dict[_Tokens, Node] = field(default_factory=dict)
 
 
@@ -186,7 +190,7 @@ class PrefixCache:
                 break
             node = self._add(node, chunk, int(full[index]), None if held < 0 else held)
             added.append(node)
-        self._mark_anchors(added, stored, is_anchor=is_anchor)
+        self._mark_anchors(node, added, path.num_tokens // PAGE_SIZE, is_anchor=is_anchor)
         self.touch_path(node)
         is_whole = len(node.tokens) in (0, PAGE_SIZE)
         assert is_whole or node.parent is not None
@@ -265,6 +269,7 @@ class PrefixCache:
             node = Node(parent, tokens, self._held(LayerType.FULL, full))
         if node.sliding is None and sliding is not None:
             node.sliding = self._held(LayerType.SLIDING, sliding)
+            node.is_pair = node.full == full
         if is_new:
             self._replace_shorter(parent, node)
             parent.children[tokens] = node
@@ -274,20 +279,24 @@ class PrefixCache:
         """Remove children that have nothing beside the node's first tokens."""
         data = node.tokens.data
         for shorter in [c for c in parent.children.values() if data.startswith(c.tokens.data)]:
-            if node.sliding is None and shorter.full == node.full:
+            is_same = shorter.full == node.full
+            if node.sliding is None and is_same and shorter.is_pair:
                 # The sequence went on in both of its pages, and has given one of them back since.
                 node.sliding, shorter.sliding = shorter.sliding, None
-            if shorter.sliding is None or node.sliding is not None:
+                node.is_pair = True
+            # A page that two nodes held could not be evicted.
+            if is_same or shorter.sliding is None or node.sliding is not None:
                 node.is_anchor |= shorter.is_anchor
                 self._remove(shorter)
 
-    def _mark_anchors(self, added: list[Node], stored: int, *, is_anchor: bool) -> None:
+    def _mark_anchors(self, end: Node, added: list[Node], first: int, *, is_anchor: bool) -> None:
+        """Keep the windows that others go on from longest. `first`: the index of the first page that was added."""
         pages = -(-(self._cache.window - 1) // PAGE_SIZE) + 1
-        last = -(-stored // PAGE_SIZE) - 1
-        for index, node in zip(range(last, -1, -1), reversed(added), strict=False):
-            is_end = is_anchor and last - index < pages
-            before_anchor = -(index + 1) % (ANCHOR_DISTANCE // PAGE_SIZE)
-            node.is_anchor |= is_end or before_anchor < pages
+        for index, node in enumerate(added, first):
+            node.is_anchor |= -(index + 1) % (ANCHOR_DISTANCE // PAGE_SIZE) < pages
+        if is_anchor:
+            for node in self._ancestors(end)[:pages]:
+                node.is_anchor = True
 
     def _touch(self, nodes: Sequence[Node]) -> None:
         now = next(self._clock)
