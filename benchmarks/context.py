@@ -22,7 +22,6 @@ from gptoss.chat.speed import peak_rss_bytes
 from gptoss.model.config import LayerType
 from gptoss.model.kv_cache import SequenceCache
 from gptoss.model.page_pool import PAGE_SIZE
-from gptoss.model.precision import CacheType
 
 DEPTHS = (0, 4096, 16384, 65536, 131072)
 # Really computed, and decoded at each depth.
@@ -49,9 +48,7 @@ def deepen(sequence: SequenceCache, depth: int) -> None:
 def measure(model: LoadedModel, context: int) -> dict[str, float]:
     """Milliseconds a token at each depth, beside memory's speed; bytes resident at the end."""
     transformer = model.transformer
-    cache = transformer.new_cache(
-        max_tokens=context, max_sequences=1, cache_type=CacheType.parse(model.cache_type)
-    )
+    cache = transformer.new_cache(max_tokens=context)
     sequence, probe = cache.sequence(), Probe(model.backend.threads)
     random = np.random.default_rng(0)
     metrics: dict[str, float] = {}

@@ -27,7 +27,13 @@ from recipes.nano.evaluate import conversation, distinct_sums, wilson
 from recipes.nano.example import Example
 from recipes.nano.generation import Answerer
 
-KINDS = [(p, w) for w in ("stored", "int8") for p in ("float32", "bf16", "int8")]
+# Precision, matrices, and keys and values.
+KINDS = [
+    *((p, w, None) for w in ("stored", "int8") for p in ("float32", "bf16", "int8")),
+    ("bf16", "stored", "int8"),
+    ("int8", "int8", "int8"),
+]
+Kind = tuple[str, str, str | None]
 LEVEL = "medium"
 SUMS = 400
 COMPARED = 100
@@ -63,13 +69,13 @@ def log_probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return shifted
 
 
-def on_nano(asked: list[Example]) -> dict[tuple[str, str], Quality]:
+def on_nano(asked: list[Example]) -> dict[Kind, Quality]:
     """Every precision on the same prompts and seeds."""
-    found: dict[tuple[str, str], Quality] = {}
+    found: dict[Kind, Quality] = {}
     sequences: list[list[int]] = []
     wanted: list[NDArray[np.float64]] = []
-    for precision, weights in track(KINDS, description="nano"):
-        answerer = Answerer(checkpoint_path(), precision=precision, weights=weights)
+    for precision, weights, kv in track(KINDS, description="nano"):
+        answerer = Answerer(checkpoint_path(), precision=precision, weights=weights, kv=kv)
         tokenizer = answerer.model.tokenizer
         prompts = [render(conversation(example), tokenizer) for example in asked]
         answers = answerer.answers(prompts, 1.0)
@@ -84,7 +90,7 @@ def on_nano(asked: list[Example]) -> dict[tuple[str, str], Quality]:
         got = [log_probabilities(answerer.model.logits(ids)) for ids in sequences]
         divergence = [(np.exp(p) * (p - q)).sum(-1) for p, q in zip(wanted, got, strict=True)]
         changed = [p.argmax(-1) != q.argmax(-1) for p, q in zip(wanted, got, strict=True)]
-        found[precision, weights] = Quality(
+        found[precision, weights, kv] = Quality(
             right,
             len(asked),
             float(np.concatenate(divergence).mean()),
@@ -93,17 +99,17 @@ def on_nano(asked: list[Example]) -> dict[tuple[str, str], Quality]:
     return found
 
 
-def layer_errors(model: Path) -> dict[tuple[str, str], NDArray[np.float64]]:
+def layer_errors(model: Path) -> dict[Kind, NDArray[np.float64]]:
     """Relative error after each layer, root mean square over tokens and values."""
     ids = np.random.default_rng(0).integers(0, 199_998, TOKENS)
     exact: NDArray[np.float32] | None = None
     errors = {}
-    for precision, weights in KINDS:
-        loaded: LoadedModel = load(model, precision, weights=weights)
+    for precision, weights, kv in KINDS:
+        loaded: LoadedModel = load(model, precision, weights=weights, kv=kv)
         states = loaded.transformer.hidden_states(ids)
         exact = states if exact is None else exact
         difference = np.square(states.astype(np.float64) - exact).mean((1, 2))
-        errors[precision, weights] = np.sqrt(difference / np.square(exact).mean((1, 2)))
+        errors[precision, weights, kv] = np.sqrt(difference / np.square(exact).mean((1, 2)))
         loaded.close()
     return errors
 
@@ -115,9 +121,9 @@ def main() -> None:
     qualities = on_nano(examples())
     errors = layer_errors(options.model) if options.model else {}
     table = Table(
-        "weights", "precision", "right", "KL, nats", "likeliest changed", "error, last layer"
+        "weights", "precision", "kv", "right", "KL, nats", "likeliest changed", "error, last layer"
     )
-    for (precision, weights), q in qualities.items():
+    for (precision, weights, kv), q in qualities.items():
         low, high = wilson(q.right, q.asked)
         metrics: dict[str, object] = {
             "nano_accuracy": round(q.right / q.asked, 4),
@@ -126,12 +132,13 @@ def main() -> None:
             "nano_kl": f"{q.divergence:.3g}",
             "nano_likeliest_changed": f"{q.changed:.3g}",
         }
-        error = errors.get((precision, weights))
+        error = errors.get((precision, weights, kv))
         if error is not None:
             metrics |= {f"layer_{i + 1}_error": f"{e:.3g}" for i, e in enumerate(error)}
         table.add_row(
             weights,
             precision,
+            kv or "",
             f"{q.right / q.asked:.2%} [{low:.2%}, {high:.2%}]",
             f"{q.divergence:.2e}",
             f"{q.changed:.2%}",
@@ -142,7 +149,8 @@ def main() -> None:
             "isa": "",
             "threads": "",
             "model": name,
-            "precision": f"{precision}, {weights} matrices",
+            "precision": f"{precision}, {weights} matrices"
+            + (f", {kv} keys and values" if kv else ""),
         }
         append("quality.csv", common, metrics)
     Console().print(table)

@@ -18,7 +18,6 @@ from gptoss.chat import LoadedModel, load
 from gptoss.chat.loading import DEFAULT_PRECISION
 from gptoss.engine import Engine, EngineOptions, Request, SamplingParams
 from gptoss.engine.sequence import Sequence
-from gptoss.model.precision import CacheType
 
 BATCHES = (1, 2, 4, 8, 16)
 PROMPT, STEPS = 32, 16
@@ -28,7 +27,6 @@ LONG_PROMPT, STALL_SECONDS = 8192, 40.0
 def new_engine(model: LoadedModel, *, speculates: bool = False) -> Engine:
     options = EngineOptions(
         context=min(16384, model.config.max_positions),
-        cache_type=CacheType.parse(model.cache_type),
         speculates=speculates,
     )
     return Engine(model.transformer, options)

@@ -14,7 +14,6 @@ from gptoss.chat import LoadedModel, load
 from gptoss.engine import Engine, EngineOptions, Request
 from gptoss.engine.sequence import Sequence
 from gptoss.model.batch import Batch
-from gptoss.model.precision import CacheType
 
 
 class Forward:
@@ -22,14 +21,12 @@ class Forward:
 
     def __init__(self, model: LoadedModel) -> None:
         self._transformer = model.transformer
-        self._cache_type = CacheType.parse(model.cache_type)
 
     def prefill(self, prompts: list[list[int]]) -> None:
         longest = max(map(len, prompts)) + 512
         cache = self._transformer.new_cache(
             max_tokens=longest * len(prompts),
             max_sequences=len(prompts),
-            cache_type=self._cache_type,
         )
         self._sequences = [cache.sequence() for _ in prompts]
         for sequence, prompt in zip(self._sequences, prompts, strict=True):
@@ -47,9 +44,7 @@ class Whole:
     """Requests to the engine, which samples their tokens itself."""
 
     def __init__(self, model: LoadedModel) -> None:
-        options = EngineOptions(
-            context=32768, cache_type=CacheType.parse(model.cache_type), speculates=False
-        )
+        options = EngineOptions(context=32768, speculates=False)
         self._engine = Engine(model.transformer, options)
         self._sequences: list[Sequence] = []
 

@@ -29,8 +29,8 @@ void attend(const Attention<Cached>& a, Index token, Index kv_head) {
 
   for (Index i = 0; i < group * a.head_dim; ++i) out[i] = 0.0f;
   operands.take(a.query + (token * a.query_heads + kv_head * group) * a.head_dim, a, group);
-  // The sink can be the largest logit, so it opens the running maximum; its own weight is exp(0).
-  for (Index q = 0; q < group; ++q) run[q] = {a.sinks[kv_head * group + q], 1.0f};
+  // The sink can be the largest logit, so it opens the running maximum; its own weight is 1.
+  for (Index q = 0; q < group; ++q) run[q] = {a.sinks[kv_head * group + q] * Operands::kLogit, 1.0f};
 
   const Index last_page = position / a.page_size;
   for (Index origin = start / kTile * kTile; origin <= position; origin += kTile) {

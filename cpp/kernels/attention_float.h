@@ -115,6 +115,7 @@ GPTOSS_INLINE void value_pairs(const Bf16* weights, const float* rescale, const 
 // Queries and weights as floats.
 template <class Cached>
 struct FloatOperands {
+  static constexpr float kLogit = 1.0f;
   const float* query;
   const float* weights;
   float scale;
@@ -151,6 +152,7 @@ struct FloatOperands {
 // Queries and weights rounded to bfloat16.
 template <class Simd>
 struct PairOperands {
+  static constexpr float kLogit = 1.0f;
   alignas(64) Bf16 query[kMaxGroup * kMaxHeadDim];
   alignas(64) Bf16 weights[kMaxGroup * kTile];
   float scale;

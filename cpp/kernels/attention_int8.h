@@ -96,7 +96,7 @@ GPTOSS_INLINE void weigh_whole(Running* run, const float* scores, const float* t
   for (Index slot = begin; slot < end; slot += Isa::kLanes) {
     const Isa::F unit = Isa::load(units + slot);
     GPTOSS_UNROLL for (int q = 0; q < Heads; ++q) {
-      const Isa::F weight = exp_down(Isa::load(scores + q * kTile + slot) - Isa::set1(tops[q]));
+      const Isa::F weight = exp2_down(Isa::load(scores + q * kTile + slot) - Isa::set1(tops[q]));
       total[q] = total[q] + weight;
       // As `whole` does; what lies above the low bits is not stored.
       store_whole(weights + q * kTile + slot, (Isa::I)Isa::fma(weight, unit, Isa::set1(kRounder)));
@@ -108,6 +108,9 @@ GPTOSS_INLINE void weigh_whole(Running* run, const float* scores, const float* t
 
 // Queries and weights as whole numbers of sixteen bits.
 struct WholeOperands {
+  // Scores are powers of two, which cost less than those of e.
+  static constexpr float kLogit = 1.44269504f;
+
   alignas(64) std::int16_t query[kMaxGroup * kMaxHeadDim];
   alignas(64) std::int16_t weights[kMaxGroup * kTile];
   float factors[kMaxGroup], steps[kMaxGroup];
@@ -118,7 +121,7 @@ struct WholeOperands {
       const Step step = step_of(largest_magnitude(row, a.head_dim), kMostInt16, kSmallestQuery);
       for (Index d = 0; d < a.head_dim; d += Isa::kLanes)
         store_whole(query + q * kMaxHeadDim + d, whole(Isa::load(row + d) * Isa::set1(step.inverse)));
-      factors[q] = step.size * a.scale;
+      factors[q] = step.size * (a.scale * kLogit);
     }
   }
   template <int Heads>
@@ -146,10 +149,10 @@ struct WholeOperands {
       shares[q] = tops[q] - largest;
       run[q].largest = largest;
     }
-    exp_down(rescale, group);
-    exp_down(shares, group);
-    for (Index q = 0; q < group; q += kWeighedHeads)
-      with_constant<kWeighedHeads>(group - q, [&](auto heads) {
+    raise(rescale, group, exp2_down);
+    raise(shares, group, exp2_down);
+    for (Index q = 0; q < group; q += kTileHeads)
+      with_constant<kTileHeads>(group - q, [&](auto heads) {
         weigh_whole<heads>(run + q, scores + q * kTile, tops + q, shares + q, units, seen, rescale + q,
                            weights + q * kTile);
       });

@@ -50,7 +50,7 @@ struct HeadPages {
   GPTOSS_METHOD const Cached* values(Index page) const { return keys(page) + a.kv_heads * half; }
 };
 
-// Softmax under way for one query head.
+// Softmax under way for one query head. The largest score counts in the unit of its operands, kLogit.
 struct Running {
   float largest, total;
 };
@@ -69,9 +69,10 @@ GPTOSS_INLINE float largest_score(float* scores, Span seen, float largest) {
   return largest_lane(top);
 }
 
-// Replaces differences of `group` query heads by their powers of e; there is room for kMaxGroup.
-GPTOSS_INLINE void exp_down(float* differences, Index group) {
-  for (Index q = 0; q < group; q += Isa::kLanes) Isa::store(differences + q, exp_down(Isa::load(differences + q)));
+// Applies `power` to the values of `group` query heads; there is room for kMaxGroup.
+template <class Power>
+GPTOSS_INLINE void raise(float* values, Index group, const Power& power) {
+  for (Index q = 0; q < group; q += Isa::kLanes) Isa::store(values + q, power(Isa::load(values + q)));
 }
 
 // Raises each query head's largest score to those of a tile; `rescale` receives what earlier sums shrink by.
@@ -81,7 +82,7 @@ GPTOSS_INLINE void raise_largest(Running* run, float* scores, Span seen, Index g
     rescale[q] = run[q].largest - largest;
     run[q].largest = largest;
   }
-  exp_down(rescale, group);
+  raise(rescale, group, exp_down);
 }
 
 // Turns scores into weights relative to the largest. `keep` takes a head, a slot and a vector of weights, and returns

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from gptoss import harmony
 from gptoss.chat import LoadedModel, load
-from gptoss.engine import SamplingParams
-from gptoss.engine.sampling import sample
-from gptoss.model.batch import Batch
-from gptoss.model.kv_cache import SequenceCache
+from gptoss.engine import EngineOptions, SamplingParams
 
 BATCH = 64
 MAX_NEW_TOKENS = 900
@@ -30,50 +25,37 @@ class Answer:
     is_clean: bool
 
 
-@dataclass(slots=True)
-class _Running:
-    index: int
-    cache: SequenceCache
-    pending: list[int]
-    length: int
-    new: list[int]
-
-
 class Answerer:
     """Generates in batches; a prompt's answer depends on the prompt and its index alone."""
 
     def __init__(
-        self, directory: Path, *, precision: str = "bf16", weights: str = "stored"
+        self,
+        directory: Path,
+        *,
+        precision: str = "bf16",
+        weights: str = "stored",
+        kv: str | None = None,
     ) -> None:
-        self.model: LoadedModel = load(directory, precision, weights=weights)
+        options = EngineOptions(max_running=BATCH, context=CONTEXT, cache_tokens=BATCH * CONTEXT)
+        self.model: LoadedModel = load(
+            directory, precision, weights=weights, kv=kv, options=options
+        )
         self._stops = harmony.stop_ids(self.model.tokenizer)
 
     def answers(self, prompts: Sequence[list[int]], temperature: float) -> list[Answer]:
         """One answer for each prompt."""
-        params = SamplingParams(temperature=temperature)
-        transformer = self.model.transformer
-        cache = transformer.new_cache(max_tokens=BATCH * CONTEXT, max_sequences=BATCH)
-        waiting: Iterator[tuple[int, list[int]]] = enumerate(prompts)
-        running: list[_Running] = []
-        done: dict[int, list[int]] = {}
-        while True:
-            while len(running) < BATCH and (item := next(waiting, None)) is not None:
-                index, prompt = item
-                running.append(_Running(index, cache.sequence(), prompt, len(prompt), []))
-            if not running:
-                break
-            chunks = [(r.cache, np.asarray(r.pending, np.int64)) for r in running]
-            logits = transformer.forward(Batch.of(chunks))
-            for r, row in zip(running, logits, strict=True):
-                position = r.length + len(r.new)
-                token_id = sample(row, params, seed=r.index, position=position)
-                r.new.append(token_id)
-                r.pending = [token_id]
-                if token_id in self._stops or len(r.new) == MAX_NEW_TOKENS:
-                    r.cache.release()
-                    done[r.index] = r.new
-            running = [r for r in running if r.index not in done]
-        return [self._parse(done[index]) for index in range(len(prompts))]
+        found: list[Answer] = []
+        for start in range(0, len(prompts), BATCH):
+            running = [
+                self.model.submit(
+                    prompt,
+                    SamplingParams(temperature=temperature, seed=start + index),
+                    max_tokens=MAX_NEW_TOKENS,
+                )
+                for index, prompt in enumerate(prompts[start : start + BATCH])
+            ]
+            found += [self._parse(list(generation)) for generation in running]
+        return found
 
     def _parse(self, token_ids: list[int]) -> Answer:
         parser = harmony.Parser(self.model.tokenizer)

@@ -16,7 +16,7 @@ from gptoss.model.batch import Batch
 from gptoss.model.config import Config, LayerType, alternating_layers
 from gptoss.model.kv_cache import KVCache, SequenceCache
 from gptoss.model.page_pool import PAGE_SIZE
-from gptoss.model.precision import CacheType, Precision
+from gptoss.model.precision import CacheType
 from gptoss.model.transformer import Transformer
 from tests.model.random_model import SMALL
 
@@ -98,7 +98,6 @@ class PagedModel(Transformer):
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.precision = Precision.FLOAT32
         self.owners: Callable[[], Sequence[EngineSequence]] = list
         self.fails: Callable[[EngineSequence], bool] = lambda _: False
         self.num_tokens_by_step: list[dict[int, int]] = []
@@ -111,8 +110,12 @@ class PagedModel(Transformer):
         spare_tokens: int = 0,
         cache_type: CacheType | None = None,
     ) -> KVCache:
-        cache = super().new_cache(
-            max_tokens=max_tokens, max_sequences=max_sequences, spare_tokens=spare_tokens
+        cache = KVCache(
+            self.config,
+            CacheType.FLOAT32,
+            max_tokens=max_tokens,
+            max_sequences=max_sequences,
+            spare_tokens=spare_tokens,
         )
         for kind in LayerType:
             cache.pool(kind).pages[...] = -1
@@ -220,4 +223,3 @@ def run_to_end(engine: Engine, sequences: Sequence[EngineSequence], *, max_steps
 def new_ids(sequence: EngineSequence) -> list[int]:
     """The tokens after the prompt."""
     return sequence.token_ids[sequence.num_prompt :]
-

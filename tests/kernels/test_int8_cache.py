@@ -116,7 +116,13 @@ def attend(
 
 
 def bound_of(
-    query: Array, cache: tuple[Array, Array], positions: Array, *, window: int, scale: float
+    query: Array,
+    cache: tuple[Array, Array],
+    positions: Array,
+    sinks: Array,
+    *,
+    window: int,
+    scale: float,
 ) -> Array:
     """How far `attention` may be from the exact result over the same cache, (tokens, heads and more, 1)."""
     pages, table = cache
@@ -126,11 +132,12 @@ def bound_of(
         pages, np.repeat(table.reshape(-1), size), np.tile(np.arange(size), table.size), head_dim
     )
     written = np.isfinite(keys).all(axis=(1, 2))
-    # A query is off by half a step, 2^-16 of its largest magnitude, in each product, and a score is rounded six times.
-    # Both change weights by a factor, and what they are divided by.
+    # A query is off by half a step, 2^-16 of its largest magnitude, in each product; a score is rounded ten times, a
+    # sink three times. These change weights, and what they are divided by, by a factor.
     key_sum = np.abs(keys[written]).sum(axis=-1).max()
     score = np.abs(query).max(axis=-1, keepdims=True) * key_sum * scale
-    factor = np.expm1(2 * score * (1 / 65534 + 6 * EPSILON))
+    error = score * (1 / 65534 + 10 * EPSILON) + 3 * EPSILON * np.abs(sinks).max()
+    factor = np.expm1(2 * error)
     # Weights times scales are off by half a step, 2^-16 of the largest of their tile. They are divided by a sum that
     # has the largest weights of all tiles in it. exp, sums and the rest are float32.
     seen = np.minimum(positions + 1, window or positions + 1)[:, None, None]
@@ -169,7 +176,7 @@ def test_attention(
         attend(each, query, cache, POSITIONS, SEQUENCES, sinks, **options)
         for each in (backend, twin)
     )
-    assert_within(got, wanted, bound_of(query, cache, POSITIONS, **options)[:, :heads])
+    assert_within(got, wanted, bound_of(query, cache, POSITIONS, sinks, **options)[:, :heads])
 
 
 @pytest.mark.parametrize("window", [0, 40, 128, 200])
@@ -191,7 +198,7 @@ def test_attention_over_many_tiles(
         attend(each, query, cache, positions, sequences, sinks, **options)
         for each in (backend, twin)
     )
-    assert_within(got, wanted, bound_of(query, cache, positions, **options)[:, :8])
+    assert_within(got, wanted, bound_of(query, cache, positions, sinks, **options)[:, :8])
     # A query is the same bit for bit without the others, and on any number of threads.
     single = kernels.Backend(isa=backend.isa, threads=1)
     for row in range(len(positions)):

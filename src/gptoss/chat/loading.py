@@ -86,7 +86,7 @@ def load(
     backend = kernels.Backend(isa=isa, threads=threads)
     checkpoint = open_checkpoint(directory)
     tokenizer = Tokenizer.from_directory(checkpoint.directory)
-    options = replace(options or EngineOptions(), cache_type=cache_type)
+    options = options or EngineOptions()
     if context is not None:
         options = replace(options, context=context)
         options.require_context(checkpoint.config.max_positions)
@@ -100,7 +100,7 @@ def load(
             # Attention and head are read from the checkpoint's own files.
             lock_in_memory(_dense(checkpoint.weights))
     transformer = Transformer(
-        checkpoint.config, packing.assemble(arrays), backend, str(parsed_precision)
+        checkpoint.config, packing.assemble(arrays), backend, str(parsed_precision), cache_type
     )
     model = LoadedModel(
         name,

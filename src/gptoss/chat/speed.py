@@ -13,7 +13,6 @@ import numpy as np
 from gptoss.chat.loaded_model import LoadedModel
 from gptoss.model.batch import Batch
 from gptoss.model.kv_cache import MAX_CHUNK
-from gptoss.model.precision import CacheType
 
 # So many that every expert is touched: what comes from the disk is not measured.
 WARM_UP_TOKENS = 64
@@ -36,9 +35,7 @@ def measure_speed(
     """
     total = depth + prefill_tokens + decode_tokens
     transformer = model.transformer
-    cache = transformer.new_cache(
-        max_tokens=total * batch, max_sequences=batch, cache_type=CacheType.parse(model.cache_type)
-    )
+    cache = transformer.new_cache(max_tokens=total * batch, max_sequences=batch)
     sequences = [cache.sequence() for _ in range(batch)]
     sequences[0].require_room(total)
     ids = np.random.default_rng(0).integers(0, model.config.vocab_size, (batch, total))

@@ -74,7 +74,9 @@ class DraftLength:
             return known[num_tokens]
         smaller = [size for size in known if size < num_tokens]
         if not smaller:
-            return 1.0 + _PRIOR_COST * (num_tokens - 1)
+            # In the unit of what was measured, or the two could not be compared.
+            least = min(known, default=1)
+            return known.get(least, 1.0) * _prior_cost(num_tokens) / _prior_cost(least)
         nearest = max(smaller)
         larger = [size for size in known if size > num_tokens]
         if larger:
@@ -82,3 +84,8 @@ class DraftLength:
             share = (num_tokens - nearest) / (above - nearest)
             return known[nearest] + share * (known[above] - known[nearest])
         return known[nearest] * (1 + _PRIOR_COST * (num_tokens - nearest) / nearest)
+
+
+def _prior_cost(num_tokens: int) -> float:
+    """What a step of so many tokens is taken to cost, in steps of one."""
+    return 1 + _PRIOR_COST * (num_tokens - 1)

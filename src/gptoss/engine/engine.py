@@ -169,9 +169,14 @@ class Engine:
     def _forward(self, chunks: list[Chunk]) -> Iterable[tuple[Chunk, Float32 | Exception]]:
         """Each chunk with the logits of its last known token and of its guesses; none while more of it is to come."""
         began = time.perf_counter()
+        caches = [chunk.sequence.cache for chunk in chunks if chunk.sequence.cache is not None]
+        lengths = [cache.length for cache in caches]
         try:
             results: Iterable[tuple[Chunk, Float32 | Exception]] = self._forward_together(chunks)
         except Exception as error:
+            for cache, length in zip(caches, lengths, strict=True):
+                # The pass may have counted its tokens before it failed.
+                cache.rewind(cache.length - length)
             if len(chunks) == 1:
                 return [(chunks[0], error)]
             # What is wrong with one must not end the others.

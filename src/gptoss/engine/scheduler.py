@@ -89,15 +89,15 @@ class Scheduler:
 
         One whose prompt begins as one that is being computed waits for it, and others pass.
         """
-        held = []
-        while self.waiting and len(self.running) < self._max_running:
-            sequence = self.waiting.popleft()
+        index = 0
+        while index < len(self.waiting) and len(self.running) < self._max_running:
+            sequence = self.waiting[index]
             if self._shares_with_running(sequence):
-                held.append(sequence)
-            elif not self._start(sequence):
-                self.waiting.appendleft(sequence)
+                index += 1
+            elif self._start(sequence):
+                del self.waiting[index]
+            else:
                 break
-        self.waiting.extendleft(reversed(held))
 
     def plan(self) -> list[Chunk]:
         """What the running sequences compute next; their pages are taken, from the youngest if need be."""

@@ -43,8 +43,9 @@ class Generation:
         return (token.id for token in self.tokens())
 
     async def __aiter__(self) -> AsyncIterator[int]:
-        async for token in self.tokens_async():
-            yield token.id
+        async with contextlib.aclosing(self.tokens_async()) as tokens:
+            async for token in tokens:
+                yield token.id
 
     def tokens(self) -> Iterator[Token]:
         """The same with what is known of each token."""

@@ -366,9 +366,9 @@ class Backend:
 
         Sums are float32. Where the processor multiplies bfloat16 in pairs, and pages are bfloat16 with page_size and
         head_dim multiples of 32, queries and softmax weights are rounded to it: a weight is off by 2^-8 of itself at
-        most. With eight-bit pages products are whole numbers and their sums exact: a query is rounded to 16 bits by its
-        largest magnitude, weights times scales of values by the largest of each 128 positions. A value counts with an
-        error of 2^-16 of the largest weight and the largest value of these.
+        most. With eight-bit pages products are whole numbers and their sums exact: queries are rounded to 16 bits by
+        their largest magnitude, weights times scales of values by the largest weight and scale of each 128 positions.
+        A value is off by 2^-16 of the largest weight times the largest value of these at most.
 
         Shapes:
             query           (tokens, any, head_dim), of which the first `heads` are queries

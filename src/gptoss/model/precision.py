@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from gptoss.errors import RequestError
-
-# Of the scale that follows a token's keys, or values, of one head in eight bits.
-INT8_CACHE_SCALE_BYTES = 4
+from gptoss.kernels import INT8_CACHE_SCALE_BYTES
 
 
 class Precision(StrEnum):

@@ -54,10 +54,16 @@ class Transformer:
     """
 
     def __init__(
-        self, config: Config, weights: ModelWeights, backend: Backend, precision: str = "bf16"
+        self,
+        config: Config,
+        weights: ModelWeights,
+        backend: Backend,
+        precision: str = "bf16",
+        cache_type: CacheType | None = None,
     ) -> None:
         self.config = config
         self.precision = Precision.parse(precision)
+        self.cache_type = CacheType.of(self.precision) if cache_type is None else cache_type
         self._weights = weights
         self._workspace = Workspace(backend, self.precision)
         self._one_pass = threading.Lock()
@@ -93,10 +99,10 @@ class Transformer:
         spare_tokens: int = 0,
         cache_type: CacheType | None = None,
     ) -> KVCache:
-        """A KV cache for this model, by default of its precision's type; see `KVCache`."""
+        """A KV cache for this model, by default of its own type; see `KVCache`."""
         return KVCache(
             self.config,
-            CacheType.of(self.precision) if cache_type is None else cache_type,
+            cache_type or self.cache_type,
             max_tokens=max_tokens,
             max_sequences=max_sequences,
             spare_tokens=spare_tokens,
