@@ -55,12 +55,23 @@ class FollowThrees:
         return [60, 61, 62][: 1 + len(token_ids) % 3] if last % 3 == 0 else []
 
 
+@dataclasses.dataclass(frozen=True)
+class Shift:
+    """A processor by which answers to one prompt differ: all choices are so many ids further."""
+
+    by: int
+
+    def __call__(self, _: Sequence[int], logits: Float32) -> Float32:
+        return np.roll(logits, self.by)
+
+
 def alone(request: Request, context: int) -> list[int]:
     """The new tokens of a request that runs without an engine."""
     ids = list(request.token_ids)
     room = context - len(ids)
     limit = room if request.max_tokens is None else min(room, request.max_tokens)
     new: list[int] = []
+    shift = sum(processor.by for processor in request.processors if isinstance(processor, Shift))
 
     def has_ended() -> bool:
         return len(new) == limit or bool(new and new[-1] in request.stop_ids)
@@ -74,7 +85,7 @@ def alone(request: Request, context: int) -> list[int]:
 
     add_forced()
     while not has_ended():
-        new.append(next_id(ids))
+        new.append(next_id(ids) + shift)
         ids.append(new[-1])
         add_forced()
     return new
@@ -154,7 +165,9 @@ class PagedModel(Transformer):
 
     def _verify(self, cache: SequenceCache, ids: Sequence[int]) -> None:
         for kind in LayerType:
-            first = 0 if kind is LayerType.FULL else cache.first_seen(cache.length)
+            # What the first of the new tokens sees.
+            seen = cache.length + 1 if kind is LayerType.FULL else self.config.sliding_window
+            first = max(0, cache.length + 1 - seen)
             positions = np.arange(first, len(ids))
             page, slot = cache.page_table(kind)[positions // PAGE_SIZE], positions % PAGE_SIZE
             assert (page >= 0).all(), f"{kind}: a page that is seen was given back"

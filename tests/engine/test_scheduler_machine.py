@@ -15,6 +15,7 @@ from gptoss.engine.sequence import Sequence
 from gptoss.model.config import LayerType
 from tests.engine.paged_model import (
     FollowThrees,
+    Shift,
     alone,
     assert_all_free,
     assert_sound,
@@ -29,6 +30,7 @@ BEGINNINGS = [np.random.default_rng(seed).integers(0, 60, 200).tolist() for seed
 # Parts from the first within its fourth page.
 BEGINNINGS.append([*BEGINNINGS[0][:100], *BEGINNINGS[1][100:]])
 
+IDS = st.integers(0, 63)
 KINDS = st.sampled_from(list(LayerType))
 
 
@@ -85,11 +87,12 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule(
         beginning=st.sampled_from(BEGINNINGS),
         length=st.integers(0, 200),
-        tail=st.lists(st.integers(0, 63), min_size=1, max_size=4),
+        tail=st.lists(IDS, min_size=1, max_size=4),
         max_tokens=st.one_of(st.none(), st.integers(1, 90)),
         stop_ids=st.sampled_from([frozenset(), frozenset(), frozenset({3}), frozenset({61})]),
         is_guided=st.booleans(),
         copies=st.sampled_from([1, 1, 2, 3]),
+        shift=st.integers(0, 2),
     )
     def add(
         self,
@@ -100,19 +103,38 @@ class SchedulerMachine(RuleBasedStateMachine):
         stop_ids: frozenset[int],
         is_guided: bool,
         copies: int,
+        shift: int,
     ) -> None:
-        guides = (FollowThrees(),) if is_guided else ()
-        prompt = [*beginning[:length], *tail]
-        request = Request(prompt, GREEDY, max_tokens=max_tokens, stop_ids=stop_ids, guides=guides)
+        request = Request(
+            [*beginning[:length], *tail],
+            GREEDY,
+            max_tokens=max_tokens,
+            stop_ids=stop_ids,
+            guides=(FollowThrees(),) if is_guided else (),
+            processors=(Shift(shift),),
+        )
+        self.submit(request, copies)
+
+    def submit(self, request: Request, copies: int) -> None:
         wanted = alone(request, CONTEXT)
         self.followed += [Followed(self.engine.add(request), wanted) for _ in range(copies)]
 
     @precondition(lambda self: self.followed)
-    @rule(data=st.data(), num_tokens=st.integers(1, 3))
-    def go_on_from_an_answer(self, data: st.DataObject, num_tokens: int) -> None:
-        """As a conversation does."""
-        before = data.draw(st.sampled_from(self.followed)).sequence.token_ids
-        self.add([*before[:200], 9], 201, [8] * num_tokens, 40, frozenset(), False, 1)
+    @rule(data=st.data(), max_tokens=st.integers(1, 90), shift=st.integers(0, 2))
+    def ask_again(self, data: st.DataObject, max_tokens: int, shift: int) -> None:
+        """For an answer that differs from its first or second token on."""
+        before = data.draw(st.sampled_from(self.followed)).sequence
+        prompt = before.token_ids[: before.num_prompt]
+        processors = (Shift(shift),)
+        self.submit(Request(prompt, GREEDY, max_tokens=max_tokens, processors=processors), 1)
+
+    @precondition(lambda self: self.followed)
+    @rule(data=st.data(), length=st.integers(1, 200), tail=st.lists(IDS, min_size=1, max_size=3))
+    def go_on_from_an_answer(self, data: st.DataObject, length: int, tail: list[int]) -> None:
+        """As a conversation does, from its end or from inside."""
+        before = data.draw(st.sampled_from(self.followed)).sequence.token_ids[:200]
+        prompt = [*before[: max(length, len(before) - length)], *tail]
+        self.submit(Request(prompt, GREEDY, max_tokens=40), 1)
 
     @rule(count=st.integers(1, 12))
     def step(self, count: int) -> None:
