@@ -14,6 +14,7 @@ from benchmarks.record import RESULTS
 
 README = Path("README.md")
 PLOT = RESULTS / "peers.svg"
+CONTEXT_PLOT = RESULTS / "context.svg"
 BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
 GIB = 2**30
 
@@ -138,8 +139,61 @@ def draw(bars: list[tuple[str, float]], machine: str) -> None:
     axes.invert_yaxis()
     axes.legend()
     figure.tight_layout()
-    matplotlib.rcParams["svg.hashsalt"] = "gptoss"
     figure.savefig(PLOT, metadata={"Date": None})
+
+
+def context_table() -> list[str]:
+    """Decode over a long context by kind of cache, and its plot; nothing before it was measured."""
+    if not (RESULTS / "context.csv").exists():
+        return []
+    rows = [row for row in read("context.csv") if row["model"] == "synth20b"]
+    machine = rows[-1]["machine"]
+    kinds = {key[2]: f for key, f in by_kind(rows).items() if key[0] == machine}
+    depths = [
+        int(name.removeprefix("depth").removesuffix("_ms"))
+        for name in next(iter(kinds.values()))
+        if name.endswith("_ms")
+    ]
+    lines = [
+        "",
+        f"Over a long context ({machine}, {rows[-1]['threads']} threads; the first 1,024 tokens are read, the keys and "
+        "values of the rest are copies of theirs), milliseconds a token:",
+        "",
+        "| tokens before | " + " | ".join(kinds) + " |",
+        "|---|" + "---|" * len(kinds),
+    ]
+    for depth in depths:
+        cells = " | ".join(f"{figures[f'depth{depth}_ms']:.0f}" for figures in kinds.values())
+        lines.append(f"| {depth:,} | {cells} |")
+    peaks = " | ".join(f"{figures['peak_rss_bytes'] / GIB:.1f}" for figures in kinds.values())
+    lines.append(f"| peak resident memory, GiB | {peaks} |")
+    figure, axes = plt.subplots(figsize=(8, 4))
+    for kind, figures in kinds.items():
+        speeds = [1000 / figures[f"depth{depth}_ms"] for depth in depths]
+        axes.plot(depths, speeds, marker="o", label=kind)
+    axes.set_xscale("symlog", linthresh=4096)
+    axes.set_xticks(depths, [f"{depth // 1024}k" for depth in depths])
+    axes.set(xlabel="tokens before", ylabel="decode, tokens/s", title=machine, ylim=0)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(CONTEXT_PLOT, metadata={"Date": None})
+    place = CONTEXT_PLOT.relative_to(README.parent.absolute())
+    return [*lines, "", f"![Decode speed by the tokens before]({place})"]
+
+
+def serving_table() -> list[str]:
+    """The whole engine under several requests."""
+    if not (RESULTS / "serving.csv").exists():
+        return []
+    rows = [row for row in read("serving.csv") if row["model"] == "synth20b"]
+    figures = by_kind(rows)[rows[-1]["machine"], rows[-1]["isa"], rows[-1]["precision"]]
+    speeds = ", ".join(f"{figures[f'batch{n}_tokens_per_s']:.1f}" for n in (1, 2, 4, 8, 16))
+    return [
+        "",
+        f"The engine with 1, 2, 4, 8 and 16 sequences, scheduler and sampler included: {speeds} tokens/s together. "
+        f"While a prompt of 8,192 tokens is read, a running answer's tokens come every "
+        f"{figures['gap_with_8k_prompt_median_s']:.2f} s, {figures['gap_with_8k_prompt_max_s']:.2f} s at most.",
+    ]
 
 
 def quality_table() -> list[str]:
@@ -163,9 +217,19 @@ def quality_table() -> list[str]:
 
 
 def main() -> None:
+    # The same figures give the same file.
+    matplotlib.rcParams["svg.hashsalt"] = "gptoss"
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    text = "\n".join([*model_table(), *peers_table(), *quality_table()])
+    text = "\n".join(
+        [
+            *model_table(),
+            *context_table(),
+            *serving_table(),
+            *peers_table(),
+            *quality_table(),
+        ]
+    )
     README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
