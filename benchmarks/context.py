@@ -1,7 +1,8 @@
 """Decode and memory over a long context: python -m benchmarks.context --model DIR [--kv bf16|int8] [--budget 16G].
 
 The first tokens are really read; the pages after them hold copies of theirs, since what keys say changes no time. The
-whole cache is written, so memory is what a full context takes.
+whole cache is written, so memory is what a full context takes. At each depth a short sequence decodes by turns with the
+long one: memory's speed drifts, ratios do not.
 """
 
 from __future__ import annotations
@@ -46,31 +47,37 @@ def deepen(sequence: SequenceCache, depth: int) -> None:
 
 
 def measure(model: LoadedModel, context: int) -> dict[str, float]:
-    """Milliseconds a token at each depth, beside memory's speed; bytes resident at the end."""
+    """Milliseconds a token at each depth, beside a short sequence's and memory's speed; bytes resident at the end."""
     transformer = model.transformer
-    cache = transformer.new_cache(max_tokens=context)
-    sequence, probe = cache.sequence(), Probe(model.backend.threads)
+    cache = transformer.new_cache(max_tokens=context + 2 * PAGE_SIZE * STEPS, max_sequences=2)
+    sequence, short = cache.sequence(), cache.sequence()
+    probe = Probe(model.backend.threads)
     random = np.random.default_rng(0)
+
+    def seconds(each: SequenceCache) -> float:
+        token_id = int(random.integers(0, 199_998))
+        began = time.perf_counter()
+        transformer.prefill(each, [token_id])
+        return time.perf_counter() - began
+
     metrics: dict[str, float] = {}
     for depth in DEPTHS:
-        start = min(depth, context - STEPS)
         if depth and sequence.length < READ_TOKENS:
             transformer.prefill(
                 sequence, random.integers(0, 199_998, READ_TOKENS - sequence.length)
             )
-        deepen(sequence, start)
+        deepen(sequence, min(depth, context - STEPS))
         memory = probe.gigabytes_per_s()
-        seconds = []
-        for token_id in random.integers(0, 199_998, STEPS):
-            began = time.perf_counter()
-            transformer.prefill(sequence, [token_id])
-            seconds.append(time.perf_counter() - began)
-        taken = statistics.median(seconds[2:])
-        metrics[f"depth{depth}_ms"] = round(1000 * taken, 2)
+        pairs = [(seconds(sequence), seconds(short)) for _ in range(STEPS)][2:]
+        long_s, short_s = (statistics.median(column) for column in zip(*pairs, strict=True))
+        metrics[f"depth{depth}_ms"] = round(1000 * long_s, 2)
+        metrics[f"depth{depth}_over_depth0"] = round(statistics.median(a / b for a, b in pairs), 3)
+        metrics[f"depth{depth}_depth0_ms"] = round(1000 * short_s, 2)
         metrics[f"depth{depth}_read_gb_per_s"] = round(max(memory, probe.gigabytes_per_s()), 1)
         print(depth, metrics, file=sys.stderr, flush=True)
+    # The probe's own array was there all the time.
+    metrics["peak_rss_bytes"] = peak_rss_bytes() - probe.num_bytes
     del probe
-    metrics["peak_rss_bytes"] = peak_rss_bytes()
     metrics["rss_bytes"] = resident_bytes()
     return metrics
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import matplotlib
@@ -117,6 +118,8 @@ def peers_table() -> list[str]:
             lines.append(
                 f"| {title} ({precision}{suffix}) | {ours:.1f} | {theirs:.1f} | {ratio:.2f} |"
             )
+            suffix += ", whole engine" if "whole engine" in precision else ""
+            suffix += ", bf16" if precision.startswith("bf16") else ""
             bars.append((f"{title}{suffix}", ratio))
     draw(bars, f"{machine}, {rows[-1]['threads']} threads")
     return [
@@ -149,31 +152,34 @@ def context_table() -> list[str]:
     rows = [row for row in read("context.csv") if row["model"] == "synth20b"]
     machine = rows[-1]["machine"]
     kinds = {key[2]: f for key, f in by_kind(rows).items() if key[0] == machine}
-    depths = [
-        int(name.removeprefix("depth").removesuffix("_ms"))
-        for name in next(iter(kinds.values()))
-        if name.endswith("_ms")
-    ]
+    names = [re.fullmatch(r"depth(\d+)_ms", name) for name in next(iter(kinds.values()))]
+    depths = [int(name[1]) for name in names if name is not None]
     lines = [
         "",
         f"Over a long context ({machine}, {rows[-1]['threads']} threads; the first 1,024 tokens are read, the keys and "
-        "values of the rest are copies of theirs), milliseconds a token:",
+        "values of the rest are copies of theirs), milliseconds a token, and as a multiple of those of a short "
+        "sequence that decodes by turns with it:",
         "",
         "| tokens before | " + " | ".join(kinds) + " |",
         "|---|" + "---|" * len(kinds),
     ]
     for depth in depths:
-        cells = " | ".join(f"{figures[f'depth{depth}_ms']:.0f}" for figures in kinds.values())
+        cells = " | ".join(
+            f"{figures[f'depth{depth}_ms']:.0f} ({figures[f'depth{depth}_over_depth0']:.2f})"
+            for figures in kinds.values()
+        )
         lines.append(f"| {depth:,} | {cells} |")
     peaks = " | ".join(f"{figures['peak_rss_bytes'] / GIB:.1f}" for figures in kinds.values())
     lines.append(f"| peak resident memory, GiB | {peaks} |")
     figure, axes = plt.subplots(figsize=(8, 4))
     for kind, figures in kinds.items():
-        speeds = [1000 / figures[f"depth{depth}_ms"] for depth in depths]
+        speeds = [1 / figures[f"depth{depth}_over_depth0"] for depth in depths]
         axes.plot(depths, speeds, marker="o", label=kind)
     axes.set_xscale("symlog", linthresh=4096)
     axes.set_xticks(depths, [f"{depth // 1024}k" for depth in depths])
-    axes.set(xlabel="tokens before", ylabel="decode, tokens/s", title=machine, ylim=0)
+    axes.set(
+        xlabel="tokens before", ylabel="decode speed, short sequence = 1", title=machine, ylim=0
+    )
     axes.legend()
     figure.tight_layout()
     figure.savefig(CONTEXT_PLOT, metadata={"Date": None})

@@ -54,6 +54,11 @@ class Probe:
         self._backend = kernels.Backend(threads=threads)
         self._words = np.ones(_PROBE_BYTES // 8, np.uint64)
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory that the probe itself takes."""
+        return self._words.nbytes
+
     def gigabytes_per_s(self) -> float:
         began = time.perf_counter()
         self._backend.read_words(self._words)

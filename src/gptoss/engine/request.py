@@ -22,7 +22,7 @@ class Guide(Protocol):
     def forced(self, token_ids: Sequence[int]) -> Sequence[int]:
         """The tokens that must follow token_ids, the prompt's included; none: the model chooses the next.
 
-        Asked once for every token that the model chose, and before the first.
+        Asked after every token that the model chose, and before the first; with the same ids perhaps again.
         """
         ...
 

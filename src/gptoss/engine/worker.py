@@ -35,7 +35,7 @@ class Generation:
         self._items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._sequence: Sequence | None = None
         self._is_read = False
-        self._ended_by_caller: FinishReason | None = None
+        self._ended_early: FinishReason | None = None
         self._lock = threading.Lock()
         self._wake: Callable[[], object] | None = None
 
@@ -84,15 +84,15 @@ class Generation:
     def finish(self, reason: FinishReason) -> None:
         """As `cancel`, for a reason of the caller's."""
         if self.finish_reason is None:
-            self._ended_by_caller = reason
+            self._ended_early = reason
             self._worker.cancel(self)
             self._put(_END)
 
     @property
     def finish_reason(self) -> FinishReason | None:
         """Why it ended; None while it runs."""
-        if self._ended_by_caller is not None:
-            return self._ended_by_caller
+        if self._ended_early is not None:
+            return self._ended_early
         return self._sequence.finish_reason if self._sequence else None
 
     @property
@@ -117,6 +117,8 @@ class Generation:
         return min(cache.length, len(self.request.token_ids)) if cache else 0
 
     def _put(self, item: Item) -> None:
+        if isinstance(item, BaseException) and self.finish_reason is None:
+            self._ended_early = FinishReason.CANCELLED
         self._items.put(item)
         with self._lock:
             if self._wake is not None:
