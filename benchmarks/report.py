@@ -26,6 +26,8 @@ TASKS = {
     "decode_24": "decode",
     "decode_24_depth4096": "decode after 4096 tokens",
     "decode_24_depth16384": "decode after 16384 tokens",
+    "decode_12_batch2": "decode, 2 sequences",
+    "decode_12_batch4": "decode, 4 sequences",
     "decode_12_batch8": "decode, 8 sequences",
     "decode_12_batch16": "decode, 16 sequences",
 }
