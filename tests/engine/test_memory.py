@@ -75,6 +75,16 @@ def test_a_context_that_was_asked_for_is_not_made_smaller(config: Config) -> Non
     assert fit_options(config, INT8, options, CacheType.BF16, 18 * GIB) == options
 
 
+def test_short_contexts_share_the_room_of_one_before_nothing_fits(config: Config) -> None:
+    budget = int(13.1 * GIB)
+    side_by_side = plan_memory(config, INT8, EngineOptions(context=4096), CacheType.BF16)
+    assert side_by_side.total > budget
+    found = largest_fit(config, INT8, EngineOptions(), CacheType.BF16, budget)
+    assert found is not None
+    assert found.num_cache_tokens(131_072) == found.context
+    assert plan_memory(config, INT8, found, CacheType.BF16).total <= budget
+
+
 def test_too_little_for_anything(config: Config) -> None:
     with pytest.raises(MemoryBudgetError, match=r"4,096 tokens .* the budget is 8\.0 GiB"):
         fit_options(config, INT8, EngineOptions(), CacheType.INT8, 8 * GIB)

@@ -113,8 +113,24 @@ def largest_fit(
     cache_type: CacheType,
     budget: int,
 ) -> EngineOptions | None:
-    """The options as given, or with the largest context that fits where they leave it open; None: nothing fits."""
+    """The options as given, or with the largest context that fits where they leave it open; None: nothing fits.
 
+    Where short contexts of several sequences do not fit side by side, they share the room of one.
+    """
+    found = _largest_fit(config, weights, options, cache_type, budget)
+    if found is None and options.cache_tokens is None:
+        shared = replace(options, cache_tokens=0)
+        found = _largest_fit(config, weights, shared, cache_type, budget)
+    return found
+
+
+def _largest_fit(
+    config: Config,
+    weights: Weights,
+    options: EngineOptions,
+    cache_type: CacheType,
+    budget: int,
+) -> EngineOptions | None:
     def fits(candidate: EngineOptions) -> bool:
         return plan_memory(config, weights, candidate, cache_type).total <= budget
 
