@@ -57,6 +57,12 @@ def test_prefixes_are_kept_between_runs(tmp_path: Path) -> None:
     assert json.loads(output(*question, *kept))["usage"]["cached_tokens"] > 0
 
 
+def test_a_folder_for_prefixes_that_cannot_be_made() -> None:
+    said = refused("chat", "Hello", "--cache-dir", "/proc/no")
+    assert "cannot write /proc/no/" in said
+    assert said.count("\n") == 1
+
+
 def test_no_reasoning_and_stop_strings() -> None:
     question = ("chat", "What is 3 + 4?", "--json", "--temperature", "0")
     reply = json.loads(output(*question, "--reasoning-tokens", "0"))

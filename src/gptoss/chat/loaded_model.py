@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 import weakref
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ from gptoss.model.packed_file import fingerprint
 from gptoss.model.transformer import Transformer
 from gptoss.tokenizer import Tokenizer
 
+_LOG = logging.getLogger(__name__)
+
 
 class LoadedModel:
     """Weights, tokenizer and the worker that runs them.
@@ -52,7 +55,7 @@ class LoadedModel:
     ) -> None:
         """Raises TokenizerError if the tokenizer does not fit the model, RequestError for a context it lacks.
 
-        Warns of kept prefixes in `prefix_directory` that cannot be used.
+        OutputError for a `prefix_directory` that cannot be made. Warns of kept prefixes there that cannot be used.
         """
         tokenizer.check_fits(checkpoint.config.vocab_size)
         self.name = name
@@ -66,6 +69,7 @@ class LoadedModel:
         kept = None
         if prefix_directory is not None:
             kept = PrefixFile(prefix_directory, name, self._identity())
+            kept.make_folder()
             try:
                 kept.restore(self._engine.prefixes)
             except PrefixFileError as error:
@@ -198,4 +202,5 @@ def _close(worker: Worker, engine: Engine, kept: PrefixFile | None) -> None:
         try:
             kept.save(engine.prefixes)
         except OutputError as error:
-            warnings.warn(f"prefixes are not kept: {error}", stacklevel=2)
+            # The program is ending: nobody catches this any more.
+            _LOG.warning("prefixes are not kept: %s", error)

@@ -39,6 +39,13 @@ class PrefixFile:
         key = hashlib.sha256(repr(sorted(self._metadata.items())).encode()).hexdigest()[:16]
         self.path = directory / f"{name}-prefixes-{key}.safetensors"
 
+    def make_folder(self) -> None:
+        """Raises OutputError where the file's folder cannot be made."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
+
     def save(self, prefixes: PrefixCache, *, max_bytes: int = MAX_BYTES) -> int:
         """Write the prefixes used last; how many tokens. Raises OutputError when it cannot be written."""
         pages = {kind: _bytes_of_pages(prefixes.cache, kind) for kind in LayerType}
@@ -65,10 +72,7 @@ class PrefixFile:
                 digest.update(_raw(piece))
                 yield piece
 
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise cannot_write(self.path, error) from None
+        self.make_folder()
         write_safetensors(self.path, specs, pieces, self._metadata)
         return sum(len(node.tokens) for node in nodes)
 
