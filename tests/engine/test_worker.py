@@ -173,6 +173,14 @@ def test_requests_that_cannot_run(worker: Worker, request_: Request, said: str) 
         worker.submit(request_)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"max_running": 0}, {"spare_tokens": -1}, {"cache_tokens": -4}, {"max_step_s": -1.0}]
+)
+def test_options_out_of_range(wrong: dict[str, int]) -> None:
+    with pytest.raises(RequestError, match="wanted"):
+        EngineOptions(**wrong)  # type: ignore[arg-type]
+
+
 def test_no_new_tokens_is_no_request() -> None:
     with pytest.raises(RequestError, match="got max_tokens 0, wanted 1 or more"):
         Request(PROMPT, max_tokens=0)

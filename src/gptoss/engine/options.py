@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gptoss.engine.sampling_params import require
 from gptoss.errors import RequestError
 from gptoss.model.kv_cache import MAX_CHUNK
 from gptoss.model.precision import CacheType
@@ -18,16 +19,16 @@ _SHORT_CONTEXTS = 32768
 class EngineOptions:
     """What an engine may use.
 
-    context        tokens that a sequence may have; None: the model's own
-    cache_tokens   positions that the full layers' KV cache holds over all sequences; None: one context, or some of
-                   short ones
-    spare_tokens   positions of the sliding layers kept for prefixes
-    cache_type     how keys and values are kept; None: as the model's precision has it
-    max_running    sequences that run at once
-    max_chunk      tokens of prompts in one step, so that a cancelled one ends within seconds on a slow machine
-    max_step_s     seconds of a step with a part of a prompt in it, while answers are running
-    keeps_prefixes whether prompts go on from what was computed before
-    speculates     whether tokens are guessed from the text so far, where that pays
+    context         tokens that a sequence may have; None: the model's own
+    cache_tokens    positions that the full layers' KV cache holds over all sequences; None: one context, or some of
+                    short ones
+    spare_tokens    positions of the sliding layers kept for prefixes
+    cache_type      how keys and values are kept; None: as the model has it
+    max_running     sequences that run at once
+    max_chunk       tokens of prompts in one step, so that a cancelled one ends within seconds on a slow machine
+    max_step_s      seconds of a step with a part of a prompt in it, while answers are running
+    keeps_prefixes  whether prompts go on from what was computed before
+    speculates      whether tokens are guessed from the text so far, where that pays
 
     No option changes a token. Raises RequestError for a number out of range.
     """
@@ -45,6 +46,9 @@ class EngineOptions:
     def __post_init__(self) -> None:
         if not 1 <= self.max_running <= 256:
             raise RequestError(f"got {self.max_running} running sequences, wanted 1 to 256")
+        for name in ("cache_tokens", "spare_tokens", "max_step_s"):
+            value = getattr(self, name)
+            require(name, value, value is None or value >= 0, "0 or more")
         if not FEW_TOKENS < self.max_chunk <= MAX_CHUNK:
             raise RequestError(
                 f"got steps of {self.max_chunk} tokens, wanted {FEW_TOKENS + 1} to {MAX_CHUNK}"

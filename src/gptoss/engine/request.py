@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from gptoss.engine.sampling_params import SamplingParams
-from gptoss.errors import RequestError
+from gptoss.engine.sampling_params import SamplingParams, require
 from gptoss.kernels import Float32
 
 # (token ids so far, the prompt's included; logits of the next one) -> logits. May write to the logits it is given.
@@ -36,12 +35,6 @@ class FinishReason(StrEnum):
     CANCELLED = "cancelled"
 
 
-def _require(name: str, value: object, is_inside: bool, wanted: str) -> None:
-    # Comparisons with NaN are false, so it is outside everywhere.
-    if not is_inside:
-        raise RequestError(f"got {name} {value}, wanted {wanted}")
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """A prompt, and how to go on from it.
@@ -64,7 +57,7 @@ class Request:
     def __post_init__(self) -> None:
         if self.max_tokens is not None:
             is_whole = type(self.max_tokens) is int
-            _require("max_tokens", self.max_tokens, is_whole and self.max_tokens >= 1, "1 or more")
+            require("max_tokens", self.max_tokens, is_whole and self.max_tokens >= 1, "1 or more")
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,23 +84,23 @@ class SamplingParams:
         for name in ("top_k", "seed", "logprobs"):
             value = getattr(self, name)
             is_optional = name != "top_k" and value is None
-            _require(name, value, is_optional or type(value) is int, "a whole number")
-        _require("temperature", self.temperature, 0 <= self.temperature <= 100, "0 to 100")
-        _require("top_k", self.top_k, self.top_k >= 0, "0 (all) or more")
-        _require("top_p", self.top_p, 0 < self.top_p <= 1, "above 0, at most 1")
-        _require("min_p", self.min_p, 0 <= self.min_p <= 1, "0 to 1")
+            require(name, value, is_optional or type(value) is int, "a whole number")
+        require("temperature", self.temperature, 0 <= self.temperature <= 100, "0 to 100")
+        require("top_k", self.top_k, self.top_k >= 0, "0 (all) or more")
+        require("top_p", self.top_p, 0 < self.top_p <= 1, "above 0, at most 1")
+        require("min_p", self.min_p, 0 <= self.min_p <= 1, "0 to 1")
         if self.seed is not None:
-            _require("seed", self.seed, 0 <= self.seed <= MAX_SEED, f"0 to {MAX_SEED}")
+            require("seed", self.seed, 0 <= self.seed <= MAX_SEED, f"0 to {MAX_SEED}")
         for name in ("frequency_penalty", "presence_penalty"):
             penalty = getattr(self, name)
             is_inside = -MAX_PENALTY <= penalty <= MAX_PENALTY
-            _require(name, penalty, is_inside, f"-{MAX_PENALTY} to {MAX_PENALTY}")
+            require(name, penalty, is_inside, f"-{MAX_PENALTY} to {MAX_PENALTY}")
         is_inside = 0 < self.repetition_penalty <= MAX_REPETITION_PENALTY
         wanted = f"above 0, at most {MAX_REPETITION_PENALTY}"
-        _require("repetition_penalty", self.repetition_penalty, is_inside, wanted)
+        require("repetition_penalty", self.repetition_penalty, is_inside, wanted)
         if self.logprobs is not None:
             is_inside = 0 <= self.logprobs <= MAX_LOGPROBS
-            _require("logprobs", self.logprobs, is_inside, f"0 to {MAX_LOGPROBS}")
+            require("logprobs", self.logprobs, is_inside, f"0 to {MAX_LOGPROBS}")
         if not isinstance(self.logit_bias, LogitBias):
             object.__setattr__(self, "logit_bias", LogitBias(self.logit_bias))
 
@@ -114,7 +114,8 @@ def check_bias(params: SamplingParams, vocab_size: int) -> None:
         )
 
 
-def _require(name: str, value: object, is_inside: bool, wanted: str) -> None:
+def require(name: str, value: object, is_inside: bool, wanted: str) -> None:
+    """Raises RequestError, with what was got and wanted, for a value that is not inside its range."""
     # Comparisons with NaN are false, so it is outside everywhere.
     if not is_inside:
         raise RequestError(f"got {name} {value}, wanted {wanted}")
