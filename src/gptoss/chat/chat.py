@@ -18,12 +18,12 @@ from gptoss.harmony import DeveloperContent, Effort, Message, Role, SystemConten
 class Chat:
     """Remembers what was said. One turn at a time.
 
-    reasoning     `low`, `medium` or `high`; may be changed between turns
-    system        what an application tells the model; harmony has it in the developer message
-    current_date  `YYYY-MM-DD` for the system message; None: today
-    max_tokens    new tokens of a turn at most, reasoning included; None: what the context holds
+    reasoning         `low`, `medium` or `high`; may be changed between turns
+    system            what an application tells the model; harmony has it in the developer message
+    current_date      `YYYY-MM-DD` for the system message; None: today
+    max_tokens        new tokens of a turn at most, reasoning included; None: what the context holds
     reasoning_tokens  tokens of the chain of thought at most, after which the answer begins; None: no limit
-    stop          a string, or some, that end the answer and are no part of it
+    stop              a string, or some, that end the answer and are no part of it
 
     Raises MessageError for an unknown reasoning level.
     """

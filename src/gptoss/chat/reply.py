@@ -32,12 +32,12 @@ class ToolCall:
 class Reply:
     """What the assistant said in one turn.
 
-    content        the answer; empty when the turn ended before it, see `finish_reason`
-    reasoning      the chain of thought, raw: not meant for an application's users
-    messages       the turn as harmony messages
-    repairs        where the model left the format, and what was assumed
+    content           the answer; empty when the turn ended before it, see `finish_reason`
+    reasoning         the chain of thought, raw: not meant for an application's users
+    messages          the turn as harmony messages
+    repairs           where the model left the format, and what was assumed
     is_reasoning_cut  whether the chain of thought was ended by its budget, or by `answer_now`
-    loop           the repetition that the turn fell into, if one was noticed
+    loop              the repetition that the turn fell into, if one was noticed
     """
 
     content: str

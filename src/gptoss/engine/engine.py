@@ -121,12 +121,8 @@ class Engine:
         Empty when there is nothing to do, or while prompts take several steps.
         """
         scheduler = self._scheduler
-        before = set(map(id, scheduler.running))
-        scheduler.admit()
         outputs = [
-            self._follow_guides(sequence)
-            for sequence in scheduler.running
-            if id(sequence) not in before and sequence.request.guides and not sequence.num_new
+            self._follow_guides(sequence) for sequence in scheduler.admit() if not sequence.num_new
         ]
         scheduler.forget_finished()
         chunks = [self._with_drafts(chunk) for chunk in scheduler.plan()]

@@ -84,20 +84,22 @@ class Scheduler:
         self._max_step_s = max_step_s
         self._turn = 0
 
-    def admit(self) -> None:
-        """Let waiting sequences run, as far as places and pages go.
+    def admit(self) -> list[Sequence]:
+        """Let waiting sequences run, as far as places and pages go; those that do from now on.
 
         One whose prompt begins as one that is being computed waits for it, and others pass.
         """
-        index = 0
+        index, started = 0, []
         while index < len(self.waiting) and len(self.running) < self._max_running:
             sequence = self.waiting[index]
             if self._shares_with_running(sequence):
                 index += 1
             elif self._start(sequence):
                 del self.waiting[index]
+                started.append(sequence)
             else:
                 break
+        return started
 
     def plan(self) -> list[Chunk]:
         """What the running sequences compute next; their pages are taken, from the youngest if need be."""
