@@ -77,8 +77,12 @@ def alone(request: Request, context: int) -> list[int]:
         return len(new) == limit or bool(new and new[-1] in request.stop_ids)
 
     def add_forced() -> None:
-        for guide in request.guides:
-            for token_id in guide.forced(ids) if not has_ended() else []:
+        while not has_ended():
+            forced = [list(guide.forced(ids)) for guide in request.guides]
+            following = next((token_ids for token_ids in forced if token_ids), [])
+            if not following:
+                return
+            for token_id in following:
                 if not has_ended():
                     new.append(token_id)
                     ids.append(token_id)

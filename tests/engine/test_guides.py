@@ -99,10 +99,10 @@ def test_what_follows_is_as_after_a_prompt_that_has_them(
     assert len(recorder.logits_by_length) == at + 6
 
 
-def test_asked_once_for_every_chosen_token_and_before_the_first(tiny_model: Transformer) -> None:
+def test_asked_before_every_choice(tiny_model: Transformer) -> None:
     guide = Forces(FORCED, lambda num_new: num_new in (0, 5))
     tokens, _, _ = run(tiny_model, guide)
-    assert guide.asked == [0, 4, 5, 9, 10, 11]
+    assert guide.asked == [0, 3, 4, 5, 8, 9, 10, 11]
     assert len(tokens) == 12
 
 

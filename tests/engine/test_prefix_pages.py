@@ -29,13 +29,13 @@ CONTEXT = 512
 
 
 class WriteLast:
-    """A guide that writes the last id of the vocabulary after every token of an answer."""
+    """A guide that writes the last id of the vocabulary after every other token of an answer."""
 
     def __init__(self, num_prompt: int) -> None:
         self._num_prompt = num_prompt
 
     def forced(self, token_ids: Sequence[int]) -> list[int]:
-        return [63] if len(token_ids) > self._num_prompt else []
+        return [63] if len(token_ids) > self._num_prompt and token_ids[-1] != 63 else []
 
 
 def prompt(length: int, seed: int = 0) -> list[int]:

@@ -252,16 +252,24 @@ class Engine:
         """Append what a guide forces; whether it forces anything."""
         if sequence.finish_reason is not None:
             return False
-        forced: list[int] = []
+        has_forced = False
+        while forced := self._forced(sequence):
+            has_forced = True
+            for token_id in forced:
+                token = Token(token_id, is_forced=True)
+                sequence.append(token)
+                tokens.append(token)
+                if sequence.finish_reason is not None:
+                    return True
+        return has_forced
+
+    def _forced(self, sequence: Sequence) -> list[int]:
+        """What the first guide that forces anything does."""
         for guide in sequence.request.guides:
-            forced = forced or [int(token_id) for token_id in guide.forced(sequence.token_ids)]
-        for token_id in forced:
-            token = Token(token_id, is_forced=True)
-            sequence.append(token)
-            tokens.append(token)
-            if sequence.finish_reason is not None:
-                break
-        return bool(forced)
+            forced = [int(token_id) for token_id in guide.forced(sequence.token_ids)]
+            if forced:
+                return forced
+        return []
 
     def _follow_guides(self, sequence: Sequence) -> Output:
         tokens: list[Token] = []
