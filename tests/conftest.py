@@ -68,10 +68,16 @@ def tiny_model(tiny_directory: Path) -> Transformer:
 
 
 class ScriptedTransformer(Transformer):
-    """Takes the place of arithmetic: the likeliest next tokens are those of a script, one after the other."""
+    """Takes the place of arithmetic: the likeliest next tokens are those of a script, one after the other.
 
-    def __init__(self, model: Transformer, script: Sequence[int], pause_s: float) -> None:
+    For one sequence at a time.
+    """
+
+    def __init__(
+        self, model: Transformer, tokenizer: Tokenizer, script: Sequence[int], pause_s: float
+    ) -> None:
         self.__dict__.update(model.__dict__)
+        self.tokenizer = tokenizer
         self.script = list(script)
         self.pause_s = pause_s
 
@@ -80,9 +86,29 @@ class ScriptedTransformer(Transformer):
         batch.advance()
         time.sleep(self.pause_s)
         logits = np.zeros((len(batch.wanted), self.config.vocab_size), np.float32)
+        if len(logits):
+            self._skip_forced([int(token_id) for token_id in batch.token_ids])
         for row in logits:
             row[self.script.pop(0)] = 100.0
         return logits
+
+    def _skip_forced(self, fed: list[int]) -> None:
+        """What a guide forced after the last chosen token, or after the prompt, may stand in the script as well."""
+        decode, script = self.tokenizer.decode, self.script
+        ends = [self.tokenizer.special_id(name) for name in ("<|return|>", "<|call|>")]
+        if decode(fed).endswith("<|start|>assistant") and script[0] in ends:
+            # The end of the turn before was forced.
+            del script[0]
+        for count in range(len(fed) - 1, 0, -1):
+            forced = decode(fed[-count:])
+            num = next(
+                (n for n in range(len(script) + 1) if len(decode(script[:n])) >= len(forced)), 0
+            )
+            written = decode(script[:num])
+            if num and written.startswith(forced):
+                # The script may have cut the same text otherwise.
+                self.script = self.tokenizer.encode(written[len(forced) :]) + script[num:]
+                return
 
 
 @pytest.fixture
@@ -96,7 +122,7 @@ def scripted_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> ScriptedM
         script = ids_of(markup, nano_tokenizer)
         checkpoint = open_checkpoint(tiny_directory)
         plain = open_transformer(tiny_directory, "bf16", Backend(threads=1))
-        transformer = ScriptedTransformer(plain, script, pause_s)
+        transformer = ScriptedTransformer(plain, nano_tokenizer, script, pause_s)
         # A guess would take the script's next token for its own.
         options = EngineOptions(speculates=False)
         return LoadedModel("scripted", checkpoint, nano_tokenizer, transformer, options=options)

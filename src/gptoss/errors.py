@@ -27,6 +27,10 @@ class RequestError(GptossError):
     """A request asks for something outside its range: token ids, length, sampling values."""
 
 
+class SchemaError(RequestError):
+    """A schema or grammar is wrong, too large, or asks for what cannot be enforced."""
+
+
 class QueueFullError(RequestError):
     """So many requests are waiting that no further one is taken; try again later."""
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 
 from gptoss.chat.events import TurnEvent, TurnFinished
 from gptoss.chat.loaded_model import LoadedModel
 from gptoss.chat.reply import Reply
-from gptoss.chat.turn import Turn, limits_of
+from gptoss.chat.tool_set import Tool, tool_set
+from gptoss.chat.turn import Turn, begin_turns, limits_of
 from gptoss.engine import FinishReason, SamplingParams
 from gptoss.errors import MessageError
 from gptoss.harmony import DeveloperContent, Effort, Message, Role, SystemContent
+from gptoss.structured import CompiledTurn, TurnRules, answer_of, declared_tools, tool_choice_of
 
 
 class Chat:
@@ -24,8 +27,13 @@ class Chat:
     max_tokens        new tokens of a turn at most, reasoning included; None: what the context holds
     reasoning_tokens  tokens of the chain of thought at most, after which the answer begins; None: no limit
     stop              a string, or some, that end the answer and are no part of it
+    tools             what the model may call: functions as chat APIs have them, or harmony's namespaces
+    tool_choice       None: as it likes; `none`, `required`, or an object as chat APIs have them
+    parallel_calls    whether a turn may make several calls
+    response_format   the shape of the answer, see `gptoss.structured.answer_of`; None: text
+    grammar           whether turns are held to all of that, and to the chat format; False is for experiments
 
-    Raises MessageError for an unknown reasoning level.
+    Raises MessageError for an unknown reasoning level or a tool that is none, SchemaError for a format that is none.
     """
 
     def __init__(
@@ -39,6 +47,11 @@ class Chat:
         reasoning_tokens: int | None = None,
         stop: str | Sequence[str] = (),
         current_date: str | None = None,
+        tools: Iterable[Tool] = (),
+        tool_choice: object = None,
+        parallel_calls: bool = False,
+        response_format: Mapping[str, object] | None = None,
+        grammar: bool = True,
     ) -> None:
         self.model = model
         self.reasoning = reasoning
@@ -48,6 +61,12 @@ class Chat:
         self.reasoning_tokens = reasoning_tokens
         self.stop_strings = stop
         self.current_date = current_date
+        self.tools = tool_set(tools)
+        self.tool_choice = tool_choice
+        self.parallel_calls = parallel_calls
+        self.response_format = response_format
+        self.grammar = grammar
+        answer_of(response_format)
         self.history: list[Message] = []
         self._turn: Turn | None = None
         self._is_stopping = False
@@ -66,37 +85,40 @@ class Chat:
         """Tokens that the conversation may have, answers included."""
         return self.model.context
 
-    def send(self, text: str) -> Reply:
-        """Say something and wait for the whole reply.
+    def send(self, said: str | Sequence[str]) -> Reply:
+        """Say something, or give the results of the last reply's tool calls in their order; wait for the whole reply.
 
-        Raises MessageError for nothing said, RequestError if it does not fit into the context.
+        Raises MessageError for nothing said, RequestError if it does not fit into the context, SchemaError for schemas
+        and a tool choice that cannot be met.
         """
-        for event in self.stream(text):
+        for event in self.stream(said):
             if isinstance(event, TurnFinished):
                 return event.reply
         raise AssertionError("a turn ends with TurnFinished")
 
-    def stream(self, text: str) -> Iterator[TurnEvent]:
-        """Say something; the events of the reply as they come, last a TurnFinished. Raises as `send` does.
+    def stream(self, said: str | Sequence[str]) -> Iterator[TurnEvent]:
+        """As `send`; the events of the reply as they come, last a TurnFinished.
 
         The history grows when the turn has finished. One that fails, is left early, or is stopped before its answer
         began was never said.
         """
-        turn, question = self._begin(text)
+        history = self._with(said)
+        turn = self._begin(history, self._compile())
         for event in turn.events():
             if isinstance(event, TurnFinished):
-                self._turn = None
-                self._remember(question, event.reply)
+                self._remember(history, event.reply)
             yield event
 
-    async def stream_async(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+    async def stream_async(self, said: str | Sequence[str]) -> AsyncGenerator[TurnEvent, None]:
         """As `stream`, for an event loop."""
-        turn, question = self._begin(text)
+        history = self._with(said)
+        # Large schemas take their time, and others' events must not wait for it.
+        compiled = await asyncio.to_thread(self._compile)
+        turn = self._begin(history, compiled)
         async with contextlib.aclosing(turn.events_async()) as events:
             async for event in events:
                 if isinstance(event, TurnFinished):
-                    self._turn = None
-                    self._remember(question, event.reply)
+                    self._remember(history, event.reply)
                 yield event
 
     def answer_now(self) -> None:
@@ -114,28 +136,75 @@ class Chat:
         """Forget what was said."""
         self.history.clear()
 
-    def _begin(self, text: str) -> tuple[Turn, Message]:
-        question = Message(Role.USER, text)
-        if not text.strip():
-            raise MessageError("got an empty message, wanted a question")
+    def _with(self, said: str | Sequence[str]) -> list[Message]:
+        """The history, and what is said now."""
+        if isinstance(said, str):
+            if not said.strip():
+                raise MessageError("got an empty message, wanted a question")
+            return [*self.history, Message(Role.USER, said)]
+        start = len(self.history)
+        while start and self.history[start - 1].role is Role.ASSISTANT:
+            start -= 1
+        last = self.history[start:]
+        calls = [message for message in last if message.is_tool_call]
+        if len(said) != len(calls) or not calls:
+            raise MessageError(
+                f"got {len(said)} results, wanted one for each of the {len(calls)} tool calls of the last reply"
+            )
+        results = iter(said)
+        answered = self.history[:start]
+        for message in last:
+            answered.append(message)
+            if message.is_tool_call:
+                # A result follows its call, as the model saw them in training.
+                answered.append(_result(message, next(results)))
+        return answered
+
+    def _compile(self) -> CompiledTurn | None:
+        if not self.grammar:
+            return None
+        answer, _ = answer_of(self.response_format)
+        choice, allowed = tool_choice_of(self.tool_choice, self.tools.recipients)
+        rules = TurnRules(
+            tools=declared_tools(self._opening(), self.tools.strict),
+            choice=choice,
+            allowed=allowed,
+            is_parallel=self.parallel_calls,
+            answer=answer,
+        )
+        return self.model.turns.compile(rules)
+
+    def _begin(self, history: list[Message], compiled: CompiledTurn | None) -> Turn:
         self._is_stopping = False
-        turn = self._turn = Turn(
+        (turn,) = begin_turns(
             self.model,
-            [*self._opening(), *self.history, question],
+            [*self._opening(), *history],
             self.sampling,
             limits_of(self.max_tokens, self.reasoning_tokens, self.stop_strings),
+            compiled,
         )
+        self._turn = turn
         if self._is_stopping:
             turn.cancel()
-        return turn, question
+        return turn
 
-    def _remember(self, question: Message, reply: Reply) -> None:
+    def _remember(self, history: list[Message], reply: Reply) -> None:
+        self._turn = None
         if reply.finish_reason is not FinishReason.CANCELLED or reply.content:
-            self.history += [question, *reply.messages]
+            self.history = [*history, *reply.messages]
 
     def _opening(self) -> list[Message]:
         date = self.current_date or datetime.date.today().isoformat()
-        opening = [Message(Role.SYSTEM, SystemContent(current_date=date, effort=self._effort))]
-        if self.system is not None:
-            opening.append(Message(Role.DEVELOPER, DeveloperContent(self.system)))
+        system = SystemContent(current_date=date, effort=self._effort, tools=self.tools.system)
+        _, told = answer_of(self.response_format)
+        developer = DeveloperContent(
+            self.system, self.tools.developer, () if told is None else (told,)
+        )
+        opening = [Message(Role.SYSTEM, system)]
+        if developer != DeveloperContent():
+            opening.append(Message(Role.DEVELOPER, developer))
         return opening
+
+
+def _result(call: Message, text: str) -> Message:
+    return Message(Role.TOOL, text, call.channel, Role.ASSISTANT, name=call.recipient)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +31,7 @@ from gptoss.model.checkpoint import Checkpoint
 from gptoss.model.config import Config
 from gptoss.model.packed_file import fingerprint
 from gptoss.model.transformer import Transformer
+from gptoss.structured import TurnCompiler
 from gptoss.tokenizer import Tokenizer
 
 _LOG = logging.getLogger(__name__)
@@ -113,6 +114,11 @@ class LoadedModel:
         """Tokens that a conversation may have, prompt and answer together."""
         return self._worker.context
 
+    @cached_property
+    def turns(self) -> TurnCompiler:
+        """Grammars of turns over this model's vocabulary."""
+        return TurnCompiler(self.tokenizer)
+
     def logits(self, token_ids: ArrayLike) -> Float32:
         """(tokens, vocabulary) float32 of one full forward pass from an empty cache; for parity and scoring.
 
@@ -120,19 +126,40 @@ class LoadedModel:
         """
         return self.transformer.logits(token_ids)
 
+    def request(
+        self,
+        token_ids: Sequence[int],
+        sampling: SamplingParams,
+        *,
+        max_tokens: int | None = None,
+        processors: tuple[LogitsProcessor, ...] = (),
+        guides: tuple[Guide, ...] = (),
+    ) -> Request:
+        """A request that ends where harmony's turns do, and names no token that the vocabulary lacks.
+
+        Raises RequestError for a value out of range.
+        """
+        return Request(
+            token_ids=token_ids,
+            sampling=sampling,
+            max_tokens=max_tokens,
+            stop_ids=self._stop_ids,
+            processors=(*self._processors, *processors),
+            guides=guides,
+        )
+
     def submit(
         self,
         token_ids: Sequence[int],
         sampling: SamplingParams,
         *,
         max_tokens: int | None = None,
-        guides: tuple[Guide, ...] = (),
     ) -> Generation:
         """Continue a prompt of token ids.
 
         Raises RequestError for one that the engine cannot take, QueueFullError when too many wait.
         """
-        return self._worker.submit(self._request(token_ids, sampling, max_tokens, guides))
+        return self._worker.submit(self.request(token_ids, sampling, max_tokens=max_tokens))
 
     def submit_many(
         self,
@@ -143,27 +170,16 @@ class LoadedModel:
         max_tokens: int | None = None,
     ) -> list[Generation]:
         """Continue a prompt in several ways; it is computed once, and a seed counts up. Raises as `submit` does."""
-        return self._worker.submit_many(self._request(token_ids, sampling, max_tokens, ()), num)
+        request = self.request(token_ids, sampling, max_tokens=max_tokens)
+        return self._worker.submit_many(request, num)
+
+    def submit_all(self, requests: Iterable[Request]) -> list[Generation]:
+        """Start all, or none of them. Raises as `submit` does."""
+        return self._worker.submit_all(requests)
 
     def close(self) -> None:
         """Cancel what runs and end the worker's thread."""
         self._closing()
-
-    def _request(
-        self,
-        token_ids: Sequence[int],
-        sampling: SamplingParams,
-        max_tokens: int | None,
-        guides: tuple[Guide, ...],
-    ) -> Request:
-        return Request(
-            token_ids=token_ids,
-            sampling=sampling,
-            max_tokens=max_tokens,
-            stop_ids=self._stop_ids,
-            processors=self._processors,
-            guides=guides,
-        )
 
     def _identity(self) -> dict[str, str]:
         """Everything that keys and values depend on: other kernels round differently."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gptoss import harmony
 from gptoss.errors import RequestError
 from gptoss.harmony.names import Channel, Marker
+from gptoss.structured import Constraint
 from gptoss.tokenizer import Tokenizer
 
 # From so much of the budget on, the end of a sentence or a line will do; without one, the last token.
@@ -15,27 +16,35 @@ _PAUSES = (".", "!", "?", "\n")
 
 
 class ReasoningBudget:
-    """A guide that closes the analysis into the final channel: after so many tokens of it, or when asked to.
+    """A guide that ends the analysis: after so many tokens of it, or when asked to.
 
     max_tokens  tokens of reasoning at most; 0: none, the answer comes at once; None: only when asked
+    constraint  what the turn is held to, which then lets no further analysis begin; None: the final channel is opened
 
     Raises RequestError for a negative number.
     """
 
-    def __init__(self, tokenizer: Tokenizer, num_prompt: int, max_tokens: int | None) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        num_prompt: int,
+        max_tokens: int | None,
+        constraint: Constraint | None = None,
+    ) -> None:
         if max_tokens is not None and max_tokens < 0:
             raise RequestError(f"got {max_tokens} tokens of reasoning, wanted 0 or more")
         self.has_closed = False
         self._tokenizer = tokenizer
+        self._constraint = constraint
         self._parser = harmony.Parser(tokenizer)
         self._num_prompt = self._num_read = num_prompt
         self._max_tokens = max_tokens
         self._num_used = 0
         self._is_asked = False
-        answer = [*_ids(tokenizer, Marker.CHANNEL), *tokenizer.encode(Channel.FINAL)]
-        self._opening = [*answer, *_ids(tokenizer, Marker.MESSAGE)]
         ended = _ids(tokenizer, Marker.END, Marker.START)
-        self._closing = [*ended, *tokenizer.encode("assistant"), *self._opening]
+        self._closing = [*ended, *tokenizer.encode("assistant")]
+        answer = [*_ids(tokenizer, Marker.CHANNEL), *tokenizer.encode(Channel.FINAL)]
+        self._final = [*answer, *_ids(tokenizer, Marker.MESSAGE)]
 
     def close(self) -> None:
         """Answer now. May be called from any thread."""
@@ -47,14 +56,17 @@ class ReasoningBudget:
             self._parser.feed(token_id)
             self._num_used += self._parser.is_reasoning
         self._num_read = len(token_ids)
-        is_wanted = self._is_asked or self._is_spent(token_ids[-1])
-        if self._num_read == self._num_prompt and is_wanted:
-            self.has_closed = True
-            return self._opening
-        if self._parser.is_reasoning and is_wanted:
-            self.has_closed = True
-            return self._closing
-        return ()
+        is_start = self._num_read == self._num_prompt
+        if not (is_start or self._parser.is_reasoning):
+            return ()
+        if not (self._is_asked or self._is_spent(token_ids[-1])):
+            return ()
+        self.has_closed = True
+        closing = [] if is_start else self._closing
+        if self._constraint is None:
+            return [*closing, *self._final]
+        self._constraint.end_reasoning(len(token_ids) + len(closing))
+        return closing
 
     def _is_spent(self, last: int) -> bool:
         if self._max_tokens is None:

@@ -38,6 +38,7 @@ class Reply:
     repairs           where the model left the format, and what was assumed
     is_reasoning_cut  whether the chain of thought was ended by its budget, or by `answer_now`
     loop              the repetition that the turn fell into, if one was noticed
+    not_enforced      in words, what of the schemas the answer and its calls were not held to
     """
 
     content: str
@@ -51,6 +52,7 @@ class Reply:
     seed: int | None = None
     is_reasoning_cut: bool = False
     loop: Loop | None = None
+    not_enforced: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -96,5 +98,6 @@ class Reply:
             "seed": self.seed,
             "reasoning_cut": self.is_reasoning_cut,
             "loop": None if self.loop is None else asdict(self.loop),
+            "not_enforced": list(self.not_enforced),
         }
         return json.dumps(data, ensure_ascii=False)

@@ -11,8 +11,9 @@ from gptoss.chat.events import TurnEvent, TurnFinished
 from gptoss.chat.loaded_model import LoadedModel
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
-from gptoss.engine import FinishReason, SamplingParams
+from gptoss.engine import FinishReason, Generation, SamplingParams
 from gptoss.harmony import ContentDelta, Event
+from gptoss.structured import CompiledTurn, Constraint
 from gptoss.tokenizer.stop_strings import StopStrings
 
 
@@ -31,30 +32,24 @@ class TurnLimits:
 
 
 class Turn:
-    """The assistant's next turn, generating from the moment it is made.
-
-    Raises RequestError, before anything is generated, for a conversation that does not fit.
-    """
+    """An assistant's turn that is being generated; `begin_turns` makes them."""
 
     def __init__(
         self,
-        model: LoadedModel,
-        conversation: harmony.Conversation,
-        sampling: SamplingParams,
-        limits: TurnLimits | None = None,
+        generation: Generation,
+        parser: harmony.Parser,
+        budget: ReasoningBudget,
+        stop: tuple[str, ...],
+        not_enforced: tuple[str, ...],
     ) -> None:
-        limits = limits or TurnLimits()
-        declared = harmony.declared_recipients(conversation)
-        self._parser = harmony.Parser(model.tokenizer, recipients=declared)
-        self._stops = StopStrings(limits.stop)
+        self._generation = generation
+        self._parser = parser
+        self._budget = budget
+        self._stops = StopStrings(stop)
+        self._not_enforced = not_enforced
         # Of the message of the answer that is being read, as far as it is sure to stay.
         self._kept: list[str] = []
         self._reasoning_tokens = 0
-        prompt = harmony.render(conversation, model.tokenizer)
-        self._budget = ReasoningBudget(model.tokenizer, len(prompt), limits.reasoning_tokens)
-        self._generation = model.submit(
-            prompt, sampling, max_tokens=limits.max_tokens, guides=(self._budget,)
-        )
 
     def events(self) -> Iterator[TurnEvent]:
         """Its events as they come, last a TurnFinished; closing the iterator ends the generation."""
@@ -133,7 +128,58 @@ class Turn:
         )
         reason = generation.finish_reason or FinishReason.CANCELLED
         reply = Reply.of(messages, repairs, reason, usage, timings, generation.seed)
-        return replace(reply, is_reasoning_cut=self._budget.has_closed, loop=generation.loop)
+        return replace(
+            reply,
+            is_reasoning_cut=self._budget.has_closed,
+            loop=generation.loop,
+            not_enforced=self._not_enforced,
+        )
+
+
+def begin_turns(
+    model: LoadedModel,
+    conversation: harmony.Conversation,
+    sampling: SamplingParams,
+    limits: TurnLimits | None = None,
+    compiled: CompiledTurn | None = None,
+    num: int = 1,
+) -> list[Turn]:
+    """The assistant's next turn, in `num` ways, generating from now on. All are begun, or none.
+
+    compiled  what the turn is held to; None: nothing, the model may write whatever it likes
+
+    Raises RequestError, before anything is generated, for a conversation that does not fit.
+    """
+    limits = limits or TurnLimits()
+    tokenizer = model.tokenizer
+    declared = harmony.declared_recipients(conversation)
+    prompt = harmony.render(conversation, tokenizer)
+    requests, budgets = [], []
+    for index in range(num):
+        held: tuple[Constraint, ...] = ()
+        if compiled is not None:
+            held = (model.turns.constraint(compiled, len(prompt)),)
+        budget = ReasoningBudget(tokenizer, len(prompt), limits.reasoning_tokens, *held)
+        request = model.request(
+            prompt,
+            sampling,
+            max_tokens=limits.max_tokens,
+            processors=held,
+            guides=(budget, *held),
+        )
+        requests.append(request.for_answer(index))
+        budgets.append(budget)
+    not_enforced = compiled.not_enforced if compiled is not None else ()
+    return [
+        Turn(
+            generation,
+            harmony.Parser(tokenizer, recipients=declared),
+            budget,
+            limits.stop,
+            not_enforced,
+        )
+        for generation, budget in zip(model.submit_all(requests), budgets, strict=True)
+    ]
 
 
 def limits_of(

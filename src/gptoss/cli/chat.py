@@ -39,6 +39,8 @@ def chat(
     max_tokens: options.MaxTokens = None,
     reasoning_tokens: options.ReasoningTokens = None,
     stop: options.Stop = None,
+    schema: options.Schema = None,
+    grammar: options.Grammar = True,
     context: options.Context = None,
     threads: options.Threads = None,
     precision: options.Precision = None,
@@ -56,6 +58,7 @@ def chat(
     from gptoss.cli.conversation import converse
     from gptoss.cli.loading import open_model
     from gptoss.cli.output import Screen, read_piped_text
+    from gptoss.cli.schema import response_format
     from gptoss.engine import FinishReason, SamplingParams
 
     sampling = SamplingParams(
@@ -63,6 +66,7 @@ def chat(
     )
     is_conversation = prompt is None and sys.stdin.isatty() and not json
     question = prompt if prompt is not None or is_conversation else read_piped_text()
+    answer_format = None if schema is None else response_format(schema)
     loaded = open_model(
         model,
         precision=precision,
@@ -84,6 +88,8 @@ def chat(
         max_tokens=max_tokens,
         reasoning_tokens=reasoning_tokens,
         stop=stop or (),
+        response_format=answer_format,
+        grammar=grammar,
     )
     screen = Screen()
     if question is None:

@@ -89,6 +89,19 @@ Stop = Annotated[
     list[str] | None,
     typer.Option("--stop", metavar="TEXT", help="Ends the answer; may be given several times."),
 ]
+Schema = Annotated[
+    str | None,
+    typer.Option(
+        "--schema", metavar="FILE", help="A JSON Schema; the answer is JSON that matches it."
+    ),
+]
+Grammar = Annotated[
+    bool,
+    typer.Option(
+        "--grammar/--no-grammar",
+        help="Hold answers to the chat format and the schema. --no-grammar is for experiments.",
+    ),
+]
 Lock = Annotated[
     bool,
     typer.Option("--lock", help="Keep the weights in memory, where nothing takes their place."),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
-from gptoss.engine.sampling_params import SamplingParams, require
+from gptoss.engine.sampling_params import MAX_SEED, SamplingParams, require
 from gptoss.kernels import Float32
 
 # (token ids so far, the prompt's included; logits of the next one) -> logits. May write to the logits it is given.
@@ -21,7 +21,7 @@ class Guide(Protocol):
     def forced(self, token_ids: Sequence[int]) -> Sequence[int]:
         """The tokens that must follow token_ids, the prompt's included; none: the model chooses the next.
 
-        Asked after every token that the model chose, and before the first; with the same ids perhaps again.
+        Asked before every choice of the model, and again after what was forced; with the same ids perhaps twice.
         """
         ...
 
@@ -42,7 +42,7 @@ class Request:
     max_tokens  new tokens at most; None: as many as the context holds
     stop_ids    tokens that end the sequence; the one that did is given out as well
     processors  applied to the logits in order, before sampling
-    guides      the first that forces tokens is followed; nothing is sampled for these
+    guides      the first that forces tokens is followed, then all are asked again; nothing is sampled for these
 
     Raises RequestError for a value out of range. Token ids are checked when the engine takes the request.
     """
@@ -58,6 +58,14 @@ class Request:
         if self.max_tokens is not None:
             is_whole = type(self.max_tokens) is int
             require("max_tokens", self.max_tokens, is_whole and self.max_tokens >= 1, "1 or more")
+
+    def for_answer(self, index: int) -> Request:
+        """The same request for another of several answers to one prompt: a seed counts up."""
+        seed = self.sampling.seed
+        if seed is None or not index:
+            return self
+        sampling = replace(self.sampling, seed=(seed + index) % (MAX_SEED + 1))
+        return replace(self, sampling=sampling)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import queue
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 
 from gptoss.engine.engine import Engine, Output
 from gptoss.engine.loops import Loop
 from gptoss.engine.request import FinishReason, Request, Timings
-from gptoss.engine.sampling_params import MAX_SEED
 from gptoss.engine.sequence import Sequence, Token
 from gptoss.errors import EngineError, GptossError, QueueFullError, RequestError
 
@@ -168,8 +166,14 @@ class Worker:
         """
         if num < 1:
             raise RequestError(f"got {num} answers to one prompt, wanted 1 or more")
-        self._engine.check(request)
-        generations = [Generation(self, _with_seed(request, index)) for index in range(num)]
+        return self.submit_all([request.for_answer(index) for index in range(num)])
+
+    def submit_all(self, requests: Iterable[Request]) -> list[Generation]:
+        """Start several requests. Raises as `submit` does, and takes all or none."""
+        generations = [Generation(self, request) for request in requests]
+        num = len(generations)
+        for generation in generations:
+            self._engine.check(generation.request)
         with self._changed:
             if self._is_closing:
                 raise RequestError("the model is closed; load it again")
@@ -271,12 +275,3 @@ def _fault(error: BaseException) -> EngineError:
     made = EngineError(f"the engine failed: {type(error).__name__}: {error}; others go on")
     made.__cause__ = error
     return made
-
-
-def _with_seed(request: Request, index: int) -> Request:
-    """The same request for another of its answers."""
-    seed = request.sampling.seed
-    if seed is None or not index:
-        return request
-    sampling = dataclasses.replace(request.sampling, seed=(seed + index) % (MAX_SEED + 1))
-    return dataclasses.replace(request, sampling=sampling)

@@ -39,7 +39,7 @@ def from_chat(
 
     Raises MessageError for a shape that is none of these, or a result of a call that was never made.
     """
-    declared = [_tool(tool) for tool in entries("tools", tools, dict)]
+    declared = [tool_from_chat(tool) for tool in entries("tools", tools, dict)]
     reader = _Reader()
     for index, message in enumerate(entries("messages", messages, dict)):
         reader.read(message, f"message {index}")
@@ -142,7 +142,8 @@ class _Reader:
             self._blocks.append([result])
 
 
-def _tool(tool: object) -> ToolDescription:
+def tool_from_chat(tool: object) -> ToolDescription:
+    """A function as chat APIs have it, alone or in its `function` field. Raises MessageError for anything else."""
     function = tool.get("function", tool) if isinstance(tool, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise MessageError("got a tool without a function's name")

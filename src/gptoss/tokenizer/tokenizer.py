@@ -85,6 +85,11 @@ class Tokenizer:
             token_id for part in _parts(text) for token_id in self._encoding.encode_ordinary(part)
         ]
 
+    def pieces(self) -> list[bytes]:
+        """The bytes of every token by its id, special ones by their spelling; none where the vocabulary has a gap."""
+        table = self._bytes_of
+        return [table.get(token_id, b"") for token_id in range(self.vocab_size)]
+
     def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
         """The bytes of each token in turn; an id that the vocabulary lacks gives U+FFFD."""
         table = self._bytes_of

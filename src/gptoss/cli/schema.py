@@ -1,0 +1,21 @@
+"""A schema from a file, for `--schema`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gptoss.errors import SchemaError
+
+
+def response_format(file: str) -> dict[str, object]:
+    """The response format that asks for answers of that schema. Raises SchemaError for a file that holds none."""
+    try:
+        schema = json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SchemaError(f"cannot read the schema {file}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise SchemaError(f"{file} is no JSON: {error}") from None
+    if not isinstance(schema, dict):
+        raise SchemaError(f"got {type(schema).__name__} in {file}, wanted a JSON Schema: an object")
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}

@@ -1,0 +1,177 @@
+"""The grammar of an assistant turn: legal headers, declared tools, arguments and answers by schema, reasoning free.
+
+It begins where the prompt ends, after `<|start|>assistant`, and is over with `<|return|>` or `<|call|>`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gptoss.errors import SchemaError
+from gptoss.harmony.names import Channel, Marker
+from gptoss.structured.rules import Answer, AnswerKind, Schema, ToolChoice, ToolRule, TurnRules
+
+ANSWER = "answer"
+
+_NO_ARGUMENTS: Schema = {"type": "object", "properties": {}, "additionalProperties": False}
+ANY_OBJECT: dict[str, object] = {"type": "object"}
+
+# Of a Lark grammar: & and ~, each of which may double what the rest costs.
+MAX_INTERSECTIONS = 8
+# What in a Lark grammar is no syntax of its own: strings, regular expressions, comments.
+_LARK_LITERAL = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/(?:\\.|[^/\\\n])+/')
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaPart:
+    """A schema that a turn holds to.
+
+    name       in the grammar
+    what       it is, for people
+    is_strict  whether what cannot be enforced is refused
+    """
+
+    name: str
+    what: str
+    schema: Schema
+    is_strict: bool
+
+
+def schema_parts(rules: TurnRules) -> list[SchemaPart]:
+    """Every schema of a turn: of the tools that may be called, and of the answer."""
+    found = []
+    for index, tool in enumerate(rules.callable):
+        if not tool.takes_text:
+            schema = _NO_ARGUMENTS if tool.parameters is None else tool.parameters
+            what = f"the parameters of {tool.recipient}"
+            found.append(SchemaPart(f"args{index}", what, schema, tool.is_strict))
+    answer = rules.answer
+    if rules.choice is not ToolChoice.REQUIRED and answer.is_json:
+        schema = ANY_OBJECT if not isinstance(answer.value, Mapping | bool) else answer.value
+        found.append(SchemaPart(ANSWER, "the schema of the answer", schema, answer.is_strict))
+    return found
+
+
+def turn_grammar(
+    rules: TurnRules, special_id: Callable[[str], int], grammars: Mapping[str, dict[str, object]]
+) -> str:
+    """llguidance's grammar of a turn, as text.
+
+    special_id  a marker's token id
+    grammars    those of `schema_parts`, by name
+
+    Raises SchemaError for a Lark grammar that would reach out of the answer.
+    """
+    return _Writer(rules, special_id, grammars).write()
+
+
+class _Writer:
+    def __init__(
+        self,
+        rules: TurnRules,
+        special_id: Callable[[str], int],
+        grammars: Mapping[str, dict[str, object]],
+    ) -> None:
+        self._rules = rules
+        self._mark = {marker: f"<[{special_id(marker)}]>" for marker in Marker}
+        self._grammars = [{"name": name, **grammar} for name, grammar in grammars.items()]
+        ends = [self._mark[Marker.END], self._mark[Marker.START], _quoted("assistant")]
+        self._next = " ".join(ends)
+
+    def write(self) -> str:
+        rules = self._rules
+        lines, before, ends = [], [], []
+        if rules.reasons:
+            before.append("analysis")
+            lines.append(f"analysis: {self._header(Channel.ANALYSIS)} TEXT {self._next}")
+        if rules.callable:
+            # What the model says to the user before it calls something.
+            before.append("preamble")
+            lines.append(f"preamble: {self._header(Channel.COMMENTARY)} TEXT {self._next}")
+            lines.append(f"call: {' | '.join(self._calls())}")
+            further = f"(call {self._next} before)* " if rules.is_parallel else ""
+            ends.append(f"{further}call {self._mark[Marker.CALL]}")
+        if rules.choice is not ToolChoice.REQUIRED:
+            ends.append(f"{self._final()} {self._mark[Marker.RETURN]}")
+        repeated = f"({' | '.join(before)})*" if before else '""'
+        start = [f"start: before ({' | '.join(ends)})", f"before: {repeated}"]
+        text = "\n".join([*start, *lines, "TEXT: /(?s:.*)/", ""])
+        return json.dumps({"grammars": [{"lark_grammar": text}, *self._grammars]})
+
+    def _header(self, channel: Channel) -> str:
+        return f"{self._mark[Marker.CHANNEL]} {_quoted(channel)} {self._mark[Marker.MESSAGE]}"
+
+    def _calls(self) -> list[str]:
+        calls: list[str] = []
+        for index, tool in enumerate(self._rules.callable):
+            calls += self._call(tool, "TEXT" if tool.takes_text else f"@args{index}")
+        return calls
+
+    def _call(self, tool: ToolRule, argument: str) -> list[str]:
+        mark, to = self._mark, _quoted(f" to={tool.recipient}")
+        json_type = f'" " {mark[Marker.CONSTRAIN]} "json"'
+        channel = Channel.COMMENTARY
+        kind = json_type
+        if tool.is_built_in:
+            # As the model was trained to call `python` and the browser: code in the chain of thought.
+            channel = Channel.ANALYSIS
+            kind = '" code"' if tool.takes_text else f'(" code" | {json_type})'
+        elif tool.takes_text:
+            kind = ""
+        named = f"{mark[Marker.CHANNEL]} {_quoted(channel)}"
+        ending = f"{kind} {mark[Marker.MESSAGE]} {argument}"
+        # The model addresses a call in either place.
+        return [f"{named} {to} {ending}", f"{to} {named} {ending}"]
+
+    def _final(self) -> str:
+        answer, mark = self._rules.answer, self._mark
+        header = self._header(Channel.FINAL)
+        if answer.kind is AnswerKind.TEXT:
+            return f"{header} TEXT"
+        if not answer.is_json:
+            self._grammars.append({"name": ANSWER, "lark_grammar": _lark(answer)})
+            return f"{header} @{ANSWER}"
+        json_type = f'" " {mark[Marker.CONSTRAIN]} "json"'
+        named = f"{mark[Marker.CHANNEL]} {_quoted(Channel.FINAL)}"
+        return f"{named} ({json_type})? {mark[Marker.MESSAGE]} @{ANSWER}"
+
+
+def _lark(answer: Answer) -> str:
+    if isinstance(answer.value, tuple):
+        return f"start: {' | '.join(_quoted(text) for text in answer.value)}"
+    text = str(answer.value)
+    if answer.kind is AnswerKind.REGEX:
+        return f"start: /{_slashed(text)}/"
+    syntax = _LARK_LITERAL.sub(" ", text)
+    if len(re.findall(r"[&~]", syntax)) > MAX_INTERSECTIONS:
+        raise SchemaError(
+            f"the grammar of the answer uses & and ~ more than {MAX_INTERSECTIONS} times; use fewer, "
+            "each may double its cost"
+        )
+    found = re.search(r"<|@", syntax)
+    if found:
+        raise SchemaError(
+            f"got {found[0]!r} in the grammar of the answer outside of a string: it can hold no special tokens "
+            "and no other grammars"
+        )
+    return text
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _slashed(pattern: str) -> str:
+    """A pattern between slashes: those in it are escaped, unless they are already."""
+    out, is_escaped = [], False
+    for character in pattern:
+        if character == "\n":
+            # A line ends a regular expression in Lark.
+            out.append("n" if is_escaped else "\\n")
+        else:
+            out.append("\\/" if character == "/" and not is_escaped else character)
+        is_escaped = character == "\\" and not is_escaped
+    return "".join(out)

@@ -1,0 +1,197 @@
+"""Formats and choices as chat APIs write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gptoss.errors import SchemaError
+from gptoss.harmony import (
+    BROWSER,
+    PYTHON,
+    DeveloperContent,
+    Message,
+    Role,
+    SystemContent,
+    ToolDescription,
+    functions,
+)
+from gptoss.structured import (
+    Answer,
+    AnswerKind,
+    ToolChoice,
+    ToolRule,
+    TurnRules,
+    answer_of,
+    declared_tools,
+    tool_choice_of,
+)
+
+SCHEMA = {"type": "object"}
+DECLARED = ("functions.a", "functions.b", "python")
+
+
+@pytest.mark.parametrize(
+    ("form", "answer"),
+    [
+        (None, Answer()),
+        ({"type": "text"}, Answer()),
+        ({"type": "json_object"}, Answer(AnswerKind.JSON_OBJECT)),
+        (
+            {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}},
+            Answer(AnswerKind.JSON_SCHEMA, SCHEMA),
+        ),
+        (
+            {"type": "json_schema", "name": "n", "schema": SCHEMA, "strict": False},
+            Answer(AnswerKind.JSON_SCHEMA, SCHEMA, is_strict=False),
+        ),
+        ({"type": "regex", "regex": "a+"}, Answer(AnswerKind.REGEX, "a+")),
+        ({"type": "lark", "lark": 'start: "a"'}, Answer(AnswerKind.LARK, 'start: "a"')),
+        ({"type": "choice", "choice": ["a", "b"]}, Answer(AnswerKind.CHOICE, ("a", "b"))),
+    ],
+)
+def test_response_formats(form: Any, answer: Answer) -> None:
+    found, told = answer_of(form)
+    assert found == answer
+    assert (told is not None) == (answer.kind is AnswerKind.JSON_SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("json", "got str as response_format"),
+        ({}, "got the response format None, wanted one of text, json_object"),
+        ({"type": "xml"}, "got the response format 'xml'"),
+        ({"type": ["text"]}, "got the response format"),
+        ({"type": "json_schema"}, "got nothing as schema"),
+        ({"type": "json_schema", "json_schema": "a"}, "got str as json_schema"),
+        ({"type": "json_schema", "json_schema": {"schema": True}}, "got bool as schema"),
+        (
+            {"type": "json_schema", "json_schema": {"schema": SCHEMA, "strict": 1}},
+            "got int as strict",
+        ),
+        ({"type": "json_schema", "json_schema": {"schema": SCHEMA, "name": 1}}, "got int as name"),
+        (
+            {"type": "json_schema", "json_schema": {"schema": SCHEMA, "description": 1}},
+            "got int as desc",
+        ),
+        ({"type": "regex"}, "got nothing as regex"),
+        ({"type": "choice", "choice": "yes"}, "got str as choice"),
+        ({"type": "choice", "choice": []}, "wanted 1 to 1024 choices"),
+        ({"type": "choice", "choice": ["a", 1]}, "none of them empty"),
+    ],
+)
+def test_formats_that_are_none(form: Any, said: str) -> None:
+    with pytest.raises(SchemaError, match=said):
+        answer_of(form)
+
+
+@pytest.mark.parametrize(
+    ("choice", "found"),
+    [
+        (None, (ToolChoice.AUTO, None)),
+        ("auto", (ToolChoice.AUTO, None)),
+        ("none", (ToolChoice.NONE, None)),
+        ("required", (ToolChoice.REQUIRED, None)),
+        ({"type": "function", "function": {"name": "a"}}, (ToolChoice.REQUIRED, ("functions.a",))),
+        ({"type": "function", "name": "b"}, (ToolChoice.REQUIRED, ("functions.b",))),
+        ({"type": "python"}, (ToolChoice.REQUIRED, ("python",))),
+        (
+            {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "a"}]},
+            (ToolChoice.AUTO, ("functions.a",)),
+        ),
+        (
+            {
+                "type": "allowed_tools",
+                "allowed_tools": {
+                    "mode": "required",
+                    "tools": [{"type": "function", "function": {"name": "b"}}],
+                },
+            },
+            (ToolChoice.REQUIRED, ("functions.b",)),
+        ),
+    ],
+)
+def test_tool_choices(choice: object, found: object) -> None:
+    assert tool_choice_of(choice, DECLARED) == found
+
+
+def test_without_tools_nothing_is_called() -> None:
+    assert tool_choice_of(None, ()) == (ToolChoice.NONE, None)
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ("any", "got the tool choice 'any', wanted auto, none, required"),
+        (3, "got int as tool choice"),
+        (
+            {"type": "function", "function": {"name": "c"}},
+            "got the tool choice 'c', wanted a declared tool: a, b, python",
+        ),
+        ({"type": "function", "function": {}}, "without a name|tool choice 'function'"),
+        ({}, "without a name"),
+        ({"type": "allowed_tools"}, "got allowed_tools that is not"),
+        ({"type": "allowed_tools", "mode": "some", "tools": []}, "got allowed_tools that is not"),
+        (
+            {"type": "allowed_tools", "mode": "auto", "tools": ["a"]},
+            "got str as a tool of the tool choice",
+        ),
+    ],
+)
+def test_choices_that_are_none(choice: object, said: str) -> None:
+    with pytest.raises(SchemaError, match=said):
+        tool_choice_of(choice, DECLARED)
+
+
+def test_declared_tools() -> None:
+    developer = DeveloperContent(
+        tools=(functions([ToolDescription("a", parameters=SCHEMA), ToolDescription("b")]),)
+    )
+    conversation = [
+        Message(Role.SYSTEM, SystemContent(tools=(PYTHON, BROWSER))),
+        Message(Role.DEVELOPER, developer),
+        Message(Role.USER, "Hi"),
+    ]
+    tools = declared_tools(conversation, ["functions.b"])
+    assert [tool.recipient for tool in tools] == [
+        "python",
+        "browser.search",
+        "browser.open",
+        "browser.find",
+        "functions.a",
+        "functions.b",
+    ]
+    assert tools[0] == ToolRule("python", is_built_in=True, takes_text=True)
+    assert tools[4] == ToolRule("functions.a", SCHEMA)
+    assert tools[5] == ToolRule("functions.b", is_strict=True)
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"choice": ToolChoice.REQUIRED}, "a tool call is required, but no tool is declared"),
+        (
+            {"allowed": ("functions.a",)},
+            "got the tool choice 'functions.a', wanted a declared tool",
+        ),
+    ],
+)
+def test_rules_that_cannot_be_met(rules: dict[str, Any], said: str) -> None:
+    with pytest.raises(SchemaError, match=said):
+        TurnRules(**rules)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (AnswerKind.TEXT, "a"),
+        (AnswerKind.REGEX, None),
+        (AnswerKind.JSON_SCHEMA, "a"),
+        (AnswerKind.CHOICE, "a"),
+    ],
+)
+def test_values_of_the_wrong_kind(kind: AnswerKind, value: Any) -> None:
+    with pytest.raises(SchemaError, match=f"for an answer of the kind {kind}"):
+        Answer(kind, value)
