@@ -7,7 +7,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from gptoss.engine import Engine, EngineOptions, FinishReason, Guide, Request, SamplingParams, Token
+from gptoss.engine import (
+    Engine,
+    EngineOptions,
+    FinishReason,
+    Guide,
+    Request,
+    SamplingParams,
+    Token,
+    Worker,
+)
 from gptoss.kernels import Float32
 from gptoss.model.transformer import Transformer
 
@@ -163,3 +172,18 @@ def test_an_error_of_a_guide_is_its_requests_own(tiny_model: Transformer, at: in
     assert [(output.sequence, type(output.error)) for output in errors] == [(bad, LookupError)]
     assert bad.finish_reason is FinishReason.CANCELLED
     assert good.token_ids[20:] == ids(run(tiny_model, prompt=PROMPT[:20], max_tokens=9)[0])
+
+
+@pytest.mark.parametrize("max_tokens", [1, 3, 4, 5])
+def test_a_sequence_that_is_forced_and_ends_in_one_step(
+    max_tokens: int, tiny_model: Transformer
+) -> None:
+    worker = Worker(Engine(tiny_model, EngineOptions(context=200)))
+    request = Request(
+        PROMPT, GREEDY, max_tokens=max_tokens, guides=(Forces(FORCED, lambda num_new: not num_new),)
+    )
+    for _ in range(2):
+        new = list(worker.submit(request))
+        assert len(new) == max_tokens
+        assert new[:3] == FORCED[:max_tokens]
+    worker.close()

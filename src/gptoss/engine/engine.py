@@ -27,11 +27,15 @@ from gptoss.model.transformer import Transformer
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a step gave one sequence: new tokens, or the error that ended it."""
+    """What a step gave one sequence: new tokens, and the error that ended it if one did."""
 
     sequence: Sequence
     tokens: tuple[Token, ...]
     error: Exception | None = None
+
+    def followed_by(self, later: Output) -> Output:
+        """Both as one."""
+        return Output(self.sequence, (*self.tokens, *later.tokens), later.error)
 
 
 @dataclass
@@ -121,16 +125,20 @@ class Engine:
         Empty when there is nothing to do, or while prompts take several steps.
         """
         scheduler = self._scheduler
-        outputs = [
-            self._follow_guides(sequence) for sequence in scheduler.admit() if not sequence.num_new
-        ]
+        outputs = {
+            sequence: self._follow_guides(sequence)
+            for sequence in scheduler.admit()
+            if not sequence.num_new
+        }
         scheduler.forget_finished()
         chunks = [self._with_drafts(chunk) for chunk in scheduler.plan()]
         if chunks:
             for chunk, logits in self._forward(chunks):
-                outputs.append(self._publish(chunk, logits))
+                sequence, output = chunk.sequence, self._publish(chunk, logits)
+                before = outputs.get(sequence)
+                outputs[sequence] = before.followed_by(output) if before else output
         scheduler.forget_finished()
-        return [output for output in outputs if output.tokens or output.error]
+        return [output for output in outputs.values() if output.tokens or output.error]
 
     def _new_cache(self) -> KVCache:
         options = self.options
