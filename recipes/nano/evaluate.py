@@ -93,9 +93,9 @@ def tasks() -> Iterable[tuple[str, str, list[Example]]]:
         yield "outside its domain", level, [other_example(rng, level) for _ in range(OTHERS)]
 
 
-def evaluate(directory: Path, results: Path) -> list[Cell]:
+def evaluate(directory: Path, results: Path, *, grammar: bool = False) -> list[Cell]:
     """Ask everything, print as it goes, and write accuracy.csv."""
-    answerer = Answerer(directory)
+    answerer = Answerer(directory, grammar=grammar)
     rng = random.Random("dates")
     cells = []
     for task, level, examples in tasks():
@@ -164,8 +164,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=checkpoint_path())
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument(
+        "--grammar",
+        action="store_true",
+        help="hold answers to the chat format, as gptoss chat does",
+    )
     options = parser.parse_args()
-    evaluate(options.model, options.results)
+    evaluate(options.model, options.results, grammar=options.grammar)
 
 
 if __name__ == "__main__":

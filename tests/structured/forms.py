@@ -96,7 +96,7 @@ class _Maker:
         )
 
     def scalar(self) -> Schema:
-        return self.random.choice([self.text, self.number, lambda: {"type": "boolean"}])()
+        return self.random.choice([self.text(), self.number(), {"type": "boolean"}])
 
     def value(self, depth: int) -> Schema:
         draw = self.random

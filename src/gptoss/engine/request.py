@@ -72,7 +72,7 @@ class Request:
 class Timings:
     """Where a request's time went, in seconds, and the tokens it bought.
 
-    Prefill ends with the first new token; decode is the time of all later ones.
+    Prefill ends with the first new token that was not forced; decode is the time of all later ones.
     cached_tokens    of the prompt, that were in the prefix cache
     drafted_tokens   that were guessed; accepted_tokens of them were right, and saved a step each
     preemptions      times that the sequence gave its pages to others, and was computed again

@@ -78,7 +78,7 @@ class Sequence:
         self.counts.add(token.id)
         self.loop = self.loop or self._loops.feed(token.id)
         self._last = time.perf_counter()
-        if self.num_new == 1:
+        if not self._first and not token.is_forced:
             self._first = self._last
         if token.id in self.request.stop_ids:
             self.finish_reason = FinishReason.STOP
@@ -100,10 +100,12 @@ class Sequence:
     @property
     def timings(self) -> Timings:
         """Up to now."""
+        # Where every token was forced, there was nothing to decode.
+        first = self._first or self._last
         return Timings(
             queue_s=max(0.0, self._started - self._submitted),
-            prefill_s=max(0.0, self._first - self._started),
-            decode_s=max(0.0, self._last - self._first),
+            prefill_s=max(0.0, first - self._started),
+            decode_s=max(0.0, self._last - first),
             prompt_tokens=self.num_prompt,
             completion_tokens=self.num_new,
             cached_tokens=self._num_cached,

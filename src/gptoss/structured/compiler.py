@@ -188,4 +188,8 @@ class _Compilation:
 
 
 def _first_line(message: str) -> str:
-    return message.strip().splitlines()[0][:300]
+    """Of an error that may go on for pages; regular expressions say what is wrong in their last line."""
+    lines = [line.strip() for line in message.strip().splitlines()]
+    lines = [line for line in lines if line and not line.startswith("<state>")]
+    last = next((line for line in lines if line.startswith("error:")), "")
+    return f"{lines[0]} {last}".strip()[:300]

@@ -12,8 +12,8 @@ from gptoss.structured.rules import Schema
 from gptoss.structured.schema_limits import parts
 from gptoss.structured.string_formats import KNOWN_FORMATS, narrow_format
 
-# Space between the parts of JSON: enough for indentation, too little to fill an answer with.
-_WHITESPACE = r"[\x20\x0A\x0D\x09]{0,40}"
+# Between the parts of JSON: nothing, a space, or a new line and its indentation; more would only fill an answer.
+_WHITESPACE = r"(\x20|\x0D?\x0A[\x20\x09]{0,40})?"
 # Say nothing of a value that a grammar could see.
 _ANNOTATIONS = (
     "title",
