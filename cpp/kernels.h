@@ -25,7 +25,9 @@ inline constexpr Index kBlock = 32;
 struct Int8Block {
   std::int8_t values[kBlock];
   float scale;
-  std::int32_t negative_sum;  // - sum of `values`: what weights with an offset give too much, for each unit of it
+  // What weights raised by 16 give too much, as a number to be added: - 16 times the sum of `values`, those whose place
+  // modulo 4 is 0 or 1, and the others. Apart because AVX2 multiplies bytes by pairs.
+  std::int16_t surplus[2];
 };
 
 // Where a packed MXFP4 lane's nibbles put eight neighbours when even and odd nibbles are taken apart (kernels/pack.h).

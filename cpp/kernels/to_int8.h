@@ -17,6 +17,8 @@ alignas(kBlock) constexpr std::int8_t kInt8Input[kBlock] = {0,  4,  1,  5,  2,  
 typedef std::int8_t Int8Values __attribute__((vector_size(kBlock)));
 
 void to_int8(const float* x, Int8Block* out, Index begin, Index end) {
+  Isa::I odd_lanes;
+  for (int lane = 0; lane < Isa::kLanes; ++lane) odd_lanes[lane] = -(lane % 2);
   for (Index block = begin; block < end; ++block) {
     const float* in = x + block * kBlock;
     const Step step = step_of(largest_magnitude(in, kBlock), 127.0f, kSmallestInt8);
@@ -30,11 +32,14 @@ void to_int8(const float* x, Int8Block* out, Index begin, Index end) {
     out[block] = {};
     out[block].scale = step.size;
     if (is_nan(step.size)) continue;
-    out[block].negative_sum = -lane_sum(sum);
     Int8Values input;
     std::memcpy(&input, kInt8Input, sizeof input);
     bytes = __builtin_shuffle(bytes, input);
     std::memcpy(out[block].values, &bytes, sizeof bytes);
+    // Even inputs lie in the first two of four places, odd ones in the others.
+    const int all = lane_sum(sum), odd = lane_sum(sum & odd_lanes);
+    out[block].surplus[0] = static_cast<std::int16_t>(-kE2m1Offset * (all - odd));
+    out[block].surplus[1] = static_cast<std::int16_t>(-kE2m1Offset * odd);
   }
 }
 

@@ -18,13 +18,13 @@ struct Isa : Vector<8> {
   // There is no bfloat16 arithmetic: activations are rounded to it and kept as floats, not widened once a product.
   static constexpr bool kHasBf16Dot = false;
 
-  // Whether eight-bit weights are halved, because products of whole bytes do not fit into sixteen bits.
+  // Whether bytes are multiplied by pairs into sixteen bits.
 #if defined(__AVXVNNI__)
-  template <class Weights, class Act>
-  static constexpr bool kHasHalves = false;
+  template <class Act>
+  static constexpr bool kHasPairs = false;
 #else
-  template <class Weights, class Act>
-  static constexpr bool kHasHalves = std::is_same_v<Weights, PackedInt8> && std::is_same_v<Act, Int8Block>;
+  template <class Act>
+  static constexpr bool kHasPairs = std::is_same_v<Act, Int8Block>;
 #endif
 
   using Vector<8>::load;
@@ -40,9 +40,9 @@ struct Isa : Vector<8> {
   // Packed products: vectors x entries of a tile, from memory and from decoded panels.
   static constexpr int kMemoryVectors = 2, kMemoryTokens = 3;
   template <class Weights, class Act>
-  static constexpr int kPanelVectors = kHasHalves<Weights, Act> ? 1 : 2;
+  static constexpr int kPanelVectors = 2;
   template <class Weights, class Act>
-  static constexpr int kPanelTokens = kHasHalves<Weights, Act> ? 4 : 3;
+  static constexpr int kPanelTokens = kHasPairs<Act> ? 4 : 3;
   // Whether weights are asked for ahead of their use.
   template <class Weights>
   static constexpr bool kPrefetches = true;
@@ -55,9 +55,9 @@ struct Isa : Vector<8> {
   template <class Act>
   using Word = __m256i;
   template <class Weights, class Act>
-  static constexpr int kWords = !std::is_same_v<Act, Int8Block> ? 8
-                                : kHasHalves<Weights, Act>      ? 4
-                                                                : 2;
+  static constexpr int kWords = !std::is_same_v<Act, Int8Block>                         ? 8
+                                : kHasPairs<Act> && std::is_same_v<Weights, PackedInt8> ? 4
+                                                                                        : 2;
 
   GPTOSS_INLINE F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
 
@@ -150,6 +150,8 @@ struct Isa : Vector<8> {
     }
   }
 
+  GPTOSS_INLINE __m256i surplus(const Int8Block* x) { return _mm256_set1_epi32(load_word(x->surplus)); }
+
 #if defined(__AVXVNNI__)
   GPTOSS_INLINE void quarter(const PackedInt8&, const Int8Block*, const std::uint8_t* p, __m256i* words) {
     words[0] = load_bytes(p);
@@ -157,9 +159,11 @@ struct Isa : Vector<8> {
   }
 
   GPTOSS_INLINE I start(const PackedMxfp4&, F, const Int8Block* x) {
-    return (I{} + x->negative_sum) << kE2m1OffsetBits;
+    return (I)_mm256_madd_epi16(surplus(x), _mm256_set1_epi16(1));
   }
-  GPTOSS_INLINE I start(const PackedInt8&, F, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
+  GPTOSS_INLINE I start(const PackedInt8&, F, const Int8Block* x) {
+    return (I)_mm256_madd_epi16(surplus(x), _mm256_set1_epi16(kInt8Offset / kE2m1Offset));
+  }
 
   // Quarter z of a block.
   template <class Weights>
@@ -169,60 +173,45 @@ struct Isa : Vector<8> {
     return sum;
   }
 #else
-  // Lower and upper halves of bytes.
+  // Bytes and their magnitudes.
   GPTOSS_INLINE void quarter(const PackedInt8&, const Int8Block*, const std::uint8_t* p, __m256i* words) {
-    const __m256i low = _mm256_set1_epi8(15);
     GPTOSS_UNROLL for (int i = 0; i < 2; ++i) {
-      const __m256i bytes = load_bytes(p + 64 * i);
-      words[2 * i] = _mm256_and_si256(bytes, low);
-      words[2 * i + 1] = _mm256_and_si256(shift_right(bytes, 4), low);
+      words[2 * i] = _mm256_xor_si256(load_bytes(p + 64 * i), _mm256_set1_epi8(-kInt8Offset));
+      words[2 * i + 1] = _mm256_abs_epi8(words[2 * i]);
     }
   }
 
-  // A block's sum, and sixteen-bit sums that are not in it yet.
-  struct Sums {
-    I whole;
-    __m256i half;
-  };
-  // Sums of the products by lower and by upper halves of bytes, in sixteen bits.
-  struct HalfSums {
-    __m256i low, high;
-  };
-
   // Computes a sum here and now. GCC would take the products of a whole block first, and keep them all in memory.
   GPTOSS_INLINE void settle(__m256i& sum) { asm("" : "+x"(sum)); }
-  GPTOSS_INLINE Sums start(const PackedMxfp4&, F, const Int8Block* x) {
-    return {(I{} + x->negative_sum) << kE2m1OffsetBits, __m256i{}};
-  }
-  GPTOSS_INLINE HalfSums start(const PackedInt8&, F, const Int8Block*) { return {__m256i{}, __m256i{}}; }
+  GPTOSS_INLINE __m256i start(const PackedMxfp4&, F, const Int8Block* x) { return surplus(x); }
+  GPTOSS_INLINE __m256i start(const PackedInt8&, F, const Int8Block*) { return __m256i{}; }
 
-  // Quarter z of a block. Two products of a byte up to 28 and a signed one, four times, stay within sixteen bits.
-  GPTOSS_INLINE Sums dot(const PackedMxfp4&, Sums sum, const __m256i* words, const Int8Block* x, Index z) {
-    const __m256i first = _mm256_maddubs_epi16(words[0], _mm256_set1_epi32(load_word(x->values + 8 * z)));
-    const __m256i second = _mm256_maddubs_epi16(words[1], _mm256_set1_epi32(load_word(x->values + 8 * z + 4)));
-    const __m256i both = _mm256_add_epi16(first, second);
-    if (z % 2 == 0) return {sum.whole, both};
-    return {sum.whole + (I)_mm256_madd_epi16(_mm256_add_epi16(sum.half, both), _mm256_set1_epi16(1)), both};
-  }
-  // Two products of half a byte, up to 15, and a signed byte do so eight times: a block.
-  GPTOSS_INLINE HalfSums dot(const PackedInt8&, HalfSums sum, const __m256i* words, const Int8Block* x, Index z) {
+  // Quarter z of a block. A block's sum in sixteen bits, by pairs of inputs, may wrap on its way: what it comes to,
+  // sixteen products of twelve at most and a byte, does not.
+  GPTOSS_INLINE __m256i dot(const PackedMxfp4&, __m256i sum, const __m256i* words, const Int8Block* x, Index z) {
     GPTOSS_UNROLL for (int i = 0; i < 2; ++i) {
       const __m256i inputs = _mm256_set1_epi32(load_word(x->values + 8 * z + 4 * i));
-      sum.low = _mm256_add_epi16(sum.low, _mm256_maddubs_epi16(words[2 * i], inputs));
-      sum.high = _mm256_add_epi16(sum.high, _mm256_maddubs_epi16(words[2 * i + 1], inputs));
-      settle(sum.low);
-      settle(sum.high);
+      sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(words[i], inputs));
+      settle(sum);
+    }
+    return sum;
+  }
+  // Magnitudes of weights by inputs with the weights' signs: two products of bytes up to 127 stay within sixteen bits.
+  GPTOSS_INLINE __m256i dot(const PackedInt8&, __m256i sum, const __m256i* words, const Int8Block* x, Index z) {
+    GPTOSS_UNROLL for (int i = 0; i < 2; ++i) {
+      const __m256i inputs = _mm256_set1_epi32(load_word(x->values + 8 * z + 4 * i));
+      const __m256i pairs = _mm256_maddubs_epi16(words[2 * i + 1], _mm256_sign_epi8(inputs, words[2 * i]));
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+      settle(sum);
     }
     return sum;
   }
 
   // The sum of a whole block, in whole numbers.
-  GPTOSS_INLINE I whole(const PackedMxfp4&, const Sums& sums, const Int8Block*) { return sums.whole; }
-  GPTOSS_INLINE I whole(const PackedInt8&, const HalfSums& sums, const Int8Block* x) {
-    const I low = (I)_mm256_madd_epi16(sums.low, _mm256_set1_epi16(1));
-    const I high = (I)_mm256_madd_epi16(sums.high, _mm256_set1_epi16(16));
-    return ((I{} + x->negative_sum) << kInt8OffsetBits) + low + high;
+  GPTOSS_INLINE I whole(const PackedMxfp4&, __m256i sum, const Int8Block*) {
+    return (I)_mm256_madd_epi16(sum, _mm256_set1_epi16(1));
   }
+  GPTOSS_INLINE I whole(const PackedInt8&, __m256i sum, const Int8Block*) { return (I)sum; }
 #endif
   template <class Weights, class Act>
   GPTOSS_INLINE F dot(const Weights&, F sum, const __m256i* words, const Act* x, Index z) {

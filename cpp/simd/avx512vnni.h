@@ -149,11 +149,15 @@ struct Isa : Vector<16> {
     GPTOSS_UNROLL for (int i = 0; i < 8; ++i) words[i] = _mm512_castps_si512(int8_input(p, i));
   }
 
+  GPTOSS_INLINE __m512i surplus(const Int8Block* x) { return _mm512_set1_epi32(load_word(x->surplus)); }
+
   // Nothing, less what the weights' offset will give too much.
   GPTOSS_INLINE I start(const PackedMxfp4&, F origin, const Int8Block* x) {
-    return (I)origin + ((I{} + x->negative_sum) << kE2m1OffsetBits);
+    return (I)_mm512_dpwssd_epi32((__m512i)origin, surplus(x), _mm512_set1_epi16(1));
   }
-  GPTOSS_INLINE I start(const PackedInt8&, F, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
+  GPTOSS_INLINE I start(const PackedInt8&, F, const Int8Block* x) {
+    return (I)_mm512_madd_epi16(surplus(x), _mm512_set1_epi16(kInt8Offset / kE2m1Offset));
+  }
   // Quarter z of a block.
   template <class Weights>
   GPTOSS_INLINE I dot(const Weights&, I sum, const __m512i* words, const Int8Block* x, Index z) {

@@ -119,9 +119,11 @@ struct Isa : Vector<4> {
   }
 
   GPTOSS_INLINE I start(const PackedMxfp4&, F origin, const Int8Block* x) {
-    return (I)origin + ((I{} + x->negative_sum) << kE2m1OffsetBits);
+    return (I)origin + (x->surplus[0] + x->surplus[1]);
   }
-  GPTOSS_INLINE I start(const PackedInt8&, F, const Int8Block* x) { return (I{} + x->negative_sum) << kInt8OffsetBits; }
+  GPTOSS_INLINE I start(const PackedInt8&, F, const Int8Block* x) {
+    return I{} + (x->surplus[0] + x->surplus[1]) * (kInt8Offset / kE2m1Offset);
+  }
 
   // Quarter z of a block.
   template <class Weights>

@@ -78,8 +78,8 @@ GPTOSS_INLINE float e8m0(std::uint8_t byte) {
 }
 
 // What is added to packed weights to make them positive, which the eight-bit products want: to doubled E2M1 values in
-// registers, to eight-bit weights in memory. Powers of two, so that what they give too much is a shifted sum.
-constexpr int kE2m1OffsetBits = 4, kInt8OffsetBits = 7, kInt8Offset = 1 << kInt8OffsetBits;
+// registers, to eight-bit weights in memory. The second is a multiple of the first, so one correction serves both.
+constexpr int kE2m1Offset = 16, kInt8Offset = 128;
 
 GPTOSS_INLINE float to_float(float value) { return value; }
 GPTOSS_INLINE float to_float(Bf16 value) { return bits_to_float(static_cast<std::uint32_t>(value.bits) << 16); }

@@ -35,7 +35,7 @@ from gptoss.kernels.reference_cache import (
 Float64 = NDArray[np.float64]
 
 _BLOCK = 32
-_INT8_BLOCK = np.dtype([("values", "i1", _BLOCK), ("scale", "<f4"), ("negative_sum", "<i4")])
+_INT8_BLOCK = np.dtype([("values", "i1", _BLOCK), ("scale", "<f4"), ("surplus", "<i2", 2)])
 # The input of eight neighbours that lies in each nibble of a packed word, and in each byte of eight-bit values.
 _NIBBLE_INPUTS = [0, 2, 4, 6, 1, 3, 5, 7]
 _BYTE_INPUTS = [0, 4, 1, 5, 2, 6, 3, 7]
@@ -85,12 +85,13 @@ class Backend:
         self._round(out, rounded)
 
     def to_int8(self, x: Float32, out: Bytes) -> None:
-        """Blocks of 32: bytes, scale, negative sum of the bytes."""
+        """Blocks of 32: bytes, scale, and what weights raised by 16 give too much, by pairs of bytes."""
         values = x.reshape(-1, _BLOCK)
         records = np.zeros(len(values), _INT8_BLOCK)
         whole, records["scale"] = round_to_int8(values)
         records["values"] = whole[:, _INT8_PLACES]
-        records["negative_sum"] = -records["values"].sum(axis=1, dtype=np.int32)
+        pairs = records["values"].reshape(-1, _BLOCK // 4, 2, 2)
+        records["surplus"] = -16 * pairs.sum(axis=(1, 3), dtype=np.int16)
         out[...] = records.view(np.uint8).reshape(out.shape)
 
     def pack_mxfp4(self, blocks: Bytes, scales: Bytes, out: Bytes, out_scales: Bytes) -> None:
