@@ -53,3 +53,7 @@ class PrefixFileError(GptossError):
 
 class OutputError(GptossError):
     """A file or folder cannot be written."""
+
+
+class ServerError(GptossError):
+    """The server cannot start as it was asked to, or cannot do its own part of a request."""

@@ -6,6 +6,7 @@ import logging
 import warnings
 import weakref
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +36,15 @@ from gptoss.structured import TurnCompiler
 from gptoss.tokenizer import Tokenizer
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Sequences that run and wait, and the share of the KV cache's pages that are in use."""
+
+    running: int
+    waiting: int
+    cache_usage: float
 
 
 class LoadedModel:
@@ -119,6 +129,17 @@ class LoadedModel:
         """Grammars of turns over this model's vocabulary."""
         return TurnCompiler(self.tokenizer)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether requests are taken."""
+        return self._worker.is_open
+
+    @property
+    def load_now(self) -> Load:
+        """How busy the engine is."""
+        engine = self._engine
+        return Load(engine.num_running, engine.num_waiting, engine.cache.usage)
+
     def logits(self, token_ids: ArrayLike) -> Float32:
         """(tokens, vocabulary) float32 of one full forward pass from an empty cache; for parity and scoring.
 
@@ -143,7 +164,7 @@ class LoadedModel:
             token_ids=token_ids,
             sampling=sampling,
             max_tokens=max_tokens,
-            stop_ids=self._stop_ids,
+            stop_ids=self.stop_ids,
             processors=(*self._processors, *processors),
             guides=guides,
         )
@@ -193,7 +214,8 @@ class LoadedModel:
         }
 
     @cached_property
-    def _stop_ids(self) -> frozenset[int]:
+    def stop_ids(self) -> frozenset[int]:
+        """Tokens that end a turn."""
         # `<|end|>` ends a message, not the turn, whatever a configuration says.
         end = self.tokenizer.special_id("<|end|>")
         return (harmony.stop_ids(self.tokenizer) | set(self.config.eos_token_ids)) - {end}

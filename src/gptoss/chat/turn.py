@@ -11,7 +11,7 @@ from gptoss.chat.events import TurnEvent, TurnFinished
 from gptoss.chat.loaded_model import LoadedModel
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
-from gptoss.engine import FinishReason, Generation, SamplingParams
+from gptoss.engine import FinishReason, Generation, SamplingParams, Token
 from gptoss.harmony import ContentDelta, Event
 from gptoss.structured import CompiledTurn, Constraint
 from gptoss.tokenizer.stop_strings import StopStrings
@@ -50,12 +50,23 @@ class Turn:
         # Of the message of the answer that is being read, as far as it is sure to stay.
         self._kept: list[str] = []
         self._reasoning_tokens = 0
+        self._answer_tokens: list[Token] = []
+
+    @property
+    def answer_tokens(self) -> Sequence[Token]:
+        """Those of the answer that were read so far, with their logprobs if these were asked for."""
+        return self._answer_tokens
+
+    @property
+    def generation(self) -> Generation:
+        """The engine's side of it: progress, seed, timings."""
+        return self._generation
 
     def events(self) -> Iterator[TurnEvent]:
         """Its events as they come, last a TurnFinished; closing the iterator ends the generation."""
         try:
-            for token_id in self._generation:
-                yield from self._read(token_id)
+            for token in self._generation.tokens():
+                yield from self._read(token)
                 if self._stops.found is not None:
                     break
         finally:
@@ -67,7 +78,7 @@ class Turn:
         try:
             async with contextlib.aclosing(self._generation.tokens_async()) as tokens:
                 async for token in tokens:
-                    for event in self._read(token.id):
+                    for event in self._read(token):
                         yield event
                     if self._stops.found is not None:
                         self._end()
@@ -89,8 +100,12 @@ class Turn:
         is_stopped = self._stops.found is not None
         self._generation.finish(FinishReason.STOP if is_stopped else FinishReason.CANCELLED)
 
-    def _read(self, token_id: int) -> Iterator[Event]:
-        for event in self._parser.feed(token_id):
+    def _read(self, token: Token) -> Iterator[Event]:
+        was_answering = self._parser.is_answering
+        events = self._parser.feed(token.id)
+        if was_answering and self._parser.is_answering:
+            self._answer_tokens.append(token)
+        for event in events:
             yield from self._filter(event)
         self._reasoning_tokens += self._parser.is_reasoning
 

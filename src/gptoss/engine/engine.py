@@ -109,15 +109,18 @@ class Engine:
             sequence.finish_reason = FinishReason.CANCELLED
         self._scheduler.forget_finished()
 
-    def reset(self) -> None:
-        """Forget the running sequences and all prefixes, after a fault that may have left them half-done."""
-        waiting = self._scheduler.waiting
+    def reset(self, *, waiting: bool = True) -> None:
+        """Forget the running sequences and all prefixes, after a fault that may have left them half-done.
+
+        `waiting`: whether those that have not started are kept.
+        """
+        kept = self._scheduler.waiting if waiting else ()
         for sequence in self._scheduler.running:
             sequence.finish_reason = sequence.finish_reason or FinishReason.CANCELLED
             sequence.cache = sequence.path = None
         self._cache = self._new_cache()
         self._prefixes, self._scheduler = self._new_scheduler()
-        self._scheduler.waiting.extend(waiting)
+        self._scheduler.waiting.extend(kept)
 
     def step(self) -> list[Output]:
         """One forward pass: a part of running prompts, and one or more further tokens of running answers.

@@ -151,6 +151,11 @@ class Worker:
         """Tokens that a sequence may have, prompt and answer together."""
         return self._engine.context
 
+    @property
+    def is_open(self) -> bool:
+        """Whether requests are taken."""
+        return not self._is_closing
+
     def submit(self, request: Request) -> Generation:
         """Start a request.
 
@@ -263,12 +268,17 @@ class Worker:
             self._active.pop(sequence)._put(_fault(error))
 
     def _fail_all(self, error: BaseException) -> None:
+        """End everything; the next request begins on a new thread, if the engine can be emptied."""
         with self._changed:
-            self._is_closing = True
             for generation in (*self._active.values(), *self._inbox):
                 generation._put(_fault(error))
             self._active.clear()
             self._inbox.clear()
+            self._cancelled.clear()
+            self._thread = None
+            was_closing, self._is_closing = self._is_closing, True
+            self._engine.reset(waiting=False)
+            self._is_closing = was_closing
 
 
 def _fault(error: BaseException) -> EngineError:

@@ -83,6 +83,11 @@ class Parser:
         """Whether the last token belongs to the chain of thought."""
         return self._delta is ReasoningDelta
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether the last token belongs to the answer."""
+        return self._delta is ContentDelta
+
     def feed(self, token_id: int) -> list[Event]:
         """The events of one more token."""
         if token_id in self._specials:

@@ -72,6 +72,12 @@ class KVCache:
         """The pool of one kind of layers."""
         return self._pools[kind]
 
+    @property
+    def usage(self) -> float:
+        """The share of the full layers' pages that are in use, 0 to 1."""
+        pool = self._pools[LayerType.FULL]
+        return 1 - pool.num_free / pool.num_pages
+
     def sequence(self) -> SequenceCache:
         """The cache of a new, empty sequence."""
         return SequenceCache(self)

@@ -1,0 +1,1 @@
+"""HTTP: the APIs that clients already speak, one file per endpoint, and what guards them."""

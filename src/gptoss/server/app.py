@@ -1,0 +1,199 @@
+"""The application: routes, what stands before them, and how errors are said."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
+
+import gptoss
+from gptoss.errors import GptossError
+from gptoss.server import models, tokens
+from gptoss.server.chat_completions import create_chat_completion
+from gptoss.server.chat_reply import new_id
+from gptoss.server.chat_request import ChatRequest
+from gptoss.server.completions import CompletionRequest, create_completion
+from gptoss.server.guard import Guard
+from gptoss.server.service import Service
+from gptoss.server.wire_errors import ApiError, api_error
+
+_LOG = logging.getLogger("gptoss.server")
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"description": what}
+    for status, what in {
+        400: "The request is wrong; the error says what was got and wanted.",
+        401: "There is no API key, or an unknown one.",
+        403: "The host or origin is not allowed.",
+        404: "There is no such model or object.",
+        408: "The body did not arrive in time.",
+        413: "The body is too large.",
+        415: "The body is not application/json.",
+        429: "Too many requests are waiting; try again after Retry-After seconds.",
+        500: "A fault of the server.",
+        503: "The model is being opened, or the server is about to end.",
+    }.items()
+}
+
+
+def create_app(service: Service) -> FastAPI:
+    """The ASGI application of a service."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        service.load()
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="gptoss",
+        version=gptoss.__version__,
+        description="GPT-OSS 20B on your own machine.",
+        lifespan=lifespan,
+        redoc_url=None,
+        docs_url=None,
+        responses=_ERRORS,
+    )
+    _add_errors(app)
+    _add_operation(app, service)
+    _add_models(app, service)
+    _add_generation(app, service)
+    settings = service.settings
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+        )
+    app.add_middleware(Guard, settings=settings)
+    _add_log(app, service)
+    return app
+
+
+def _add_errors(app: FastAPI) -> None:
+    async def on_error(_: Request, error: Exception) -> Response:
+        made = api_error(error)
+        if made.status == 500:
+            _LOG.error("a request failed", exc_info=error)
+        return made.response()
+
+    async def on_invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return _invalid(error).response()
+
+    async def on_http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return ApiError(error.status_code, str(error.detail)).response()
+
+    app.add_exception_handler(ApiError, on_error)
+    app.add_exception_handler(GptossError, on_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_error)
+
+
+def _invalid(error: RequestValidationError) -> ApiError:
+    """The first thing that is wrong with a body, by its place."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if part != "body")
+    found = "" if first["type"] == "missing" else f", got {str(first.get('input'))[:100]!r}"
+    return ApiError(400, f"{place or 'the body'}: {first['msg']}{found}", param=place or None)
+
+
+def _add_operation(app: FastAPI, service: Service) -> None:
+    @app.get("/health", tags=["operation"])
+    async def health() -> dict[str, str]:
+        """Whether the server is there."""
+        return {"status": "ok"}
+
+    @app.get("/ready", tags=["operation"])
+    async def ready() -> JSONResponse:
+        """Whether requests are answered: 503 while the model is being opened, and when the server is about to end."""
+        status = "ready" if service.is_ready else service.failure or "not ready"
+        return JSONResponse({"status": status}, 200 if service.is_ready else 503)
+
+    @app.get("/ping", tags=["sagemaker"])
+    async def ping() -> Response:
+        """As SageMaker asks: 200 with nothing once requests are answered."""
+        return Response(status_code=200 if service.is_ready else 503)
+
+    @app.get("/version", tags=["operation"])
+    async def version() -> dict[str, str]:
+        """Of the server."""
+        return {"version": gptoss.__version__}
+
+    @app.get("/metrics", tags=["operation"], response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """For Prometheus."""
+        service.update_gauges()
+        return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _add_models(app: FastAPI, service: Service) -> None:
+    @app.get("/v1/models", tags=["models"])
+    async def list_models() -> dict[str, Any]:
+        """The model, under each of its names."""
+        return models.list_models(service)
+
+    @app.get("/v1/models/{name:path}", tags=["models"])
+    async def get_model(name: str) -> dict[str, Any]:
+        """One model."""
+        return models.get_model(service, name)
+
+    @app.post("/tokenize", tags=["tokens"])
+    def tokenize(body: tokens.TokenizeRequest) -> dict[str, Any]:
+        """Token ids of text; special tokens spelled in it are text."""
+        return tokens.tokenize(service, body)
+
+    @app.post("/detokenize", tags=["tokens"])
+    def detokenize(body: tokens.DetokenizeRequest) -> dict[str, Any]:
+        """Text of token ids."""
+        return tokens.detokenize(service, body)
+
+    @app.post("/render", tags=["tokens"])
+    def render(body: ChatRequest) -> dict[str, Any]:
+        """The exact prompt of a chat request."""
+        return tokens.render(service, body)
+
+
+def _add_generation(app: FastAPI, service: Service) -> None:
+    @app.post("/v1/chat/completions", tags=["openai"], response_model=None)
+    async def chat_completions(body: ChatRequest, request: Request) -> Response:
+        """Answer a conversation."""
+        return await create_chat_completion(service, body, request)
+
+    @app.post("/v1/completions", tags=["openai"], response_model=None)
+    async def completions(body: CompletionRequest, request: Request) -> Response:
+        """Continue text or token ids, without the chat format."""
+        return await create_completion(service, body, request)
+
+
+def _add_log(app: FastAPI, service: Service) -> None:
+    @app.middleware("http")
+    async def log(
+        request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        began = time.monotonic()
+        request_id = request.headers.get("x-request-id", "")[:100] or new_id("req_")
+        response = await call_next(request)
+        response.headers["x-request-id"] = request_id
+        route = getattr(request.scope.get("route"), "path", "other")
+        service.metrics.count_http(route, response.status_code)
+        # Neither what was asked nor who asked.
+        _LOG.info(
+            "%s %s %s %d %.3f s",
+            request_id,
+            request.method,
+            route,
+            response.status_code,
+            time.monotonic() - began,
+        )
+        return response

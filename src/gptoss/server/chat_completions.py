@@ -1,0 +1,133 @@
+"""`/v1/chat/completions`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from gptoss.chat import Reply, TurnFinished
+from gptoss.chat.turn import Turn
+from gptoss.server.chat_reply import (
+    Chunks,
+    Json,
+    choice_of,
+    delta_of,
+    extension_of,
+    fingerprint,
+    logprobs_of,
+    new_id,
+    usage_of,
+)
+from gptoss.server.chat_request import ChatRequest
+from gptoss.server.connection import unless_gone
+from gptoss.server.service import Service
+from gptoss.server.sse import DONE, event, streamed
+from gptoss.server.wire_errors import api_error
+
+_PROGRESS_S = 0.5
+
+
+async def create_chat_completion(service: Service, body: ChatRequest, request: Request) -> Response:
+    """Answer a conversation, at once or as a stream."""
+    name = service.require_model(body.model)
+    turns = await unless_gone(request, service.begin(body.asked(service.settings)))
+    if body.stream:
+        return streamed(_stream(service, body, name, turns), service.settings.ping_s)
+    replies = await unless_gone(request, service.replies(turns))
+    tokenizer = service.model.tokenizer
+    choices = [
+        choice_of(
+            index, reply, logprobs_of(turn.answer_tokens, tokenizer) if body.logprobs else None
+        )
+        for index, (turn, reply) in enumerate(zip(turns, replies, strict=True))
+    ]
+    made: Json = {
+        "id": new_id("chatcmpl-"),
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": name,
+        "system_fingerprint": fingerprint(service.model),
+        "choices": choices,
+        "usage": usage_of(replies),
+        "gptoss": extension_of(replies[0])
+        if len(replies) == 1
+        else [extension_of(r) for r in replies],
+    }
+    return JSONResponse(made)
+
+
+async def _stream(
+    service: Service, body: ChatRequest, name: str, turns: list[Turn]
+) -> AsyncGenerator[bytes, None]:
+    model = service.model
+    has_usage = body.stream_options is not None and body.stream_options.include_usage is True
+    chunks = Chunks(name, fingerprint(model), has_usage)
+    found: asyncio.Queue[Json | Exception | None] = asyncio.Queue()
+    replies: list[Reply] = []
+
+    async def read(index: int, turn: Turn) -> None:
+        try:
+            found.put_nowait(chunks.delta(index, {"role": "assistant", "content": ""}))
+            num_told = 0
+            async for each in service.events(turn):
+                if isinstance(each, TurnFinished):
+                    replies.append(each.reply)
+                    found.put_nowait(chunks.last(index, each.reply))
+                elif (delta := delta_of(each)) is not None:
+                    logprobs = None
+                    if body.logprobs and "content" in delta:
+                        logprobs = logprobs_of(turn.answer_tokens[num_told:], model.tokenizer)
+                        num_told = len(turn.answer_tokens)
+                    found.put_nowait(chunks.delta(index, delta, logprobs))
+        except Exception as error:
+            found.put_nowait(error)
+        finally:
+            found.put_nowait(None)
+
+    tasks = [asyncio.create_task(read(index, turn)) for index, turn in enumerate(turns)]
+    if body.return_progress:
+        tasks.append(asyncio.create_task(_tell_progress(chunks, turns[0], found)))
+    try:
+        left = len(turns)
+        while left:
+            made = await found.get()
+            if made is None:
+                left -= 1
+            elif isinstance(made, Exception):
+                yield event(api_error(made).body())
+                break
+            else:
+                yield event(made)
+        if has_usage and replies:
+            yield event({**chunks.chunk([]), "usage": usage_of(replies)})
+        yield DONE
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        service.forget(turns)
+
+
+async def _tell_progress(
+    chunks: Chunks, turn: Turn, found: asyncio.Queue[Json | Exception | None]
+) -> None:
+    """How much of the prompt is read, until all of it is."""
+    generation = turn.generation
+    total = len(generation.request.token_ids)
+    began = time.monotonic()
+    while generation.finish_reason is None:
+        done = generation.num_prefilled
+        progress = {
+            "total": total,
+            "cache": generation.timings.cached_tokens,
+            "processed": done,
+            "time_ms": round(1000 * (time.monotonic() - began)),
+        }
+        found.put_nowait(chunks.chunk([], prompt_progress=progress))
+        if done >= total:
+            return
+        await asyncio.sleep(_PROGRESS_S)

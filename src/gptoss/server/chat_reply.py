@@ -1,0 +1,199 @@
+"""Turns -> replies and chunks of the Chat Completions API."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from gptoss import __version__
+from gptoss.chat import LoadedModel, Reply, TurnEvent
+from gptoss.engine import Token
+from gptoss.harmony import (
+    ContentDelta,
+    PreambleDelta,
+    ReasoningDelta,
+    Repair,
+    ToolCallDelta,
+    ToolCallStarted,
+)
+from gptoss.tokenizer import Tokenizer
+
+Json = dict[str, object]
+
+
+def new_id(prefix: str) -> str:
+    """An id that nobody can guess."""
+    return f"{prefix}{secrets.token_hex(12)}"
+
+
+def fingerprint(model: LoadedModel) -> str:
+    """What an answer depends on beside the request."""
+    return f"gptoss-{__version__}-{model.precision}-{model.matrices}"
+
+
+def usage_of(replies: Sequence[Reply]) -> Json:
+    """Tokens of all answers to one prompt."""
+    prompt = replies[0].usage.prompt_tokens
+    completion = sum(reply.usage.completion_tokens for reply in replies)
+    reasoning = sum(reply.usage.reasoning_tokens for reply in replies)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": replies[0].usage.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": reasoning},
+    }
+
+
+def extension_of(reply: Reply) -> Json:
+    """What OpenAI's API has no words for."""
+    return {
+        "seed": reply.seed,
+        "reasoning_cut": reply.is_reasoning_cut,
+        "loop": None if reply.loop is None else asdict(reply.loop),
+        "repairs": [asdict(repair) for repair in reply.repairs],
+        "not_enforced": list(reply.not_enforced),
+        "timings": reply.timings.to_dict(),
+    }
+
+
+def finish_reason_of(reply: Reply) -> str:
+    """`stop`, `length` or `tool_calls`; what was ended from outside has `length`, since it is not whole."""
+    return "length" if reply.finish_reason == "cancelled" else str(reply.finish_reason)
+
+
+def logprobs_of(tokens: Sequence[Token], tokenizer: Tokenizer) -> Json | None:
+    """Of an answer's tokens, or None where none are known."""
+    found = []
+    for token in tokens:
+        if token.logprobs is None:
+            continue
+        found.append(
+            {
+                **_token(token.id, token.logprobs.logprob, tokenizer),
+                "top_logprobs": [
+                    _token(token_id, logprob, tokenizer) for token_id, logprob in token.logprobs.top
+                ],
+            }
+        )
+    return {"content": found, "refusal": None}
+
+
+def _token(token_id: int, logprob: float, tokenizer: Tokenizer) -> Json:
+    piece = tokenizer.decode_bytes([token_id])
+    return {
+        "token": piece.decode("utf-8", "replace"),
+        # JSON has no infinity; the API's word for "never" is -9999.
+        "logprob": max(logprob, -9999.0),
+        "bytes": list(piece),
+    }
+
+
+def preamble_of(reply: Reply) -> str:
+    """What the model said to the user before it called tools."""
+    return "".join(
+        message.text
+        for message in reply.messages
+        if message.role == "assistant"
+        and message.channel == "commentary"
+        and not message.is_tool_call
+    )
+
+
+def choice_of(index: int, reply: Reply, logprobs: Json | None) -> Json:
+    """One of the answers, as a whole."""
+    content = preamble_of(reply) + reply.content
+    calls = [
+        {
+            "id": new_id("call_"),
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        for call in reply.tool_calls
+    ]
+    message: Json = {
+        "role": "assistant",
+        "content": content if content or not calls else None,
+        "refusal": None,
+        "annotations": [],
+        "reasoning": reply.reasoning or None,
+        "reasoning_content": reply.reasoning or None,
+    }
+    if calls:
+        message["tool_calls"] = calls
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": logprobs,
+        "finish_reason": finish_reason_of(reply),
+    }
+
+
+@dataclass
+class Chunks:
+    """Makes the chunks of one request's stream."""
+
+    model_name: str
+    fingerprint: str
+    has_usage: bool
+    id: str = field(default_factory=lambda: new_id("chatcmpl-"))
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def chunk(self, choices: list[Json], **more: object) -> Json:
+        """Any of them."""
+        made: Json = {
+            "id": self.id,
+            "object": "chat.completion.chunk",
+            "created": self.created,
+            "model": self.model_name,
+            "system_fingerprint": self.fingerprint,
+            "choices": choices,
+        }
+        if self.has_usage:
+            made["usage"] = None
+        return {**made, **more}
+
+    def delta(self, index: int, delta: Json, logprobs: Json | None = None) -> Json:
+        """A piece of an answer."""
+        choice: Json = {
+            "index": index,
+            "delta": delta,
+            "logprobs": logprobs,
+            "finish_reason": None,
+        }
+        return self.chunk([choice])
+
+    def last(self, index: int, reply: Reply) -> Json:
+        """The end of an answer."""
+        choice: Json = {
+            "index": index,
+            "delta": {},
+            "logprobs": None,
+            "finish_reason": finish_reason_of(reply),
+        }
+        return self.chunk([choice], gptoss=extension_of(reply))
+
+
+def delta_of(event: TurnEvent, first_call: int = 0) -> Json | None:
+    """What an event adds to an answer, if anything."""
+    match event:
+        case ReasoningDelta(text):
+            return {"reasoning": text, "reasoning_content": text}
+        case ContentDelta(text) | PreambleDelta(text):
+            return {"content": text}
+        case ToolCallStarted(index, recipient):
+            name = recipient.removeprefix("functions.")
+            call: Json = {
+                "index": index,
+                "id": new_id("call_"),
+                "type": "function",
+                "function": {"name": name, "arguments": ""},
+            }
+            return {"tool_calls": [call]}
+        case ToolCallDelta(index, text):
+            return {"tool_calls": [{"index": index, "function": {"arguments": text}}]}
+        case Repair():
+            return None
+    return None

@@ -1,0 +1,266 @@
+"""`/v1/completions`: raw continuation of text or token ids, no chat format."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from typing import Annotated
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import Field
+
+from gptoss.engine import FinishReason, Generation, Token
+from gptoss.server.chat_reply import Json, fingerprint, new_id
+from gptoss.server.connection import unless_gone
+from gptoss.server.service import Service
+from gptoss.server.sse import DONE, event, streamed
+from gptoss.server.wire import Count, SamplingFields, Stop, Wire, limits
+from gptoss.server.wire_errors import ApiError, api_error
+from gptoss.tokenizer import Tokenizer
+from gptoss.tokenizer.stop_strings import StopStrings
+
+# What OpenAI's API writes when nothing is said.
+DEFAULT_TOKENS = 16
+MAX_PROMPTS = 32
+TokenIds = list[Annotated[int, Field(ge=0)]]
+
+
+class StreamOptions(Wire):
+    """Of a stream."""
+
+    include_usage: bool | None = None
+
+
+class CompletionRequest(SamplingFields):
+    """The body of `/v1/completions`."""
+
+    model: str | None = None
+    prompt: str | Annotated[list[str], Field(min_length=1)] | TokenIds | list[TokenIds] = ""
+    max_tokens: Count | None = None
+    n: Annotated[int, Field(ge=1)] | None = None
+    best_of: Annotated[int, Field(ge=1)] | None = None
+    echo: bool | None = None
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    stop: Stop = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    suffix: str | None = None
+
+
+async def create_completion(
+    service: Service, body: CompletionRequest, request: Request
+) -> Response:
+    """Continue one prompt or several."""
+    name = service.require_model(body.model)
+    if body.suffix:
+        raise ApiError(400, "got suffix, which the model was not trained for", param="suffix")
+    num = body.n or 1
+    if body.best_of not in (None, num):
+        raise ApiError(
+            400, "got best_of, wanted the same as n: all answers are given", param="best_of"
+        )
+    if num > service.settings.max_answers:
+        raise ApiError(
+            400, f"got n {num}, wanted at most {service.settings.max_answers}", param="n"
+        )
+    prompts = _prompts(body.prompt, service.model.tokenizer)
+    running = [
+        _Running(service, body, prompt, generation)
+        for prompt, generation in _start(service, body, prompts, num)
+    ]
+    made: Json = {
+        "id": new_id("cmpl-"),
+        "object": "text_completion",
+        "created": int(time.time()),
+        "model": name,
+        "system_fingerprint": fingerprint(service.model),
+    }
+    if body.stream:
+        return streamed(_stream(body, made, running), service.settings.ping_s)
+    try:
+        choices = await unless_gone(
+            request, _all([one.whole(index) for index, one in enumerate(running)])
+        )
+    finally:
+        for one in running:
+            one.cancel()
+    return JSONResponse({**made, "choices": choices, "usage": _usage(prompts, running)})
+
+
+def _start(
+    service: Service, body: CompletionRequest, prompts: list[list[int]], num: int
+) -> list[tuple[list[int], Generation]]:
+    model = service.model
+    # Refuses an empty stop string, as the chat does.
+    limits(None, None, body.stop)
+    sampling = body.sampling(body.logprobs)
+    requests = []
+    for prompt in prompts:
+        request = model.request(prompt, sampling, max_tokens=body.max_tokens or DEFAULT_TOKENS)
+        requests += [request.for_answer(index) for index in range(num)]
+    generations = model.submit_all(requests)
+    return [(prompts[index // num], generation) for index, generation in enumerate(generations)]
+
+
+def _prompts(
+    prompt: str | list[str] | list[int] | list[list[int]], tokenizer: Tokenizer
+) -> list[list[int]]:
+    """Token ids of each. Special tokens come as ids that name them, never from text."""
+    found: list[list[int]] = []
+    each_of: Sequence[object] = [prompt]
+    if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int):
+        each_of = prompt
+    if len(each_of) > MAX_PROMPTS:
+        raise ApiError(
+            400, f"got {len(each_of)} prompts, wanted at most {MAX_PROMPTS}", param="prompt"
+        )
+    for each in each_of:
+        ids = tokenizer.encode(each) if isinstance(each, str) else list(each)  # type: ignore[call-overload]
+        special = [token_id for token_id in ids if token_id in tokenizer.special_ids]
+        if special:
+            raise ApiError(
+                400,
+                f"got the special token {special[0]} in a prompt, wanted ordinary ones; "
+                "conversations have /v1/chat/completions",
+                param="prompt",
+            )
+        if not ids:
+            raise ApiError(400, "got an empty prompt, wanted text or token ids", param="prompt")
+        found.append(ids)
+    return found
+
+
+class _Running:
+    """One answer: its text as far as it is sure, and its tokens."""
+
+    def __init__(
+        self, service: Service, body: CompletionRequest, prompt: list[int], generation: Generation
+    ) -> None:
+        self._tokenizer = service.model.tokenizer
+        self._stops_at = service.model.stop_ids
+        self._body = body
+        self._prompt = prompt
+        self._generation = generation
+        self._stops = StopStrings(limits(None, None, body.stop).stop)
+        self.tokens: list[Token] = []
+
+    def cancel(self) -> None:
+        self._generation.cancel()
+
+    @property
+    def finish_reason(self) -> str:
+        is_stopped = self._stops.found or self._generation.finish_reason is FinishReason.STOP
+        return "stop" if is_stopped else "length"
+
+    async def pieces(self) -> AsyncGenerator[tuple[str, list[Token]], None]:
+        """Text, and the tokens that it came with."""
+        detokenizer = self._tokenizer.detokenizer()
+        if self._body.echo:
+            yield self._tokenizer.decode(self._prompt), []
+        held: list[Token] = []
+        tokens = self._generation.tokens_async()
+        try:
+            async for token in tokens:
+                if token.id in self._stops_at:
+                    break
+                held.append(token)
+                self.tokens.append(token)
+                text = self._stops.feed(detokenizer.feed(token.id) or "")
+                if text:
+                    yield text, held
+                    held = []
+                if self._stops.found is not None:
+                    self._generation.finish(FinishReason.STOP)
+                    return
+        finally:
+            await tokens.aclose()
+        rest = self._stops.feed(detokenizer.finish() or "") + self._stops.finish()
+        if rest or held:
+            yield rest, held
+
+    async def whole(self, index: int) -> Json:
+        text = "".join([piece async for piece, _ in self.pieces()])
+        return {
+            "index": index,
+            "text": text,
+            "logprobs": self.logprobs(self.tokens),
+            "finish_reason": self.finish_reason,
+        }
+
+    def logprobs(self, tokens: Sequence[Token]) -> Json | None:
+        if self._body.logprobs is None:
+            return None
+        decode = self._tokenizer.decode
+        known = [token for token in tokens if token.logprobs is not None]
+        offsets, at = [], len(decode(self._prompt)) if self._body.echo else 0
+        for token in known:
+            offsets.append(at)
+            at += len(decode([token.id]))
+        return {
+            "tokens": [decode([token.id]) for token in known],
+            "token_logprobs": [max(t.logprobs.logprob, -9999.0) for t in known if t.logprobs],
+            "top_logprobs": [
+                {decode([token_id]): max(value, -9999.0) for token_id, value in t.logprobs.top}
+                for t in known
+                if t.logprobs
+            ],
+            "text_offset": offsets,
+        }
+
+
+async def _all(work: list[object]) -> list[Json]:
+    return list(await asyncio.gather(*work))  # type: ignore[call-overload]
+
+
+def _usage(prompts: list[list[int]], running: list[_Running]) -> Json:
+    prompt = sum(len(ids) for ids in prompts)
+    completion = sum(len(one.tokens) for one in running)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+
+
+async def _stream(
+    body: CompletionRequest, made: Json, running: list[_Running]
+) -> AsyncGenerator[bytes, None]:
+    found: asyncio.Queue[Json | Exception | None] = asyncio.Queue()
+
+    def choice(index: int, text: str, logprobs: Json | None, reason: str | None) -> Json:
+        return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": reason}
+
+    async def read(index: int, one: _Running) -> None:
+        try:
+            async for text, tokens in one.pieces():
+                found.put_nowait(choice(index, text, one.logprobs(tokens), None))
+            found.put_nowait(choice(index, "", None, one.finish_reason))
+        except Exception as error:
+            found.put_nowait(error)
+        finally:
+            found.put_nowait(None)
+
+    tasks = [asyncio.create_task(read(index, one)) for index, one in enumerate(running)]
+    try:
+        left = len(tasks)
+        while left:
+            each = await found.get()
+            if each is None:
+                left -= 1
+            elif isinstance(each, Exception):
+                yield event(api_error(each).body())
+                break
+            else:
+                yield event({**made, "choices": [each]})
+        if body.stream_options is not None and body.stream_options.include_usage:
+            prompts = [one._prompt for one in running]
+            yield event({**made, "choices": [], "usage": _usage(prompts, running)})
+        yield DONE
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for one in running:
+            one.cancel()

@@ -1,0 +1,55 @@
+"""`/v1/models`: what there is, with what clients want to know of it."""
+
+from __future__ import annotations
+
+from gptoss.server.service import Service
+from gptoss.server.wire_errors import ApiError
+
+Json = dict[str, object]
+
+
+def list_models(service: Service) -> Json:
+    """The model under each of its names."""
+    return {"object": "list", "data": [_describe(service, name) for name in _names(service)]}
+
+
+def get_model(service: Service, name: str) -> Json:
+    """One of them. Raises ApiError 404 for another."""
+    if name not in _names(service):
+        raise ApiError(
+            404,
+            f"got the model {name[:200]!r}, wanted {', '.join(_names(service))}",
+            code="model_not_found",
+        )
+    return _describe(service, name)
+
+
+def _names(service: Service) -> tuple[str, ...]:
+    service.model  # noqa: B018 raises before it is open
+    return service.names
+
+
+def _describe(service: Service, name: str) -> Json:
+    model = service.model
+    config = model.config
+    return {
+        "id": name,
+        "object": "model",
+        "created": int(service.started),
+        "owned_by": "gptoss",
+        "max_model_len": model.context,
+        "meta": {
+            "context": model.context,
+            "vocab_size": config.vocab_size,
+            "layers": config.num_layers,
+            "experts": config.num_experts,
+            "experts_per_token": config.experts_per_token,
+            "precision": model.precision,
+            "matrices": model.matrices,
+            "kv": model.cache_type,
+            "isa": model.backend.isa,
+            "threads": model.backend.threads,
+            "reasoning_efforts": ["low", "medium", "high"],
+            "modalities": ["text"],
+        },
+    }

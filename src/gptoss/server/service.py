@@ -1,0 +1,191 @@
+"""The model behind the routes: loading, running turns, and the end of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass
+
+from gptoss import harmony
+from gptoss.chat import LoadedModel, Reply, TurnEvent, TurnFinished
+from gptoss.chat.turn import Turn, TurnLimits, begin_turns
+from gptoss.engine import SamplingParams
+from gptoss.server.metrics import Metrics
+from gptoss.server.settings import ServerSettings
+from gptoss.server.wire_errors import ApiError
+from gptoss.structured import TurnRules
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A turn that a request asks for, in `num` ways; `rules`: what it is held to."""
+
+    conversation: harmony.Conversation
+    sampling: SamplingParams
+    limits: TurnLimits
+    rules: TurnRules
+    num: int = 1
+
+
+class Service:
+    """One model for all requests. Its methods belong to the event loop, unless they say otherwise."""
+
+    def __init__(self, settings: ServerSettings, open_model: Callable[[], LoadedModel]) -> None:
+        """`open_model` is called once, on a thread of its own."""
+        self.settings = settings
+        self.metrics = Metrics()
+        self.started = time.time()
+        self.is_draining = False
+        self._open_model = open_model
+        self._model: LoadedModel | None = None
+        self._failure: str | None = None
+        self._running: set[Turn] = set()
+
+    def load(self) -> None:
+        """Begin to open the model; `model` is there when it is done."""
+        threading.Thread(target=self._load, name="gptoss-load", daemon=True).start()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests are answered."""
+        return self._model is not None and not self.is_draining and self._model.is_running
+
+    @property
+    def failure(self) -> str | None:
+        """Why the model could not be opened, if it could not."""
+        return self._failure
+
+    @property
+    def model(self) -> LoadedModel:
+        """Raises ApiError 503 before it is open, and when the server is about to end."""
+        if self._failure is not None:
+            raise ApiError(503, f"the model could not be opened: {self._failure}")
+        if self._model is None:
+            raise ApiError(503, "the model is being opened; try again in a moment")
+        if self.is_draining:
+            raise ApiError(503, "the server is about to end")
+        return self._model
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Under which the model may be asked for, the first is its own."""
+        return (self.model.name, *self.settings.served_names)
+
+    def require_model(self, name: str | None) -> str:
+        """The model's name as the request has it, or its own. Raises ApiError 404 for another model."""
+        if not name:
+            return self.names[0]
+        if name not in self.names:
+            raise ApiError(
+                404,
+                f"got the model {name[:200]!r}, wanted {', '.join(self.names)}; see --served-name",
+                param="model",
+                code="model_not_found",
+            )
+        return name
+
+    async def begin(self, asked: Asked) -> list[Turn]:
+        """Start a turn in all its ways, or none. Raises GptossError for what cannot be met."""
+        model = self.model
+        is_gone = threading.Event()
+        try:
+            compiled = await asyncio.to_thread(model.turns.compile, asked.rules, is_gone.is_set)
+        finally:
+            is_gone.set()
+        starting = asyncio.ensure_future(
+            asyncio.to_thread(
+                begin_turns,
+                model,
+                asked.conversation,
+                asked.sampling,
+                asked.limits,
+                compiled,
+                asked.num,
+            )
+        )
+        try:
+            turns = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Nobody will read what the thread begins.
+            starting.add_done_callback(_end_turns)
+            raise
+        self._running.update(turns)
+        return turns
+
+    async def events(self, turn: Turn) -> AsyncGenerator[TurnEvent, None]:
+        """Of a turn that was begun; it ends when nobody reads on."""
+        events = turn.events_async()
+        try:
+            async for event in events:
+                if isinstance(event, TurnFinished):
+                    self.metrics.count_reply(event.reply)
+                yield event
+        finally:
+            self._running.discard(turn)
+            await events.aclose()
+
+    async def reply(self, turn: Turn) -> Reply:
+        """Of a turn that was begun, when it is finished."""
+        events = self.events(turn)
+        try:
+            async for event in events:
+                if isinstance(event, TurnFinished):
+                    return event.reply
+        finally:
+            await events.aclose()
+        raise AssertionError("a turn ends with TurnFinished")
+
+    async def replies(self, turns: list[Turn]) -> list[Reply]:
+        """Of all; if one fails, the others are ended as well."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self.reply(turn)) for turn in turns]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            self.forget(turns)
+        return [task.result() for task in tasks]
+
+    def forget(self, turns: Iterable[Turn]) -> None:
+        """End turns that were begun and that nobody reads; harmless for those that have ended."""
+        for turn in turns:
+            turn.cancel()
+            self._running.discard(turn)
+
+    async def drain(self) -> None:
+        """Take nothing new, and let what runs end; when its time is over, end it with what there is."""
+        self.is_draining = True
+        latest = time.monotonic() + self.settings.drain_s
+        while self._running and time.monotonic() < latest:
+            await asyncio.sleep(0.05)
+        for turn in tuple(self._running):
+            turn.cancel()
+        while self._running and time.monotonic() < latest + 2:
+            await asyncio.sleep(0.02)
+
+    def close(self) -> None:
+        """Let go of the model."""
+        if self._model is not None:
+            self._model.close()
+
+    def update_gauges(self) -> None:
+        """Before they are read."""
+        if self._model is not None:
+            load = self._model.load_now
+            self.metrics.running.set(load.running)
+            self.metrics.waiting.set(load.waiting)
+            self.metrics.cache_usage.set(load.cache_usage)
+
+    def _load(self) -> None:
+        try:
+            self._model = self._open_model()
+        except Exception as error:
+            self._failure = str(error)
+
+
+def _end_turns(starting: asyncio.Future[list[Turn]]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        for turn in starting.result():
+            turn.cancel()

@@ -1,0 +1,99 @@
+"""What an operator decides: where the server listens, who may ask, and how much."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gptoss.errors import ServerError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# A key that can be guessed is none.
+MIN_KEY_CHARACTERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """API keys, kept as digests. Without any, everybody may ask."""
+
+    digests: tuple[bytes, ...] = ()
+
+    @classmethod
+    def from_file(cls, path: Path) -> Keys:
+        """One key a line; empty lines and those that begin with # do not count. Raises ServerError."""
+        try:
+            lines = path.expanduser().read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ServerError(f"cannot read the API keys in {path}: {error}") from None
+        keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        if not keys:
+            raise ServerError(f"got no API key in {path}, wanted one a line")
+        for number, key in enumerate(keys, 1):
+            if len(key) < MIN_KEY_CHARACTERS:
+                raise ServerError(
+                    f"key {number} in {path} has {len(key)} characters, wanted {MIN_KEY_CHARACTERS} or more"
+                )
+        return cls(tuple(_digest(key) for key in keys))
+
+    def accept(self, key: str | None) -> bool:
+        """Whether it is one of them, in a time that says nothing of which, or of how much of one."""
+        digest = _digest(key or "")
+        found = [hmac.compare_digest(digest, known) for known in self.digests]
+        return not self.digests or any(found)
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """All but the model.
+
+    host, port        where to listen; port 0 takes a free one
+    keys              who may ask
+    hosts             names under which it may be reached; empty: those of this machine, or, with keys, any
+    origins           web pages of other origins that may ask
+    served_names      further names of the model
+    max_body_bytes    of a request
+    max_answers       `n` at most
+    max_messages      of a conversation
+    body_s            seconds that a request may take to arrive
+    ping_s            seconds without an event after which a stream says that it is alive
+    drain_s           seconds that running answers have when the server is to end
+    store             file of the Responses API's store; None: in memory
+    store_s           seconds that a response is kept
+    store_bytes       of all of them together
+
+    Raises ServerError for an address beyond this machine without a key.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    keys: Keys = field(default_factory=Keys)
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    served_names: tuple[str, ...] = ()
+    max_body_bytes: int = 10_000_000
+    max_answers: int = 16
+    max_messages: int = 4096
+    body_s: float = 30.0
+    ping_s: float = 15.0
+    drain_s: float = 25.0
+    store: Path | None = None
+    store_s: float = 30 * 86400.0
+    store_bytes: int = 1 << 30
+
+    def __post_init__(self) -> None:
+        if not self.is_local and not self.keys.digests:
+            raise ServerError(
+                f"got the address {self.host} without an API key, which everybody who reaches it could use; "
+                "give --api-key-file, or listen on 127.0.0.1"
+            )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in LOOPBACK or self.host.startswith("127.")

@@ -1,0 +1,69 @@
+"""`/tokenize`, `/detokenize` and `/render`: what the model will see, token by token."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gptoss import harmony
+from gptoss.server.chat_request import ChatRequest
+from gptoss.server.service import Service
+from gptoss.server.wire import Wire
+from gptoss.server.wire_errors import ApiError
+
+Json = dict[str, object]
+
+
+class TokenizeRequest(Wire):
+    """Text to cut. Special tokens spelled in it are text, as everywhere."""
+
+    content: str | None = None
+    prompt: str | None = None
+    with_pieces: bool = False
+
+
+class DetokenizeRequest(Wire):
+    """Token ids to put together."""
+
+    tokens: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=1_000_000)]
+
+
+def tokenize(service: Service, body: TokenizeRequest) -> Json:
+    """Token ids of text."""
+    text = body.content if body.content is not None else body.prompt
+    if text is None:
+        raise ApiError(400, "got no content, wanted text", param="content")
+    tokenizer = service.model.tokenizer
+    ids = tokenizer.encode(text)
+    made: Json = {"tokens": ids, "count": len(ids), "max_model_len": service.model.context}
+    if body.with_pieces:
+        made["pieces"] = [tokenizer.decode([token_id]) for token_id in ids]
+    return made
+
+
+def detokenize(service: Service, body: DetokenizeRequest) -> Json:
+    """Text of token ids, special ones by their spelling."""
+    tokenizer = service.model.tokenizer
+    unknown = [token_id for token_id in body.tokens if token_id >= tokenizer.vocab_size]
+    if unknown:
+        raise ApiError(
+            400,
+            f"got the token {unknown[0]}, wanted ids below {tokenizer.vocab_size}",
+            param="tokens",
+        )
+    text = tokenizer.decode(body.tokens)
+    return {"content": text, "prompt": text}
+
+
+def render(service: Service, body: ChatRequest) -> Json:
+    """The prompt of a chat request: its text, and its tokens as the model reads them."""
+    model = service.model
+    asked = body.asked(service.settings)
+    ids = harmony.render(asked.conversation, model.tokenizer)
+    return {
+        "prompt": model.tokenizer.decode(ids),
+        "tokens": ids,
+        "count": len(ids),
+        "max_model_len": model.context,
+    }

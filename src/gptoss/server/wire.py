@@ -1,0 +1,98 @@
+"""What requests of all APIs have in common: strict types, unknown fields kept apart, efforts, sampling."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gptoss.chat.turn import TurnLimits
+from gptoss.engine import SamplingParams
+from gptoss.harmony import Effort, SystemContent, ToolNamespace
+from gptoss.server.wire_errors import ApiError
+
+EffortName = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+MAX_STOPS = 16
+MAX_BIASES = 1024
+
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Stop = str | Annotated[list[str], Field(max_length=MAX_STOPS)] | None
+Bias = Annotated[dict[str, float], Field(max_length=MAX_BIASES)]
+
+
+class Wire(BaseModel):
+    """A request's object. Types are taken as they are written: `true` is no number, `"1"` neither."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    def refuse(self, fields: Mapping[str, str]) -> None:
+        """Raises ApiError for a field that asks for what there is not; each with what to do instead."""
+        for name, remedy in fields.items():
+            value = (self.model_extra or {}).get(name)
+            if value not in (None, False, [], {}, ""):
+                raise ApiError(400, f"got {name}, which is not supported: {remedy}", param=name)
+
+
+class SamplingFields(Wire):
+    """How tokens are chosen, as all of OpenAI's requests say it, and further ways that local servers have."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=0)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    seed: int | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    logit_bias: Bias | None = None
+
+    def sampling(self, logprobs: int | None = None) -> SamplingParams:
+        """Raises RequestError for values out of range."""
+        given: dict[str, Any] = {
+            name: value
+            for name in (
+                "temperature",
+                "top_p",
+                "top_k",
+                "min_p",
+                "frequency_penalty",
+                "presence_penalty",
+                "repetition_penalty",
+            )
+            if (value := getattr(self, name)) is not None
+        }
+        # OpenAI's seeds may be negative.
+        seed = None if self.seed is None else self.seed % 2**64
+        return SamplingParams(
+            **given, seed=seed, logit_bias=_bias(self.logit_bias), logprobs=logprobs
+        )
+
+
+def _bias(bias: Mapping[str, float] | None) -> dict[int, float]:
+    found = {}
+    for name, value in (bias or {}).items():
+        if not name.isdecimal() or len(name) > 9:
+            raise ApiError(
+                400, f"got logit_bias for {name[:40]!r}, wanted token ids", param="logit_bias"
+            )
+        found[int(name)] = value
+    return found
+
+
+def system_content(
+    effort: EffortName | None, tools: tuple[ToolNamespace, ...] = ()
+) -> SystemContent:
+    """The system message of a request, with today's date; the model has no levels but low, medium and high."""
+    by_name = {None: "medium", "none": "low", "minimal": "low", "xhigh": "high", "max": "high"}
+    level = Effort(by_name.get(effort, effort or "medium"))
+    return SystemContent(current_date=datetime.date.today().isoformat(), effort=level, tools=tools)
+
+
+def limits(max_tokens: int | None, reasoning_tokens: int | None, stop: Stop) -> TurnLimits:
+    """Where a turn ends. Raises ApiError for an empty stop string."""
+    strings = (stop,) if isinstance(stop, str) else tuple(stop or ())
+    if "" in strings:
+        raise ApiError(400, "got an empty stop string, wanted text", param="stop")
+    return TurnLimits(max_tokens, reasoning_tokens, strings)
