@@ -238,7 +238,8 @@ def structured_table() -> list[str]:
         "|---|---|---|---|",
     ]
     names = {
-        "compile": "compile a turn with its schema",
+        "compile": "compile a turn with its schema, once",
+        "begin": "begin a sequence of it",
         "mask": "mask of a token",
         "apply": "apply it to logits",
         "same_mask": "mask, where both accept the text",

@@ -49,8 +49,8 @@ def test_values(case: Case, nano_turns: TurnCompiler, nano_tokenizer: Tokenizer)
             json.dumps(value, ensure_ascii=False, separators=(",", ":")),
             json.dumps(value, indent=4),
         ):
-            # Names are written as the schema has them.
-            if case.name != "odd names" or "\\u" not in text:
+            # Texts are written as they are, without such escapes.
+            if "\\u" not in text:
                 assert can_write(nano_turns, nano_tokenizer, rules, text), text
     for value in case.bad:
         text = json.dumps(value)
@@ -121,5 +121,4 @@ def test_or_reported_where_the_caller_allows_it(
     schema: dict[str, Any], name: str, nano_turns: TurnCompiler
 ) -> None:
     compiled = nano_turns.compile(rules_of(schema, is_strict=False))
-    (said,) = compiled.not_enforced
-    assert name in said
+    assert any(name in said for said in compiled.not_enforced)

@@ -231,16 +231,16 @@ def test_a_turn_that_has_begun_wrongly(
 def test_the_end_of_reasoning(
     rules: TurnRules, nano_turns: TurnCompiler, nano_tokenizer: Tokenizer
 ) -> None:
-    constraint = nano_turns.constraint(nano_turns.compile(rules), 0)
-    constraint.forced(ids_of("<|channel|>analysis<|message|>Hm", nano_tokenizer))
     position = len(ids_of(ANALYSIS, nano_tokenizer))
-    constraint.end_reasoning(position)
     ids = [0] * position
     for seed in range(5):
+        constraint = nano_turns.constraint(nano_turns.compile(rules), 0)
+        constraint.forced(ids_of("<|channel|>analysis<|message|>Hm", nano_tokenizer))
+        for _ in range(2):
+            constraint.end_reasoning(position)
         walk = take_walk(constraint, nano_tokenizer, np.random.default_rng(seed), begun=ids)
         messages = messages_of(replace(walk, token_ids=walk.token_ids[position:]), nano_tokenizer)
         assert not any(message.is_reasoning for message in messages)
-        constraint.end_reasoning(position)
 
 
 def test_lenient_tools_keep_to_json(nano_turns: TurnCompiler, nano_tokenizer: Tokenizer) -> None:

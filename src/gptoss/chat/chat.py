@@ -33,7 +33,8 @@ class Chat:
     response_format   the shape of the answer, see `gptoss.structured.answer_of`; None: text
     grammar           whether turns are held to all of that, and to the chat format; False is for experiments
 
-    Raises MessageError for an unknown reasoning level or a tool that is none, SchemaError for a format that is none.
+    Raises MessageError for an unknown reasoning level, a tool or a name that is none, SchemaError for a format that is
+    none.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Chat:
         reasoning_tokens: int | None = None,
         stop: str | Sequence[str] = (),
         current_date: str | None = None,
-        tools: Iterable[Tool] = (),
+        tools: Iterable[Tool] | None = None,
         tool_choice: object = None,
         parallel_calls: bool = False,
         response_format: Mapping[str, object] | None = None,
@@ -61,7 +62,7 @@ class Chat:
         self.reasoning_tokens = reasoning_tokens
         self.stop_strings = stop
         self.current_date = current_date
-        self.tools = tool_set(tools)
+        self.tools = tool_set(tools or ())
         self.tool_choice = tool_choice
         self.parallel_calls = parallel_calls
         self.response_format = response_format
@@ -103,6 +104,7 @@ class Chat:
         began was never said.
         """
         history = self._with(said)
+        self._is_stopping = False
         turn = self._begin(history, self._compile())
         for event in turn.events():
             if isinstance(event, TurnFinished):
@@ -112,6 +114,7 @@ class Chat:
     async def stream_async(self, said: str | Sequence[str]) -> AsyncGenerator[TurnEvent, None]:
         """As `stream`, for an event loop."""
         history = self._with(said)
+        self._is_stopping = False
         # Large schemas take their time, and others' events must not wait for it.
         compiled = await asyncio.to_thread(self._compile)
         turn = self._begin(history, compiled)
@@ -175,7 +178,6 @@ class Chat:
         return self.model.turns.compile(rules)
 
     def _begin(self, history: list[Message], compiled: CompiledTurn | None) -> Turn:
-        self._is_stopping = False
         (turn,) = begin_turns(
             self.model,
             [*self._opening(), *history],

@@ -287,7 +287,7 @@ class Engine:
         try:
             self._add_forced(sequence, tokens)
         except Exception as error:
-            return self._failed(sequence, (), error)
+            return self._failed(sequence, tuple(tokens), error)
         return Output(sequence, tuple(tokens))
 
     def _failed(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from llguidance import LLMatcher
@@ -10,6 +11,27 @@ from llguidance import LLMatcher
 from gptoss.errors import SchemaError
 from gptoss.kernels import Float32
 from gptoss.structured.token_mask import TokenMask
+
+
+@contextmanager
+def panics_as_errors() -> Iterator[None]:
+    """A fault inside llguidance, which is no Exception, becomes a SchemaError of the one request that met it."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise SchemaError(f"the grammar's compiler failed: {first_line(str(error))}") from None
+
+
+def first_line(message: str) -> str:
+    """Of an error that may go on for pages; regular expressions say what is wrong in their last line."""
+    lines = [line.strip() for line in message.strip().splitlines()]
+    lines = [line for line in lines if line and not line.startswith("<state>")] or ["no reason"]
+    last = next((line for line in lines[1:] if line.startswith("error:")), "")
+    return f"{lines[0]} {last}".strip()[:300]
 
 
 class Constraint(Protocol):
@@ -32,7 +54,7 @@ class GrammarConstraint:
     """By llguidance. Raises SchemaError, as processor and guide, for ids that leave the grammar.
 
     matcher  at the beginning of the turn; this constraint's own
-    later    at the beginning of a message after which there is no chain of thought
+    later    at the beginning of a message after which there is no chain of thought; for this constraint alone as well
     start    the position in the sequence where the turn begins
     """
 
@@ -44,20 +66,22 @@ class GrammarConstraint:
 
     def __call__(self, token_ids: Sequence[int], logits: Float32) -> Float32:
         """See `Constraint`."""
-        self._read(token_ids)
-        self._mask.fill(self._matcher)
-        self._check()
+        with panics_as_errors():
+            self._read(token_ids)
+            self._mask.fill(self._matcher)
+            self._check()
         self._mask.apply(logits)
         return logits
 
     def forced(self, token_ids: Sequence[int]) -> Sequence[int]:
         """See `Constraint`."""
-        self._read(token_ids)
-        return () if self._matcher.is_stopped() else self._matcher.compute_ff_tokens()
+        with panics_as_errors():
+            self._read(token_ids)
+            return () if self._matcher.is_stopped() else self._matcher.compute_ff_tokens()
 
     def end_reasoning(self, position: int) -> None:
         """See `Constraint`."""
-        self._matcher = self._later.deep_copy()
+        self._matcher = self._later
         self._num_read = position
 
     def _read(self, token_ids: Sequence[int]) -> None:
@@ -69,5 +93,5 @@ class GrammarConstraint:
 
     def _check(self) -> None:
         if self._matcher.is_error():
-            reason = self._matcher.get_error().strip().splitlines()[0]
+            reason = first_line(self._matcher.get_error())
             raise SchemaError(f"the output cannot be held to its grammar any further: {reason}")

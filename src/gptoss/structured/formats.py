@@ -23,7 +23,7 @@ def answer_of(response_format: Mapping[str, object] | None) -> tuple[Answer, Res
         {"type": "choice", "choice": [TEXT, ...]}
     The fields of a schema may also stand beside "type". A schema is strict unless "strict" is false.
 
-    Raises SchemaError for anything else.
+    Raises SchemaError for anything else, MessageError for a name that is not one word.
     """
     if response_format is None:
         return Answer(), None

@@ -5,86 +5,82 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from gptoss.errors import SchemaError
+from gptoss.structured.keywords import REFERENCE, combined_multiples, keep_keywords
 from gptoss.structured.rules import Schema
 from gptoss.structured.schema_limits import parts
 from gptoss.structured.string_formats import KNOWN_FORMATS, narrow_format
 
 # Between the parts of JSON: nothing, a space, or a new line and its indentation; more would only fill an answer.
 _WHITESPACE = r"(\x20|\x0D?\x0A[\x20\x09]{0,40})?"
-# Say nothing of a value that a grammar could see.
-_ANNOTATIONS = (
-    "title",
-    "description",
-    "default",
-    "examples",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-    "$comment",
-    "x-guidance",
-)
 
 
-def prepare(schema: Schema, what: str, *, is_lenient: bool) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A schema for the compiler, and what of it is left out, in words."""
+
+    schema: dict[str, object]
+    left_out: tuple[str, ...] = ()
+
+
+def prepare(schema: Schema, what: str, *, is_lenient: bool) -> Prepared:
     """The schema as the grammar's compiler takes it, changed in place. Nothing is fetched.
 
-    is_lenient  whether the compiler leaves out what it cannot enforce, and takes `oneOf` for `anyOf`
+    is_lenient  whether what cannot be enforced is left out, and `oneOf` taken for `anyOf`
 
-    Raises SchemaError, naming `what`, for references that lead elsewhere, and if no value matches or each goes on for
-    ever.
+    Raises SchemaError, naming `what`, for keywords with wrong values, references that lead elsewhere, and if no value
+    matches or, as far as that can be seen, each goes on for ever.
     """
-    for part, _ in parts(schema):
-        for name in _ANNOTATIONS:
-            part.pop(name, None)
-        _check_references(part, schema, what)
-    for part, _ in list(parts(schema)):
-        if not is_lenient or part.get("format") in KNOWN_FORMATS:
-            narrow_format(part, what)
+    found = [part for part, _ in parts(schema)]
+    left_out: list[str] = []
+    for part in found:
+        left_out += keep_keywords(part, what, is_lenient=is_lenient)
+    if combined_multiples(found):
+        raise SchemaError(f"{what}: got several multipleOf together, wanted one, or smaller ones")
+    known = {id(part) for part in found}
+    for part in found:
+        _check_reference(part, schema, known, what)
     if not _Values(schema).have_end(schema):
         raise SchemaError(
             f"{what}: no value matches it, or every one goes on for ever: see what refers to itself, and `false`"
         )
+    for part in found:
+        if not is_lenient or part.get("format") in KNOWN_FORMATS:
+            narrow_format(part, what)
     options = {
         "whitespace_pattern": _WHITESPACE,
-        "json_allow_general_unicode_escapes": True,
         "lenient": is_lenient,
         "coerce_one_of": is_lenient,
     }
-    return {**({} if isinstance(schema, bool) else schema), "x-guidance": options}
+    whole = {**({} if isinstance(schema, bool) else schema), "x-guidance": options}
+    return Prepared(whole, tuple(dict.fromkeys(left_out)))
 
 
-def num_intersected(schema: Schema) -> int:
-    """How many regular expressions a text may have to match together at most, by a rough estimate from above."""
-    found = [part for part, _ in parts(schema)]
-    combines = any(
-        "allOf" in part or (len(part) > 1 and {"$ref", "anyOf", "oneOf"} & part.keys())
-        for part in found
-    )
-    return sum("pattern" in part or "format" in part for part in found) if combines else 0
-
-
-def _check_references(part: dict[str, Any], schema: Schema, what: str) -> None:
-    for name in ("$dynamicRef", "$recursiveRef"):
-        if name in part:
-            raise SchemaError(f"{what}: got {name}, which is not supported; use $ref")
-    if "$ref" not in part:
+def _check_reference(part: dict[str, Any], schema: Schema, known: set[int], what: str) -> None:
+    reference = part.get("$ref")
+    if reference is None:
         return
-    reference = part["$ref"]
-    if not isinstance(reference, str) or not re.match(r"#(/|$)", reference):
+    if not REFERENCE.match(reference):
         raise SchemaError(
-            f"{what}: got the reference {str(reference)[:100]!r}, wanted one into the schema itself, "
+            f"{what}: got the reference {reference[:100]!r}, wanted one into the schema itself, "
             "as #/$defs/name: nothing is fetched"
         )
-    if _resolve(schema, reference) is None:
+    target = _resolve(schema, reference)
+    if target is None:
         raise SchemaError(f"{what}: the reference {reference[:100]!r} leads nowhere")
+    if isinstance(target, dict) and id(target) not in known:
+        raise SchemaError(
+            f"{what}: the reference {reference[:100]!r} leads to what is no schema where it stands; put it into $defs"
+        )
 
 
 def _resolve(schema: Schema, reference: str) -> Schema | None:
     at: object = schema
-    for name in reference.removeprefix("#").split("/")[1:]:
+    for name in unquote(reference.removeprefix("#")).split("/")[1:]:
         name = name.replace("~1", "/").replace("~0", "~")
         if isinstance(at, dict) and name in at:
             at = at[name]
@@ -141,7 +137,9 @@ class _Values:
         if kind in ("object", ["object"]):
             named = part.get("properties")
             named = named if isinstance(named, dict) else {}
-            needed += [named[name] for name in map(str, _list(part, "required")) if name in named]
+            further = part.get("additionalProperties", True)
+            needed += [named.get(name, further) for name in map(str, _list(part, "required"))]
+            needed += [further] if part.get("minProperties", 0) > len(named) else []
         elif kind in ("array", ["array"]):
             least = part.get("minItems")
             least = int(least) if isinstance(least, int | float) else 0

@@ -64,6 +64,11 @@ class Answer:
                 raise SchemaError(f"wanted 1 to {MAX_CHOICES} choices, none of them empty")
 
     @property
+    def is_grammar(self) -> bool:
+        """Whether the answer is of a grammar that is no schema."""
+        return self.kind in (AnswerKind.REGEX, AnswerKind.LARK, AnswerKind.CHOICE)
+
+    @property
     def is_json(self) -> bool:
         """Whether the answer is a JSON value."""
         return self.kind in (AnswerKind.JSON_OBJECT, AnswerKind.JSON_SCHEMA)
@@ -141,6 +146,11 @@ class TurnRules:
         )
 
     @property
+    def may_answer(self) -> bool:
+        """Whether the turn may end with an answer."""
+        return self.choice is not ToolChoice.REQUIRED
+
+    @property
     def is_plain(self) -> bool:
         """Whether there is nothing to keep but the format of the turn."""
         return not self.callable and self.answer.kind is AnswerKind.TEXT
@@ -156,6 +166,7 @@ class TurnRules:
             for tool in self.callable
         ]
         answer = [self.answer.kind, self.answer.value, self.answer.is_strict]
+        answer = answer if self.may_answer else []
         return json.dumps(
             [tools, self.choice, self.is_parallel, answer, self.reasons], default=dict
         )

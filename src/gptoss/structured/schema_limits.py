@@ -13,6 +13,7 @@ MAX_BYTES = 256 << 10
 MAX_DEPTH = 40
 MAX_ENUM_VALUES = 5000
 MAX_PROPERTIES = 1000
+MAX_PATTERN_PROPERTIES = 100
 # Of items, properties and characters that must be there; as many more may be there as one likes.
 MAX_LEAST = 10_000
 
@@ -41,12 +42,13 @@ def within_limits(schema: Schema, what: str) -> Schema:
     if len(text) > MAX_BYTES:
         raise SchemaError(f"{what}: got {len(text):,} bytes, wanted at most {MAX_BYTES:,}")
     copy: Schema = json.loads(text)
-    num_values = num_properties = 0
+    num_values = num_properties = num_patterns = 0
     for part, depth in parts(copy):
         if depth > MAX_DEPTH:
             raise SchemaError(f"{what}: got more than {MAX_DEPTH} levels of nesting, wanted fewer")
         num_values += _count(part, "enum")
         num_properties += _count(part, "properties")
+        num_patterns += _count(part, "patternProperties")
         for name in _LEAST:
             least = part.get(name)
             if isinstance(least, int | float) and least > MAX_LEAST:
@@ -58,6 +60,10 @@ def within_limits(schema: Schema, what: str) -> Schema:
     if num_properties > MAX_PROPERTIES:
         raise SchemaError(
             f"{what}: got {num_properties:,} properties, wanted at most {MAX_PROPERTIES:,}"
+        )
+    if num_patterns > MAX_PATTERN_PROPERTIES:
+        raise SchemaError(
+            f"{what}: got {num_patterns:,} patternProperties, wanted at most {MAX_PATTERN_PROPERTIES:,}"
         )
     return copy
 

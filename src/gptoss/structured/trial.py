@@ -1,33 +1,102 @@
-"""A grammar compiled in a process of its own first, where neither its time nor its memory can hurt.
+"""Grammars compiled in a process of its own first, where neither their time, nor their memory, nor a crash can hurt.
 
-Intersections of regular expressions can take as much of both as two to the power of their number, and nothing inside
-the compiler ends that. Run as a script, this file is that process: the grammar on its standard input, what is wrong
-with it on its standard output.
+Some schemas take the compiler minutes or gigabytes, or overflow its stack, and nothing inside it ends that. Run as a
+script, this file is that process: a grammar on each line of its standard input, as a JSON text, and for each a line of
+JSON on its standard output with what is wrong with it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import select
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
+MAX_SECONDS = 1.0
+# Starting the process, on a machine with much else to do.
+_MAX_START_S = 20.0
 _MAX_BYTES = 1 << 30
-_MAX_CPU_S = 1
-# Starting the process included, on a machine with much else to do.
-_MAX_WALL_S = 10
+# Less than the threads of the program have, where the same is compiled again.
+_STACK_BYTES = 2 << 20
+
+TOO_MUCH = (
+    f"it takes more than {MAX_SECONDS:.0f} s or {_MAX_BYTES >> 30} GiB to compile, or more than the compiler can take; "
+    "use fewer or simpler parts"
+)
 
 
-def try_out(grammar: str) -> str:
-    """What is wrong with a grammar; nothing if it compiles within a second and a gigabyte."""
-    command = [sys.executable, str(Path(__file__).resolve())]
-    too_much = "it takes too much time or memory to compile; use fewer patterns together"
-    try:
-        done = subprocess.run(
-            command, input=grammar, capture_output=True, text=True, timeout=_MAX_WALL_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return too_much
-    return done.stdout.strip() if done.returncode == 0 else too_much
+class Trial:
+    """The process; started when it is first needed, and again after a grammar that it did not survive."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, grammar: str) -> str | None:
+        """What is wrong with a grammar, or None if it compiles within its time and memory."""
+        with self._lock:
+            process = self._started()
+            try:
+                assert process.stdin is not None
+                process.stdin.write(json.dumps(grammar).encode() + b"\n")
+                process.stdin.flush()
+                answer = _line(process, MAX_SECONDS)
+            except OSError:
+                answer = None
+            if answer is None:
+                self._end()
+                return TOO_MUCH
+        error = json.loads(answer)
+        return None if error is None else str(error)
+
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            self._end()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self._end()
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).resolve())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            _line(self._process, _MAX_START_S)
+        return self._process
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(OSError):
+                        stream.close()
+
+    def __del__(self) -> None:
+        self._end()
+
+
+def _line(process: subprocess.Popen[bytes], seconds: float) -> bytes | None:
+    """A line of its output, if it comes in time."""
+    assert process.stdout is not None
+    latest = time.monotonic() + seconds
+    found = b""
+    while not found.endswith(b"\n"):
+        ready, _, _ = select.select([process.stdout], [], [], max(0.0, latest - time.monotonic()))
+        part = os.read(process.stdout.fileno(), 1 << 16) if ready else b""
+        if not part:
+            return None
+        found += part
+    return found
 
 
 def _main() -> None:
@@ -35,13 +104,24 @@ def _main() -> None:
 
     from llguidance import LLMatcher, LLTokenizer
 
-    resource.setrlimit(resource.RLIMIT_AS, (_MAX_BYTES, _MAX_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_MAX_CPU_S, _MAX_CPU_S))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    matcher = LLMatcher(LLTokenizer("byte"), sys.stdin.read(), log_level=0)
-    if matcher.is_error():
-        print(matcher.get_error())
+    resource.setrlimit(resource.RLIMIT_AS, (_MAX_BYTES, _MAX_BYTES))
+    tokenizer = LLTokenizer("byte")
+    print(flush=True)
+    for line in sys.stdin:
+        try:
+            matcher = LLMatcher(tokenizer, json.loads(line), log_level=0)
+            if not matcher.is_error():
+                matcher.compute_bitmask()
+            error = matcher.get_error() or None
+        except BaseException as failure:
+            # A panic of the compiler's is no Exception.
+            error = str(failure)
+        print(json.dumps(error), flush=True)
 
 
 if __name__ == "__main__":
-    _main()
+    threading.stack_size(_STACK_BYTES)
+    worker = threading.Thread(target=_main)
+    worker.start()
+    worker.join()

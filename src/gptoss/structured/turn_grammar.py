@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from gptoss.errors import SchemaError
 from gptoss.harmony.names import Channel, Marker
-from gptoss.structured.rules import Answer, AnswerKind, Schema, ToolChoice, ToolRule, TurnRules
+from gptoss.structured.rules import Answer, AnswerKind, Schema, ToolRule, TurnRules
 
 ANSWER = "answer"
 
@@ -21,8 +21,12 @@ ANY_OBJECT: dict[str, object] = {"type": "object"}
 
 # Of a Lark grammar: & and ~, each of which may double what the rest costs.
 MAX_INTERSECTIONS = 8
-# What in a Lark grammar is no syntax of its own: strings, regular expressions, comments.
-_LARK_LITERAL = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/(?:\\.|[^/\\\n])+/')
+MAX_GRAMMAR_CHARACTERS = 64 << 10
+# As llguidance's own lexer cuts them: comments, strings, regular expressions.
+_LARK_BEGIN = re.compile(r"""[#"/]""")
+_LARK_LITERAL = re.compile(
+    r"""(?:\#|//)[^\n]*|"(?:\\[^\x00-\x1f]|[^"\\\x00-\x1f\x7f])*"|/(?:\\.|[^/\\])+/"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def schema_parts(rules: TurnRules) -> list[SchemaPart]:
             what = f"the parameters of {tool.recipient}"
             found.append(SchemaPart(f"args{index}", what, schema, tool.is_strict))
     answer = rules.answer
-    if rules.choice is not ToolChoice.REQUIRED and answer.is_json:
+    if rules.may_answer and answer.is_json:
         schema = ANY_OBJECT if not isinstance(answer.value, Mapping | bool) else answer.value
         found.append(SchemaPart(ANSWER, "the schema of the answer", schema, answer.is_strict))
     return found
@@ -94,7 +98,7 @@ class _Writer:
             lines.append(f"call: {' | '.join(self._calls())}")
             further = f"(call {self._next} before)* " if rules.is_parallel else ""
             ends.append(f"{further}call {self._mark[Marker.CALL]}")
-        if rules.choice is not ToolChoice.REQUIRED:
+        if rules.may_answer:
             ends.append(f"{self._final()} {self._mark[Marker.RETURN]}")
         repeated = f"({' | '.join(before)})*" if before else '""'
         start = [f"start: before ({' | '.join(ends)})", f"before: {repeated}"]
@@ -132,36 +136,67 @@ class _Writer:
         if answer.kind is AnswerKind.TEXT:
             return f"{header} TEXT"
         if not answer.is_json:
-            self._grammars.append({"name": ANSWER, "lark_grammar": _lark(answer)})
+            self._grammars.append({"name": ANSWER, "lark_grammar": answer_lark(answer)})
             return f"{header} @{ANSWER}"
         json_type = f'" " {mark[Marker.CONSTRAIN]} "json"'
         named = f"{mark[Marker.CHANNEL]} {_quoted(Channel.FINAL)}"
         return f"{named} ({json_type})? {mark[Marker.MESSAGE]} @{ANSWER}"
 
 
-def _lark(answer: Answer) -> str:
+def answer_lark(answer: Answer) -> str:
+    """The Lark grammar of an answer that is no JSON. Raises SchemaError for one that would reach out of the answer."""
     if isinstance(answer.value, tuple):
         return f"start: {' | '.join(_quoted(text) for text in answer.value)}"
     text = str(answer.value)
+    if len(text) > MAX_GRAMMAR_CHARACTERS:
+        raise SchemaError(
+            f"the grammar of the answer has {len(text):,} characters, wanted at most {MAX_GRAMMAR_CHARACTERS:,}"
+        )
     if answer.kind is AnswerKind.REGEX:
         return f"start: /{_slashed(text)}/"
-    syntax = _LARK_LITERAL.sub(" ", text)
+    syntax = _without_literals(text)
     if len(re.findall(r"[&~]", syntax)) > MAX_INTERSECTIONS:
         raise SchemaError(
             f"the grammar of the answer uses & and ~ more than {MAX_INTERSECTIONS} times; use fewer, "
             "each may double its cost"
         )
-    found = re.search(r"<|@", syntax)
+    found = re.search(r"<|@|%(?!ignore\b)\w*", syntax)
     if found:
         raise SchemaError(
-            f"got {found[0]!r} in the grammar of the answer outside of a string: it can hold no special tokens "
-            "and no other grammars"
+            f"got {found[0]!r} in the grammar of the answer outside of a string: it can hold no special tokens, "
+            "no other grammars and no directives but %ignore"
         )
     return text
 
 
+def _without_literals(text: str) -> str:
+    """What in a Lark grammar is neither string, regular expression nor comment.
+
+    Raises SchemaError for one of these that ends nowhere.
+    """
+    kept, at = [], 0
+    while found := _LARK_BEGIN.search(text, at):
+        kept.append(text[at : found.start()])
+        literal = _LARK_LITERAL.match(text, found.start())
+        if literal is None:
+            begun = text[found.start() :][:40]
+            raise SchemaError(
+                f"the grammar of the answer has a string or regular expression without an end: {begun!r}"
+            )
+        at = literal.end()
+        kept.append(" ")
+    return "".join([*kept, text[at:]])
+
+
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    """A Lark string. Raises SchemaError for text that UTF-8 cannot say."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise SchemaError(
+            f"got the text {text[:40]!r} with a lone surrogate, wanted UTF-8"
+        ) from None
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _slashed(pattern: str) -> str:
