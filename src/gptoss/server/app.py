@@ -22,8 +22,11 @@ from gptoss.server.chat_reply import new_id
 from gptoss.server.chat_request import ChatRequest
 from gptoss.server.completions import CompletionRequest, create_completion
 from gptoss.server.guard import Guard
+from gptoss.server.invocations import add_invocations
+from gptoss.server.messages import add_messages
+from gptoss.server.responses import add_responses
 from gptoss.server.service import Service
-from gptoss.server.wire_errors import ApiError, api_error
+from gptoss.server.wire_errors import ApiError, api_error, invalid
 
 _LOG = logging.getLogger("gptoss.server")
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -65,6 +68,9 @@ def create_app(service: Service) -> FastAPI:
     _add_operation(app, service)
     _add_models(app, service)
     _add_generation(app, service)
+    add_responses(app, service)
+    add_messages(app, service)
+    add_invocations(app, service)
     settings = service.settings
     if settings.origins:
         app.add_middleware(
@@ -79,33 +85,25 @@ def create_app(service: Service) -> FastAPI:
 
 
 def _add_errors(app: FastAPI) -> None:
-    async def on_error(_: Request, error: Exception) -> Response:
+    async def on_error(request: Request, error: Exception) -> Response:
         made = api_error(error)
         if made.status == 500:
             _LOG.error("a request failed", exc_info=error)
-        return made.response()
+        return made.response(request.scope)
 
-    async def on_invalid(_: Request, error: Exception) -> Response:
+    async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return _invalid(error).response()
+        return invalid(error.errors()).response(request.scope)
 
-    async def on_http(_: Request, error: Exception) -> Response:
+    async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return ApiError(error.status_code, str(error.detail)).response()
+        return ApiError(error.status_code, str(error.detail)).response(request.scope)
 
     app.add_exception_handler(ApiError, on_error)
     app.add_exception_handler(GptossError, on_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_error)
-
-
-def _invalid(error: RequestValidationError) -> ApiError:
-    """The first thing that is wrong with a body, by its place."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if part != "body")
-    found = "" if first["type"] == "missing" else f", got {str(first.get('input'))[:100]!r}"
-    return ApiError(400, f"{place or 'the body'}: {first['msg']}{found}", param=place or None)
 
 
 def _add_operation(app: FastAPI, service: Service) -> None:
@@ -183,8 +181,11 @@ def _add_log(app: FastAPI, service: Service) -> None:
     ) -> Response:
         began = time.monotonic()
         request_id = request.headers.get("x-request-id", "")[:100] or new_id("req_")
+        request.state.request_id = request_id
         response = await call_next(request)
         response.headers["x-request-id"] = request_id
+        # Anthropic's name for it.
+        response.headers["request-id"] = request_id
         route = getattr(request.scope.get("route"), "path", "other")
         service.metrics.count_http(route, response.status_code)
         # Neither what was asked nor who asked.

@@ -39,7 +39,7 @@ class Guard:
             self._check(scope)
             body = await self._body(scope, receive)
         except ApiError as error:
-            await error.response()(scope, receive, send)
+            await error.response(scope)(scope, receive, send)
             return
         await self._app(scope, _replayed(body, receive), send)
 

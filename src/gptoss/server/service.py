@@ -160,10 +160,14 @@ class Service:
         latest = time.monotonic() + self.settings.drain_s
         while self._running and time.monotonic() < latest:
             await asyncio.sleep(0.05)
-        for turn in tuple(self._running):
-            turn.cancel()
+        self.end_all()
         while self._running and time.monotonic() < latest + 2:
             await asyncio.sleep(0.02)
+
+    def end_all(self) -> None:
+        """End what runs, with what there is."""
+        for turn in tuple(self._running):
+            turn.cancel()
 
     def close(self) -> None:
         """Let go of the model."""

@@ -73,7 +73,7 @@ class SamplingFields(Wire):
 def _bias(bias: Mapping[str, float] | None) -> dict[int, float]:
     found = {}
     for name, value in (bias or {}).items():
-        if not name.isdecimal() or len(name) > 9:
+        if not (name.isascii() and name.isdecimal()) or len(name) > 9:
             raise ApiError(
                 400, f"got logit_bias for {name[:40]!r}, wanted token ids", param="logit_bias"
             )

@@ -1,6 +1,9 @@
-"""Errors as OpenAI's clients expect them."""
+"""Errors as OpenAI's and Anthropic's clients expect them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi.responses import JSONResponse
 
@@ -23,6 +26,13 @@ _TYPE_BY_STATUS = {
     413: "invalid_request_error",
     415: "invalid_request_error",
     429: "rate_limit_error",
+    503: "overloaded_error",
+}
+# Where errors, too, are in Anthropic's words, and those that differ.
+ANTHROPIC_PATH = "/v1/messages"
+_ANTHROPIC_TYPE_BY_STATUS = {
+    413: "request_too_large",
+    500: "api_error",
     503: "overloaded_error",
 }
 # What a client should wait, in seconds, where trying again helps.
@@ -56,14 +66,33 @@ class ApiError(Exception):
         }
         return {"error": error}
 
-    def response(self) -> JSONResponse:
-        """The whole reply."""
+    def anthropic_body(self, request_id: str | None = None) -> dict[str, object]:
+        """As Anthropic's API has it."""
+        kind = _ANTHROPIC_TYPE_BY_STATUS.get(self.status, self.type)
+        error = {"type": kind, "message": self.message}
+        return {"type": "error", "error": error, "request_id": request_id}
+
+    def response(
+        self, scope: Mapping[str, Any] | None = None, *, is_anthropic: bool = False
+    ) -> JSONResponse:
+        """The whole reply, in the words of the API that the request is of."""
         headers = {}
         if self.status in (429, 503):
             headers["Retry-After"] = str(RETRY_AFTER_S)
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
-        return JSONResponse(self.body(), self.status, headers)
+        scope = scope or {"path": ""}
+        if is_anthropic or scope["path"].startswith(ANTHROPIC_PATH):
+            body = self.anthropic_body(request_id_of(scope))
+        else:
+            body = self.body()
+        return JSONResponse(body, self.status, headers)
+
+
+def request_id_of(scope: Mapping[str, Any]) -> str | None:
+    """What the log calls a request."""
+    found = scope.get("state", {}).get("request_id")
+    return found if isinstance(found, str) else None
 
 
 def api_error(error: Exception) -> ApiError:
@@ -78,3 +107,11 @@ def api_error(error: Exception) -> ApiError:
         case RequestError() | GptossError():
             return ApiError(400, str(error))
     return ApiError(500, f"the server failed: {type(error).__name__}")
+
+
+def invalid(errors: Sequence[Any]) -> ApiError:
+    """The first thing that is wrong with a body, by its place; as pydantic tells it."""
+    first = errors[0]
+    place = ".".join(str(part) for part in first["loc"] if part != "body")
+    found = "" if first["type"] == "missing" else f", got {str(first.get('input'))[:100]!r}"
+    return ApiError(400, f"{place or 'the body'}: {first['msg']}{found}", param=place or None)

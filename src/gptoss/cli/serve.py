@@ -1,0 +1,144 @@
+"""`gptoss serve`: the model behind OpenAI's APIs, over HTTP."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gptoss.cli import options
+from gptoss.errors import ServerError
+
+
+def _take_config(context: typer.Context, file: str | None) -> str | None:
+    """Options from a file, behind those of the command line and the environment."""
+    if file is not None:
+        try:
+            found = tomllib.loads(Path(file).expanduser().read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ServerError(f"cannot read the configuration {file}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ServerError(f"{file} is no TOML: {error}") from None
+        known = {parameter.name for parameter in context.command.params}
+        given = {name.replace("-", "_"): value for name, value in found.items()}
+        for name in given:
+            if name not in known or name == "config":
+                raise ServerError(
+                    f"got {name!r} in {file}, wanted the name of an option, as in `max-batch = 8`"
+                )
+        context.default_map = {**(context.default_map or {}), **given}
+    return file
+
+
+def _variable(name: str, *flags: str, **more: Any) -> Any:
+    return typer.Option(*flags, envvar=f"GPTOSS_{name}", show_envvar=True, **more)
+
+
+def serve(
+    host: Annotated[str, _variable("HOST", "--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, _variable("PORT", "--port", min=0, max=65535, help="0 takes a free one.")
+    ] = 8000,
+    model: options.Model = None,
+    api_key_file: Annotated[
+        str | None,
+        _variable(
+            "API_KEY_FILE",
+            "--api-key-file",
+            metavar="FILE",
+            help="API keys, one a line. Needed beyond this machine.",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host", metavar="NAME", help="A name under which the server is reached."
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option("--allow-origin", metavar="URL", help="A web page's origin that may ask."),
+    ] = None,
+    served_name: Annotated[
+        list[str] | None,
+        typer.Option("--served-name", metavar="NAME", help="A further name of the model."),
+    ] = None,
+    store: Annotated[
+        str | None,
+        _variable(
+            "STORE", "--store", metavar="FILE", help="Where responses are kept. Default: in memory."
+        ),
+    ] = None,
+    drain: Annotated[
+        float,
+        _variable(
+            "DRAIN",
+            "--drain",
+            min=0,
+            metavar="SECONDS",
+            help="What running answers have at the end.",
+        ),
+    ] = 25.0,
+    context: options.Context = None,
+    max_batch: options.MaxBatch = None,
+    memory: options.Memory = None,
+    threads: options.Threads = None,
+    precision: options.Precision = None,
+    weights: options.Weights = None,
+    kv: options.Kv = None,
+    isa: options.Isa = None,
+    cache: options.Cache = None,
+    cache_dir: options.CacheDir = None,
+    lock: options.Lock = False,
+    log: Annotated[
+        str, _variable("LOG", "--log", metavar="info|warning|error", help="What is logged.")
+    ] = "info",
+    config: Annotated[
+        str | None,
+        _variable(
+            "CONFIG",
+            "--config",
+            metavar="FILE",
+            is_eager=True,
+            callback=_take_config,
+            help="Options in TOML.",
+        ),
+    ] = None,
+) -> None:
+    """Answer over HTTP: OpenAI's APIs, and Anthropic's messages."""
+    from gptoss.cli.loading import open_model
+    from gptoss.engine import EngineOptions
+    from gptoss.server.run import run
+    from gptoss.server.settings import Keys, ServerSettings
+
+    settings = ServerSettings(
+        host=host,
+        port=port,
+        keys=Keys() if api_key_file is None else Keys.from_file(Path(api_key_file)),
+        hosts=tuple(allow_host or ()),
+        origins=tuple(allow_origin or ()),
+        served_names=tuple(served_name or ()),
+        store=None if store is None else Path(store).expanduser(),
+        drain_s=drain,
+    )
+    engine = None if max_batch is None else EngineOptions(max_running=max_batch)
+    run(
+        settings,
+        lambda: open_model(
+            model,
+            precision=precision,
+            threads=threads,
+            weights=weights,
+            kv=kv,
+            memory=memory,
+            isa=isa,
+            cache=cache,
+            prefix_directory=cache_dir,
+            lock=lock,
+            context=context,
+            options=engine,
+        ),
+        log_level=log,
+    )

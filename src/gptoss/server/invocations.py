@@ -1,0 +1,46 @@
+"""`/invocations`: the one route that SageMaker knows; what a body looks like says which API it is of."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ValidationError
+
+from gptoss.errors import GptossError
+from gptoss.server.chat_completions import create_chat_completion
+from gptoss.server.chat_request import ChatRequest
+from gptoss.server.completions import CompletionRequest, create_completion
+from gptoss.server.messages import create_message
+from gptoss.server.messages_request import MessagesRequest
+from gptoss.server.service import Service
+from gptoss.server.wire_errors import ApiError, api_error, invalid
+
+_Body = TypeVar("_Body", bound=BaseModel)
+_SHAPES = "messages, prompt or input"
+
+
+def add_invocations(app: FastAPI, service: Service) -> None:
+    """SageMaker's route."""
+
+    @app.post("/invocations", tags=["sagemaker"], response_model=None)
+    async def invocations(body: dict[str, Any], request: Request) -> Response:
+        """Whatever the other routes answer: `messages`, `prompt` or `input`, and Anthropic's with `anthropic_version`."""
+        if "messages" in body and "anthropic_version" in body:
+            try:
+                return await create_message(service, _checked(MessagesRequest, body), request)
+            except (ApiError, GptossError) as error:
+                return api_error(error).response(request.scope, is_anthropic=True)
+        if "messages" in body:
+            return await create_chat_completion(service, _checked(ChatRequest, body), request)
+        if "prompt" in body:
+            return await create_completion(service, _checked(CompletionRequest, body), request)
+        raise ApiError(400, f"got a body without any of {_SHAPES}")
+
+
+def _checked(kind: type[_Body], body: dict[str, Any]) -> _Body:
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        raise invalid(error.errors()) from None

@@ -1,0 +1,80 @@
+"""`/v1/messages` and `/v1/messages/count_tokens`, as Anthropic's clients ask for them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from gptoss import harmony
+from gptoss.chat import TurnFinished
+from gptoss.chat.turn import Turn
+from gptoss.server.chat_reply import Json
+from gptoss.server.connection import unless_gone
+from gptoss.server.messages_reply import Blocks, Ending, content_of, message
+from gptoss.server.messages_request import CountRequest, MessagesRequest
+from gptoss.server.service import Service
+from gptoss.server.sse import event, streamed
+from gptoss.server.wire_errors import api_error, request_id_of
+
+
+def add_messages(app: FastAPI, service: Service) -> None:
+    """The routes of Anthropic's Messages API."""
+
+    @app.post("/v1/messages", tags=["anthropic"], response_model=None)
+    async def messages(body: MessagesRequest, request: Request) -> Response:
+        """Answer a conversation."""
+        return await create_message(service, body, request)
+
+    @app.post("/v1/messages/count_tokens", tags=["anthropic"])
+    def count_tokens(body: CountRequest) -> dict[str, int]:
+        """How long a prompt is."""
+        service.require_model(body.model)
+        asked = body.asked(service.settings)
+        return {"input_tokens": len(harmony.render(asked.conversation, service.model.tokenizer))}
+
+
+async def create_message(service: Service, body: MessagesRequest, request: Request) -> Response:
+    """Answer a conversation, at once or as a stream."""
+    name = service.require_model(body.model)
+    turns = await unless_gone(request, service.begin(body.asked(service.settings)))
+    if body.stream:
+        source = _stream(service, body, name, turns[0], request_id_of(request.scope))
+        return streamed(source, service.settings.ping_s)
+    (reply,) = await unless_gone(request, service.replies(turns))
+    ending = Ending.of(turns[0], reply, service.model.context)
+    content = content_of(reply, shows_thinking=body.shows_thinking)
+    return JSONResponse(message(name, content, ending.usage, ending))
+
+
+async def _stream(
+    service: Service, body: MessagesRequest, name: str, turn: Turn, request_id: str | None
+) -> AsyncGenerator[bytes, None]:
+    blocks = Blocks(shows_thinking=body.shows_thinking)
+    context = service.model.context
+    try:
+        # What of the prompt is cached shows later; the last usage counts.
+        usage: Json = {"input_tokens": len(turn.generation.request.token_ids), "output_tokens": 0}
+        start = message(name, [], usage, None)
+        yield event({"type": "message_start", "message": start}, "message_start")
+        yield event({"type": "ping"}, "ping")
+        async with contextlib.aclosing(service.events(turn)) as events:
+            async for each in events:
+                for data in blocks.read(each):
+                    yield data
+                if isinstance(each, TurnFinished):
+                    for data in blocks.close():
+                        yield data
+                    yield _last(Ending.of(turn, each.reply, context))
+        yield event({"type": "message_stop"}, "message_stop")
+    except Exception as error:
+        yield event(api_error(error).anthropic_body(request_id), "error")
+    finally:
+        service.forget([turn])
+
+
+def _last(ending: Ending) -> bytes:
+    delta = {"stop_reason": ending.stop_reason, "stop_sequence": ending.stop_sequence}
+    return event({"type": "message_delta", "delta": delta, "usage": ending.usage}, "message_delta")

@@ -1,0 +1,250 @@
+"""A request of Anthropic's Messages API -> the chat request that asks for the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from gptoss.server.chat_request import ChatRequest
+from gptoss.server.messages_signature import reasoning_of
+from gptoss.server.service import Asked
+from gptoss.server.settings import ServerSettings
+from gptoss.server.wire import MAX_STOPS, Count, EffortName, SamplingFields, Wire
+from gptoss.server.wire_errors import ApiError
+
+_REFUSED = {
+    "container": "declare a tool",
+    "mcp_servers": "declare their tools",
+    "context_management": "send the messages that count",
+}
+_CHOICES = {"auto": None, "any": "required", "none": "none"}
+_UNREAD = ("redacted_thinking",)
+
+
+class Thinking(Wire):
+    """Whether there is a chain of thought, how long it may be, and whether it is shown."""
+
+    type: Literal["enabled", "disabled", "adaptive", "between_tools"]
+    budget_tokens: Annotated[int, Field(ge=0)] | None = None
+    display: Literal["summarized", "omitted"] | None = None
+
+
+class OutputFormat(Wire):
+    """The shape of the answer."""
+
+    type: Literal["json_schema"]
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+
+
+class OutputConfig(Wire):
+    """Effort, and the shape of the answer."""
+
+    effort: EffortName | None = None
+    format: OutputFormat | None = None
+
+
+class Choice(Wire):
+    """Whether a tool is called."""
+
+    type: Literal["auto", "any", "tool", "none"]
+    name: str | None = None
+    disable_parallel_tool_use: bool | None = None
+
+
+class Tool(Wire):
+    """A tool of the caller's own."""
+
+    type: str | None = None
+    name: str
+    description: str | None = None
+    input_schema: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class CountRequest(SamplingFields):
+    """The body of `/v1/messages/count_tokens`."""
+
+    model: str
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1)]
+    system: str | list[dict[str, Any]] | None = None
+    tools: list[Tool] | None = None
+    tool_choice: Choice | None = None
+    thinking: Thinking | None = None
+    output_config: OutputConfig | None = None
+
+    def chat(self, **more: Any) -> ChatRequest:
+        """The same as a chat request. Raises ApiError for what it cannot say."""
+        self.refuse(_REFUSED)
+        if self.messages[-1].get("role") == "assistant":
+            raise ApiError(
+                400,
+                "got an assistant's message as the last, which the model cannot continue; "
+                "end with the user's",
+                param="messages",
+            )
+        choice, config = self.tool_choice, self.output_config or OutputConfig()
+        thinking = self.thinking
+        given = {name: getattr(self, name) for name in SamplingFields.model_fields}
+        is_off = thinking is not None and thinking.type == "disabled"
+        return ChatRequest(
+            **given,
+            **more,
+            model=self.model,
+            messages=list(self._chat_messages()),
+            tools=[_chat_tool(index, tool) for index, tool in enumerate(self.tools or ())] or None,
+            tool_choice=None if choice is None else _chat_choice(choice),
+            parallel_tool_calls=not (choice and choice.disable_parallel_tool_use),
+            response_format=None if config.format is None else _chat_format(config.format),
+            reasoning_effort="none" if is_off else config.effort,
+            reasoning_tokens=None if is_off or thinking is None else thinking.budget_tokens,
+        )
+
+    def asked(self, settings: ServerSettings) -> Asked:
+        """Raises ApiError and GptossError for what cannot be met."""
+        return self.chat().asked(settings)
+
+    def _chat_messages(self) -> Iterator[dict[str, Any]]:
+        if self.system:
+            yield {"role": "system", "content": self.system}
+        for index, message in enumerate(self.messages):
+            yield from _chat_messages(message, f"messages.{index}")
+
+
+class MessagesRequest(CountRequest):
+    """The body of `/v1/messages`."""
+
+    max_tokens: Count
+    stop_sequences: Annotated[list[str], Field(max_length=MAX_STOPS)] | None = None
+    stream: bool | None = None
+
+    @property
+    def shows_thinking(self) -> bool:
+        """Whether the chain of thought is told."""
+        return self.thinking is None or self.thinking.display != "omitted"
+
+    def asked(self, settings: ServerSettings) -> Asked:
+        """Raises ApiError and GptossError for what cannot be met."""
+        chat = self.chat(max_completion_tokens=self.max_tokens, stop=self.stop_sequences)
+        return chat.asked(settings)
+
+
+def _chat_messages(message: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
+    role, content = message.get("role"), message.get("content")
+    if role not in ("user", "assistant", "system"):
+        raise ApiError(
+            400, f"{where}: got the role {role!r}, wanted user or assistant", param=where
+        )
+    if isinstance(content, str):
+        yield {"role": role, "content": content}
+        return
+    if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
+        raise ApiError(400, f"{where}.content: wanted text or a list of blocks", param=where)
+    if role == "assistant":
+        yield _assistant(content, where)
+    else:
+        yield from _user(role, content, where)
+
+
+def _assistant(blocks: list[dict[str, Any]], where: str) -> dict[str, Any]:
+    """One message: the chain of thought, what was said, and the calls."""
+    thoughts, texts, calls = [], [], []
+    for block in blocks:
+        match block.get("type"):
+            case "thinking":
+                thoughts.append(_text(block, "thinking", where) or reasoning_of(block))
+            case "text":
+                texts.append(_text(block, "text", where))
+            case "tool_use":
+                function = {
+                    "name": _text(block, "name", where),
+                    "arguments": json.dumps(block.get("input", {}), ensure_ascii=False),
+                }
+                calls.append({"id": _text(block, "id", where), "function": function})
+            case kind if kind not in _UNREAD:
+                raise _unknown(kind, where)
+    return {
+        "role": "assistant",
+        "reasoning": "\n".join(thoughts),
+        "content": "".join(texts),
+        "tool_calls": calls,
+    }
+
+
+def _user(role: str, blocks: list[dict[str, Any]], where: str) -> Iterator[dict[str, Any]]:
+    """Results of tools, and what is said between and after them."""
+    texts: list[str] = []
+    for block in blocks:
+        match block.get("type"):
+            case "text":
+                texts.append(_text(block, "text", where))
+            case "tool_result":
+                if texts:
+                    yield {"role": role, "content": "".join(texts)}
+                    texts = []
+                yield {
+                    "role": "tool",
+                    "tool_call_id": _text(block, "tool_use_id", where),
+                    "content": _result(block),
+                }
+            case kind:
+                raise _unknown(kind, where)
+    if texts or not blocks:
+        yield {"role": role, "content": "".join(texts)}
+
+
+def _result(block: dict[str, Any]) -> object:
+    content = block.get("content") or ""
+    if block.get("is_error") is not True:
+        return content
+    # The model has no other mark for it.
+    first = {"type": "text", "text": "Error: "}
+    return f"Error: {content}" if isinstance(content, str) else [first, *content]
+
+
+def _text(block: dict[str, Any], field: str, where: str) -> str:
+    value = block.get(field)
+    if not isinstance(value, str):
+        raise ApiError(
+            400,
+            f"{where}: got a block of the type {block.get('type')!r} whose {field} is no text",
+            param=where,
+        )
+    return value
+
+
+def _unknown(kind: object, where: str) -> ApiError:
+    shown = str(kind)[:100]
+    return ApiError(
+        400, f"{where}: got a block of the type {shown!r}, which the model cannot read", param=where
+    )
+
+
+def _chat_tool(index: int, tool: Tool) -> dict[str, Any]:
+    where = f"tools.{index}"
+    if tool.type not in (None, "custom"):
+        raise ApiError(
+            400,
+            f"{where}: got a tool of the type {str(tool.type)[:100]!r}, wanted one of your own",
+            param=where,
+        )
+    if tool.input_schema is None:
+        raise ApiError(400, f"{where}: got no input_schema, wanted a JSON Schema", param=where)
+    function: dict[str, Any] = {"name": tool.name, "parameters": tool.input_schema}
+    if tool.description is not None:
+        function["description"] = tool.description
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def _chat_choice(choice: Choice) -> object:
+    if choice.type != "tool":
+        return _CHOICES[choice.type]
+    return {"type": "function", "function": {"name": choice.name}}
+
+
+def _chat_format(form: OutputFormat) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": form.schema_}}

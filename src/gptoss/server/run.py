@@ -1,0 +1,126 @@
+"""Runs the server until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from gptoss.chat import LoadedModel
+from gptoss.errors import ServerError
+from gptoss.server.app import create_app
+from gptoss.server.service import Service
+from gptoss.server.settings import ServerSettings
+
+_LEVELS = ("info", "warning", "error")
+# After the last answer has ended: for clients that keep a connection open.
+_CLOSE_S = 3
+
+
+def run(
+    settings: ServerSettings, open_model: Callable[[], LoadedModel], log_level: str = "info"
+) -> None:
+    """Listen, open the model, and answer, until SIGTERM or SIGINT.
+
+    The first one lets running answers end, for `settings.drain_s` at most; the second one ends them at once.
+
+    Raises ServerError if the address cannot be had, or the model not be opened.
+    """
+    if log_level not in _LEVELS:
+        raise ServerError(f"got the log level {log_level!r}, wanted one of {', '.join(_LEVELS)}")
+    logging.basicConfig(
+        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel("WARNING")
+    listener = _listen(settings)
+    service = Service(settings, open_model)
+    server = _Server(service)
+    host, port = listener.getsockname()[:2]
+    name = f"[{host}]" if ":" in host else host
+    key = "an API key is needed" if settings.keys.digests else "no key needed"
+    print(
+        f"gptoss: http://{name}:{port}/v1 ({key}); opening the model", file=sys.stderr, flush=True
+    )
+    server.run(sockets=[listener])
+    if service.failure is not None:
+        raise ServerError(f"the model could not be opened: {service.failure}")
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise ServerError(
+            f"cannot listen on {settings.host}, port {settings.port}: {error.strerror or error}; "
+            "choose another --host or --port"
+        ) from None
+
+
+class _Server(uvicorn.Server):
+    """Ends in two steps, and when the model cannot be opened."""
+
+    def __init__(self, service: Service) -> None:
+        config = uvicorn.Config(
+            create_app(service),
+            log_config=None,
+            access_log=False,
+            http="h11",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=_CLOSE_S,
+            timeout_keep_alive=30,
+            h11_max_incomplete_event_size=64 << 10,
+        )
+        super().__init__(config)
+        self._service = service
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._num_signals = 0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Also begins to watch the model being opened."""
+        self._loop = asyncio.get_running_loop()
+        self._watching = asyncio.create_task(self._watch())
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal drains, the second ends at once."""
+        assert self._loop is not None
+        self._num_signals += 1
+        if self._num_signals > 2:
+            # Whoever insists does not care for what is left undone.
+            os._exit(1)
+        if self._num_signals == 2:
+            self.should_exit = True
+            self._loop.call_soon_threadsafe(self._service.end_all)
+            return
+        name = signal.Signals(sig).name
+        print(
+            f"gptoss: {name}: ending what runs; once more ends at once", file=sys.stderr, flush=True
+        )
+        self._loop.call_soon_threadsafe(lambda: asyncio.ensure_future(self._drain()))
+
+    async def _drain(self) -> None:
+        await self._service.drain()
+        self.should_exit = True
+
+    async def _watch(self) -> None:
+        while not self._service.is_ready and self._service.failure is None:
+            await asyncio.sleep(0.05)
+        if self._service.failure is not None:
+            self.should_exit = True
+        else:
+            model = self._service.model
+            print(
+                f"gptoss: {model.name} is ready: {model.precision}, {model.backend.isa}, "
+                f"{model.backend.threads} threads, context {model.context}",
+                file=sys.stderr,
+                flush=True,
+            )
