@@ -49,11 +49,12 @@ def serving(
 
 def test_a_signal_lets_answers_end(tmp_path: Path) -> None:
     with serving("--drain", "0.2", log=tmp_path / "log") as (address, process):
+        events = []
         with httpx.stream("POST", f"{address}/v1/chat/completions", json=LONG, timeout=30) as reply:
-            lines = reply.iter_lines()
-            next(lines)
-            process.send_signal(signal.SIGTERM)
-            events = [line for line in lines if line.startswith("data: ")]
+            for line in reply.iter_lines():
+                if not events:
+                    process.send_signal(signal.SIGTERM)
+                events += [line] if line.startswith("data: ") else []
         assert events[-1] == "data: [DONE]"
         last = json.loads(events[-2].removeprefix("data: "))
         assert last["choices"][0]["finish_reason"] == "length"
@@ -62,24 +63,26 @@ def test_a_signal_lets_answers_end(tmp_path: Path) -> None:
 
 
 def test_while_it_drains_nothing_new_is_taken(tmp_path: Path) -> None:
-    with serving("--drain", "20", log=tmp_path / "log") as (address, process):
-        with httpx.stream("POST", f"{address}/v1/chat/completions", json=LONG, timeout=30) as reply:
-            lines = reply.iter_lines()
-            next(lines)
-            process.send_signal(signal.SIGTERM)
-            while httpx.get(f"{address}/ready").status_code == 200:
-                time.sleep(0.02)
-            refused = httpx.post(f"{address}/v1/chat/completions", json=LONG)
-            assert refused.status_code == 503
-            assert refused.headers["retry-after"]
-            assert httpx.get(f"{address}/health").status_code == 200
-            # A second one does not wait.
-            began = time.monotonic()
-            process.send_signal(signal.SIGTERM)
-            events = [line for line in lines if line.startswith("data: ")]
-            assert events[-1] == "data: [DONE]"
-            assert process.wait(timeout=20) == 0
-            assert time.monotonic() - began < 10
+    with (
+        serving("--drain", "20", log=tmp_path / "log") as (address, process),
+        httpx.stream("POST", f"{address}/v1/chat/completions", json=LONG, timeout=30) as reply,
+    ):
+        lines = reply.iter_lines()
+        next(lines)
+        process.send_signal(signal.SIGTERM)
+        while httpx.get(f"{address}/ready").status_code == 200:
+            time.sleep(0.02)
+        refused = httpx.post(f"{address}/v1/chat/completions", json=LONG)
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"]
+        assert httpx.get(f"{address}/health").status_code == 200
+        # A second one does not wait.
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        events = [line for line in lines if line.startswith("data: ")]
+        assert events[-1] == "data: [DONE]"
+        assert process.wait(timeout=20) == 0
+        assert time.monotonic() - began < 10
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,13 @@ from gptoss.chat.loaded_model import LoadedModel
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
 from gptoss.engine import FinishReason, Generation, SamplingParams, Token
-from gptoss.harmony import ContentDelta, Event
+from gptoss.harmony import (
+    ContentDelta,
+    Event,
+    PreambleDelta,
+    ReasoningDelta,
+    ToolCallDelta,
+)
 from gptoss.structured import CompiledTurn, Constraint
 from gptoss.tokenizer.stop_strings import StopStrings
 
@@ -73,16 +80,19 @@ class Turn:
             self._end()
         yield from self._close()
 
-    async def events_async(self) -> AsyncGenerator[TurnEvent, None]:
-        """As `events`, for an event loop."""
+    async def events_async(self, pace_s: float = 0.0) -> AsyncGenerator[TurnEvent, None]:
+        """As `events`, for an event loop; with a pace, deltas that come faster than that are put together."""
         try:
-            async with contextlib.aclosing(self._generation.tokens_async()) as tokens:
-                async for token in tokens:
-                    for event in self._read(token):
+            async with contextlib.aclosing(self._generation.batches_async()) as batches:
+                async for batch in batches:
+                    found = self._read_batch(batch)
+                    for event in together(found) if pace_s else found:
                         yield event
                     if self._stops.found is not None:
                         self._end()
                         break
+                    if pace_s and self._generation.finish_reason is None:
+                        await asyncio.sleep(pace_s)
         finally:
             self._end()
         for last in self._close():
@@ -99,6 +109,14 @@ class Turn:
     def _end(self) -> None:
         is_stopped = self._stops.found is not None
         self._generation.finish(FinishReason.STOP if is_stopped else FinishReason.CANCELLED)
+
+    def _read_batch(self, batch: list[Token]) -> list[Event]:
+        found: list[Event] = []
+        for token in batch:
+            found += self._read(token)
+            if self._stops.found is not None:
+                break
+        return found
 
     def _read(self, token: Token) -> Iterator[Event]:
         was_answering = self._parser.is_answering
@@ -195,6 +213,25 @@ def begin_turns(
         )
         for generation, budget in zip(model.submit_all(requests), budgets, strict=True)
     ]
+
+
+def together(events: Sequence[Event]) -> list[Event]:
+    """The same, neighbouring pieces of one text as one."""
+    found: list[Event] = []
+    for event in events:
+        last = found[-1] if found else None
+        match last, event:
+            case (ToolCallDelta(index, text), ToolCallDelta(other, further)) if index == other:
+                found[-1] = ToolCallDelta(index, text + further)
+            case (ReasoningDelta(text), ReasoningDelta(further)):
+                found[-1] = ReasoningDelta(text + further)
+            case (ContentDelta(text), ContentDelta(further)):
+                found[-1] = ContentDelta(text + further)
+            case (PreambleDelta(text), PreambleDelta(further)):
+                found[-1] = PreambleDelta(text + further)
+            case _:
+                found.append(event)
+    return found
 
 
 def limits_of(

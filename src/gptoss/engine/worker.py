@@ -54,18 +54,46 @@ class Generation:
 
     async def tokens_async(self) -> AsyncGenerator[Token, None]:
         """As `tokens`, for an event loop; closing it, or cancelling its task, ends the request."""
+        async with contextlib.aclosing(self.batches_async()) as batches:
+            async for batch in batches:
+                for token in batch:
+                    yield token
+
+    async def batches_async(self) -> AsyncGenerator[list[Token], None]:
+        """As `tokens_async`, all that have come since the last time together."""
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        is_awake = False
+
+        def wake() -> None:
+            nonlocal is_awake
+            # A reader that has something to read need not be told of more.
+            if not is_awake:
+                is_awake = True
+                loop.call_soon_threadsafe(woken.set)
+
         with self._lock:
-            self._wake = lambda: loop.call_soon_threadsafe(woken.set)
+            self._wake = wake
         try:
             while not self._is_read:
+                with self._lock:
+                    is_awake = False
                 woken.clear()
-                with contextlib.suppress(queue.Empty):
+                batch: list[Token] = []
+                try:
                     while not self._is_read:
                         token = self._unpack(self._items.get_nowait())
                         if token is not None:
-                            yield token
-                if not self._is_read:
+                            batch.append(token)
+                except queue.Empty:
+                    pass
+                except BaseException:
+                    # What came before the failure is not lost.
+                    if batch:
+                        yield batch
+                    raise
+                if batch:
+                    yield batch
+                elif not self._is_read:
                     await woken.wait()
         finally:
             with self._lock:

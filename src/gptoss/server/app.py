@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,31 +17,33 @@ import gptoss
 from gptoss.errors import GptossError
 from gptoss.server import models, tokens
 from gptoss.server.chat_completions import create_chat_completion
-from gptoss.server.chat_reply import new_id
 from gptoss.server.chat_request import ChatRequest
 from gptoss.server.completions import CompletionRequest, create_completion
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
 from gptoss.server.messages import add_messages
+from gptoss.server.request_log import RequestLog
 from gptoss.server.responses import add_responses
 from gptoss.server.service import Service
 from gptoss.server.wire_errors import ApiError, api_error, invalid
 
 _LOG = logging.getLogger("gptoss.server")
+_STATUSES: dict[int | str, str] = {
+    400: "The request is wrong; the error says what was got and wanted.",
+    401: "There is no API key, or an unknown one.",
+    403: "The host or origin is not allowed.",
+    404: "There is no such model or object.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    429: "Too many requests are waiting; try again after Retry-After seconds.",
+    500: "A fault of the server.",
+    503: "The model is being opened, or the server is about to end.",
+    # Otherwise FastAPI tells of a 422, which never comes.
+    "4XX": "The request is wrong in another way.",
+}
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"description": what}
-    for status, what in {
-        400: "The request is wrong; the error says what was got and wanted.",
-        401: "There is no API key, or an unknown one.",
-        403: "The host or origin is not allowed.",
-        404: "There is no such model or object.",
-        408: "The body did not arrive in time.",
-        413: "The body is too large.",
-        415: "The body is not application/json.",
-        429: "Too many requests are waiting; try again after Retry-After seconds.",
-        500: "A fault of the server.",
-        503: "The model is being opened, or the server is about to end.",
-    }.items()
+    status: {"description": what} for status, what in _STATUSES.items()
 }
 
 
@@ -80,7 +81,7 @@ def create_app(service: Service) -> FastAPI:
             allow_headers=["*"],
         )
     app.add_middleware(Guard, settings=settings)
-    _add_log(app, service)
+    app.add_middleware(RequestLog, metrics=service.metrics)
     return app
 
 
@@ -97,7 +98,9 @@ def _add_errors(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return ApiError(error.status_code, str(error.detail)).response(request.scope)
+        response = ApiError(error.status_code, str(error.detail)).response(request.scope)
+        response.headers.update(error.headers or {})
+        return response
 
     app.add_exception_handler(ApiError, on_error)
     app.add_exception_handler(GptossError, on_error)
@@ -118,7 +121,7 @@ def _add_operation(app: FastAPI, service: Service) -> None:
         status = "ready" if service.is_ready else service.failure or "not ready"
         return JSONResponse({"status": status}, 200 if service.is_ready else 503)
 
-    @app.get("/ping", tags=["sagemaker"])
+    @app.get("/ping", tags=["sagemaker"], response_class=Response)
     async def ping() -> Response:
         """As SageMaker asks: 200 with nothing once requests are answered."""
         return Response(status_code=200 if service.is_ready else 503)
@@ -172,29 +175,3 @@ def _add_generation(app: FastAPI, service: Service) -> None:
     async def completions(body: CompletionRequest, request: Request) -> Response:
         """Continue text or token ids, without the chat format."""
         return await create_completion(service, body, request)
-
-
-def _add_log(app: FastAPI, service: Service) -> None:
-    @app.middleware("http")
-    async def log(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        began = time.monotonic()
-        request_id = request.headers.get("x-request-id", "")[:100] or new_id("req_")
-        request.state.request_id = request_id
-        response = await call_next(request)
-        response.headers["x-request-id"] = request_id
-        # Anthropic's name for it.
-        response.headers["request-id"] = request_id
-        route = getattr(request.scope.get("route"), "path", "other")
-        service.metrics.count_http(route, response.status_code)
-        # Neither what was asked nor who asked.
-        _LOG.info(
-            "%s %s %s %d %.3f s",
-            request_id,
-            request.method,
-            route,
-            response.status_code,
-            time.monotonic() - began,
-        )
-        return response

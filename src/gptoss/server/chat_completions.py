@@ -36,7 +36,8 @@ async def create_chat_completion(service: Service, body: ChatRequest, request: R
     name = service.require_model(body.model)
     turns = await unless_gone(request, service.begin(body.asked(service.settings)))
     if body.stream:
-        return streamed(_stream(service, body, name, turns), service.settings.ping_s)
+        source = _stream(service, body, name, turns)
+        return streamed(source, service.settings.ping_s, lambda: service.forget(turns))
     replies = await unless_gone(request, service.replies(turns))
     tokenizer = service.model.tokenizer
     choices = [

@@ -7,11 +7,13 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated
 
+import numpy as np
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from gptoss.engine import FinishReason, Generation, Token
+from gptoss.kernels import Float32
 from gptoss.server.chat_reply import Json, fingerprint, new_id
 from gptoss.server.connection import unless_gone
 from gptoss.server.service import Service
@@ -77,15 +79,16 @@ async def create_completion(
         "model": name,
         "system_fingerprint": fingerprint(service.model),
     }
+    service.remember(running)
     if body.stream:
-        return streamed(_stream(body, made, running), service.settings.ping_s)
+        source = _stream(service, body, made, prompts, running)
+        return streamed(source, service.settings.ping_s, lambda: service.forget(running))
     try:
         choices = await unless_gone(
             request, _all([one.whole(index) for index, one in enumerate(running)])
         )
     finally:
-        for one in running:
-            one.cancel()
+        service.forget(running)
     return JSONResponse({**made, "choices": choices, "usage": _usage(prompts, running)})
 
 
@@ -96,9 +99,21 @@ def _start(
     # Refuses an empty stop string, as the chat does.
     limits(None, None, body.stop)
     sampling = body.sampling(body.logprobs)
+    # Without the chat format, they are noise.
+    forbidden = sorted(set(model.tokenizer.special_ids) - model.stop_ids)
+
+    def forbid_special(_: Sequence[int], logits: Float32) -> Float32:
+        logits[forbidden] = -np.inf
+        return logits
+
     requests = []
     for prompt in prompts:
-        request = model.request(prompt, sampling, max_tokens=body.max_tokens or DEFAULT_TOKENS)
+        request = model.request(
+            prompt,
+            sampling,
+            max_tokens=body.max_tokens or DEFAULT_TOKENS,
+            processors=(forbid_special,),
+        )
         requests += [request.for_answer(index) for index in range(num)]
     generations = model.submit_all(requests)
     return [(prompts[index // num], generation) for index, generation in enumerate(generations)]
@@ -144,6 +159,8 @@ class _Running:
         self._prompt = prompt
         self._generation = generation
         self._stops = StopStrings(limits(None, None, body.stop).stop)
+        # Characters before those of the tokens whose logprobs were not told yet.
+        self._offset = len(self._tokenizer.decode(prompt)) if body.echo else 0
         self.tokens: list[Token] = []
 
     def cancel(self) -> None:
@@ -190,19 +207,24 @@ class _Running:
         }
 
     def logprobs(self, tokens: Sequence[Token]) -> Json | None:
+        """Of tokens that follow those of the last call."""
         if self._body.logprobs is None:
             return None
         decode = self._tokenizer.decode
         known = [token for token in tokens if token.logprobs is not None]
-        offsets, at = [], len(decode(self._prompt)) if self._body.echo else 0
+        offsets = []
         for token in known:
-            offsets.append(at)
-            at += len(decode([token.id]))
+            offsets.append(self._offset)
+            self._offset += len(decode([token.id]))
         return {
             "tokens": [decode([token.id]) for token in known],
             "token_logprobs": [max(t.logprobs.logprob, -9999.0) for t in known if t.logprobs],
             "top_logprobs": [
-                {decode([token_id]): max(value, -9999.0) for token_id, value in t.logprobs.top}
+                {
+                    decode([token_id]): max(value, -9999.0)
+                    for token_id, value in t.logprobs.top
+                    if token_id not in self._tokenizer.special_ids
+                }
                 for t in known
                 if t.logprobs
             ],
@@ -225,7 +247,11 @@ def _usage(prompts: list[list[int]], running: list[_Running]) -> Json:
 
 
 async def _stream(
-    body: CompletionRequest, made: Json, running: list[_Running]
+    service: Service,
+    body: CompletionRequest,
+    made: Json,
+    prompts: list[list[int]],
+    running: list[_Running],
 ) -> AsyncGenerator[bytes, None]:
     found: asyncio.Queue[Json | Exception | None] = asyncio.Queue()
 
@@ -255,12 +281,10 @@ async def _stream(
             else:
                 yield event({**made, "choices": [each]})
         if body.stream_options is not None and body.stream_options.include_usage:
-            prompts = [one._prompt for one in running]
             yield event({**made, "choices": [], "usage": _usage(prompts, running)})
         yield DONE
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for one in running:
-            one.cancel()
+        service.forget(running)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
 from gptoss.errors import GptossError
@@ -14,6 +16,7 @@ from gptoss.server.chat_request import ChatRequest
 from gptoss.server.completions import CompletionRequest, create_completion
 from gptoss.server.messages import create_message
 from gptoss.server.messages_request import MessagesRequest
+from gptoss.server.responses_request import ResponseRequest
 from gptoss.server.service import Service
 from gptoss.server.wire_errors import ApiError, api_error, invalid
 
@@ -26,7 +29,7 @@ def add_invocations(app: FastAPI, service: Service) -> None:
 
     @app.post("/invocations", tags=["sagemaker"], response_model=None)
     async def invocations(body: dict[str, Any], request: Request) -> Response:
-        """Whatever the other routes answer: `messages`, `prompt` or `input`, and Anthropic's with `anthropic_version`."""
+        """Answer `messages` (Anthropic's, where `anthropic_version` stands beside them), `prompt` or `input`."""
         if "messages" in body and "anthropic_version" in body:
             try:
                 return await create_message(service, _checked(MessagesRequest, body), request)
@@ -36,7 +39,20 @@ def add_invocations(app: FastAPI, service: Service) -> None:
             return await create_chat_completion(service, _checked(ChatRequest, body), request)
         if "prompt" in body:
             return await create_completion(service, _checked(CompletionRequest, body), request)
+        if "input" in body:
+            response: Response = await _endpoint(app, "/v1/responses")(
+                _checked(ResponseRequest, body), request
+            )
+            return response
         raise ApiError(400, f"got a body without any of {_SHAPES}")
+
+
+def _endpoint(app: FastAPI, path: str) -> Callable[..., Any]:
+    """What answers a POST there."""
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.path == path and "POST" in (route.methods or ()):
+            return route.endpoint
+    raise ApiError(400, f"got a body for {path}, which this server does not have")
 
 
 def _checked(kind: type[_Body], body: dict[str, Any]) -> _Body:

@@ -42,7 +42,7 @@ async def create_message(service: Service, body: MessagesRequest, request: Reque
     turns = await unless_gone(request, service.begin(body.asked(service.settings)))
     if body.stream:
         source = _stream(service, body, name, turns[0], request_id_of(request.scope))
-        return streamed(source, service.settings.ping_s)
+        return streamed(source, service.settings.ping_s, lambda: service.forget(turns))
     (reply,) = await unless_gone(request, service.replies(turns))
     ending = Ending.of(turns[0], reply, service.model.context)
     content = content_of(reply, shows_thinking=body.shows_thinking)

@@ -18,7 +18,6 @@ from gptoss.server.wire_errors import ApiError
 _REFUSED = {
     "container": "declare a tool",
     "mcp_servers": "declare their tools",
-    "context_management": "send the messages that count",
 }
 _CHOICES = {"auto": None, "any": "required", "none": "none"}
 _UNREAD = ("redacted_thinking",)
@@ -67,7 +66,7 @@ class Tool(Wire):
 class CountRequest(SamplingFields):
     """The body of `/v1/messages/count_tokens`."""
 
-    model: str
+    model: str | None = None
     messages: Annotated[list[dict[str, Any]], Field(min_length=1)]
     system: str | list[dict[str, Any]] | None = None
     tools: list[Tool] | None = None
@@ -107,8 +106,11 @@ class CountRequest(SamplingFields):
         return self.chat().asked(settings)
 
     def _chat_messages(self) -> Iterator[dict[str, Any]]:
-        if self.system:
+        if isinstance(self.system, str):
             yield {"role": "system", "content": self.system}
+        elif self.system:
+            texts = [_text_of(block, "system") for block in self.system]
+            yield {"role": "system", "content": "\n".join(texts)}
         for index, message in enumerate(self.messages):
             yield from _chat_messages(message, f"messages.{index}")
 
@@ -177,31 +179,37 @@ def _user(role: str, blocks: list[dict[str, Any]], where: str) -> Iterator[dict[
     """Results of tools, and what is said between and after them."""
     texts: list[str] = []
     for block in blocks:
-        match block.get("type"):
-            case "text":
-                texts.append(_text(block, "text", where))
-            case "tool_result":
-                if texts:
-                    yield {"role": role, "content": "".join(texts)}
-                    texts = []
-                yield {
-                    "role": "tool",
-                    "tool_call_id": _text(block, "tool_use_id", where),
-                    "content": _result(block),
-                }
-            case kind:
-                raise _unknown(kind, where)
+        if block.get("type") != "tool_result":
+            texts.append(_text_of(block, where))
+            continue
+        if texts:
+            yield {"role": role, "content": "\n".join(texts)}
+            texts = []
+        yield {
+            "role": "tool",
+            "tool_call_id": _text(block, "tool_use_id", where),
+            "content": _result(block, where),
+        }
     if texts or not blocks:
-        yield {"role": role, "content": "".join(texts)}
+        yield {"role": role, "content": "\n".join(texts)}
 
 
-def _result(block: dict[str, Any]) -> object:
+def _result(block: dict[str, Any], where: str) -> str:
     content = block.get("content") or ""
-    if block.get("is_error") is not True:
-        return content
+    if isinstance(content, list):
+        content = "\n".join(_text_of(part, where) for part in content)
+    if not isinstance(content, str):
+        raise ApiError(400, f"{where}: wanted a tool's result to be text or blocks", param=where)
     # The model has no other mark for it.
-    first = {"type": "text", "text": "Error: "}
-    return f"Error: {content}" if isinstance(content, str) else [first, *content]
+    return f"Error: {content}" if block.get("is_error") is True else content
+
+
+def _text_of(block: object, where: str) -> str:
+    """Of a block that must be text."""
+    kind = block.get("type") if isinstance(block, dict) else type(block).__name__
+    if not isinstance(block, dict) or kind != "text":
+        raise _unknown(kind, where)
+    return _text(block, "text", where)
 
 
 def _text(block: dict[str, Any], field: str, where: str) -> str:
@@ -240,7 +248,7 @@ def _chat_tool(index: int, tool: Tool) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _chat_choice(choice: Choice) -> object:
+def _chat_choice(choice: Choice) -> str | dict[str, Any] | None:
     if choice.type != "tool":
         return _CHOICES[choice.type]
     return {"type": "function", "function": {"name": choice.name}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from gptoss.server.service import Service
 from gptoss.server.wire_errors import ApiError
 
@@ -9,8 +11,15 @@ Json = dict[str, object]
 
 
 def list_models(service: Service) -> Json:
-    """The model under each of its names."""
-    return {"object": "list", "data": [_describe(service, name) for name in _names(service)]}
+    """The model under each of its names, for OpenAI's clients and Anthropic's."""
+    names = _names(service)
+    return {
+        "object": "list",
+        "data": [_describe(service, name) for name in names],
+        "has_more": False,
+        "first_id": names[0],
+        "last_id": names[-1],
+    }
 
 
 def get_model(service: Service, name: str) -> Json:
@@ -37,6 +46,9 @@ def _describe(service: Service, name: str) -> Json:
         "object": "model",
         "created": int(service.started),
         "owned_by": "gptoss",
+        "type": "model",
+        "display_name": name,
+        "created_at": datetime.fromtimestamp(int(service.started), UTC).isoformat(),
         "max_model_len": model.context,
         "meta": {
             "context": model.context,

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from gptoss import harmony
 from gptoss.chat import LoadedModel, Reply, TurnEvent, TurnFinished
@@ -29,6 +30,17 @@ class Asked:
     num: int = 1
 
 
+# Tokens that come faster than a person can see are sent together.
+PACE_S = 0.04
+
+
+class Running(Protocol):
+    """What runs for a request."""
+
+    def cancel(self) -> None:
+        """End it."""
+
+
 class Service:
     """One model for all requests. Its methods belong to the event loop, unless they say otherwise."""
 
@@ -41,7 +53,7 @@ class Service:
         self._open_model = open_model
         self._model: LoadedModel | None = None
         self._failure: str | None = None
-        self._running: set[Turn] = set()
+        self._running: set[Running] = set()
 
     def load(self) -> None:
         """Begin to open the model; `model` is there when it is done."""
@@ -66,6 +78,8 @@ class Service:
             raise ApiError(503, "the model is being opened; try again in a moment")
         if self.is_draining:
             raise ApiError(503, "the server is about to end")
+        if not self._model.is_running:
+            raise ApiError(503, "the engine has ended")
         return self._model
 
     @property
@@ -116,7 +130,7 @@ class Service:
 
     async def events(self, turn: Turn) -> AsyncGenerator[TurnEvent, None]:
         """Of a turn that was begun; it ends when nobody reads on."""
-        events = turn.events_async()
+        events = turn.events_async(PACE_S)
         try:
             async for event in events:
                 if isinstance(event, TurnFinished):
@@ -148,7 +162,11 @@ class Service:
             self.forget(turns)
         return [task.result() for task in tasks]
 
-    def forget(self, turns: Iterable[Turn]) -> None:
+    def remember(self, turns: Iterable[Running]) -> None:
+        """Count them among what runs, until they are forgotten."""
+        self._running.update(turns)
+
+    def forget(self, turns: Iterable[Running]) -> None:
         """End turns that were begun and that nobody reads; harmless for those that have ended."""
         for turn in turns:
             turn.cancel()

@@ -45,7 +45,7 @@ class SamplingFields(Wire):
     seed: int | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    repetition_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=0.01, le=10)] | None = None
     logit_bias: Bias | None = None
 
     def sampling(self, logprobs: int | None = None) -> SamplingParams:

@@ -1,0 +1,51 @@
+"""Gives every request an id, counts it, and logs how it ended: neither what was asked nor who asked."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gptoss.server.chat_reply import new_id
+from gptoss.server.metrics import Metrics
+
+_LOG = logging.getLogger("gptoss.server")
+_MAX_CHARACTERS = 100
+
+
+class RequestLog:
+    """Stands before everything else, so that what is refused is logged as well."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status = time.monotonic(), 0
+        given = Headers(scope=scope).get("x-request-id", "")[:_MAX_CHARACTERS]
+        request_id = given if given.isascii() and given.isprintable() and given else new_id("req_")
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                # Anthropic's name for it.
+                headers["request-id"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._metrics.count_http(route, status)
+            seconds = time.monotonic() - began
+            _LOG.info("%s %s %s %d %.3f s", request_id, scope["method"], route, status, seconds)

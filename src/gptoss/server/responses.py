@@ -1,0 +1,258 @@
+"""`/v1/responses`: answers that may be kept, gone on from, and written in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from gptoss.chat.turn import Turn
+from gptoss.server.chat_reply import Json
+from gptoss.server.connection import unless_gone
+from gptoss.server.responses_input import InputReader, blocks_of
+from gptoss.server.responses_request import ENCRYPTED, ResponseRequest
+from gptoss.server.responses_runs import Runs, written
+from gptoss.server.responses_seal import Seal
+from gptoss.server.responses_store import KeptItem, ResponseStore
+from gptoss.server.responses_truncation import fitted
+from gptoss.server.responses_writer import ResponseWriter, Wanted
+from gptoss.server.service import Asked, Service
+from gptoss.server.sse import event, streamed
+from gptoss.server.wire_errors import ApiError
+
+_LOG = logging.getLogger("gptoss.server")
+
+
+class Responses:
+    """The responses of one server. Its methods belong to the event loop."""
+
+    def __init__(self, service: Service) -> None:
+        """Raises ServerError for a store that cannot be used."""
+        settings = service.settings
+        self._service = service
+        self._store = ResponseStore(settings.store, settings.store_s, settings.store_bytes)
+        self._seal = Seal(self._store.key)
+        self._runs = Runs(service, self._store)
+
+    async def create(self, body: ResponseRequest, request: Request) -> Response:
+        """Answer a conversation: at once, as a stream, or in the background."""
+        name = self._service.require_model(body.model)
+        context, asked = await unless_gone(request, asyncio.to_thread(self._read, body))
+        seal = self._seal.close if ENCRYPTED in (body.include or ()) else None
+        wanted = Wanted(body.has_logprobs, body.summary, seal)
+        response, tokenizer = body.echo(name), self._service.model.tokenizer
+        (turn,) = await unless_gone(request, self._service.begin(asked))
+        writer = ResponseWriter(response, turn, tokenizer, wanted)
+        if body.background:
+            return await self._create_in_background(body, turn, writer, context)
+        if body.stream:
+            events = self._written(body, turn, writer, context)
+            return self._streamed(events, lambda: self._service.forget([turn]))
+        return JSONResponse(await unless_gone(request, self._whole(body, turn, writer, context)))
+
+    async def response(self, response_id: str) -> Json:
+        """One response, as far as it is."""
+        run = self._runs.find(response_id)
+        if run is not None:
+            return run.writer.response
+        return await asyncio.to_thread(self._store.response, response_id)
+
+    async def stream(self, response_id: str, after: int) -> Response:
+        """The events of one that runs or ran in the background."""
+        run = self._runs.find(response_id)
+        if run is not None:
+            return self._streamed(run.follow(after))
+        response = await self.response(response_id)
+        if not response["background"]:
+            raise ApiError(
+                400,
+                "got stream for a response that was not made with background; ask for it without stream",
+                param="stream",
+            )
+        events = await asyncio.to_thread(self._store.events, response_id)
+        if events is None:
+            # Another process began it, and did not live to keep its events.
+            last = {"type": "response.failed", "response": response, "sequence_number": after + 1}
+            events = [last]
+        return self._streamed(_each([e for e in events if _number(e) > after]))
+
+    async def cancel(self, response_id: str) -> Json:
+        """End one that runs in the background; one that has ended stays as it is."""
+        response = await self.response(response_id)
+        if not response["background"]:
+            raise ApiError(
+                400,
+                "got cancel for a response that was not made with background; end its connection instead",
+            )
+        await self._runs.cancel(response_id)
+        return await self.response(response_id)
+
+    async def delete(self, response_id: str) -> Json:
+        """Forget one; it ends first if it runs."""
+        await self._runs.cancel(response_id)
+        await asyncio.to_thread(self._store.delete, response_id)
+        return {"id": response_id, "object": "response", "deleted": True}
+
+    async def input_items(
+        self, response_id: str, limit: int, order: str, after: str | None
+    ) -> Json:
+        """A page of the items that a response answers, those of the responses before it too."""
+        items = [item.data for item in await asyncio.to_thread(self._store.inputs, response_id)]
+        if order == "desc":
+            items.reverse()
+        if after is not None:
+            ids = [item["id"] for item in items]
+            if after not in ids:
+                raise ApiError(
+                    400, f"got after {after[:200]!r}, wanted the id of an item", param="after"
+                )
+            items = items[ids.index(after) + 1 :]
+        page = items[:limit]
+        return {
+            "object": "list",
+            "data": page,
+            "first_id": page[0]["id"] if page else "",
+            "last_id": page[-1]["id"] if page else "",
+            "has_more": len(items) > limit,
+        }
+
+    async def close(self) -> None:
+        """End what runs, and let go of the store."""
+        await self._runs.close()
+        self._store.close()
+
+    def _read(self, body: ResponseRequest) -> tuple[list[KeptItem], Asked]:
+        """What a request goes on from, its own input included, and the turn that it asks for."""
+        body.check()
+        settings = self._service.settings
+        context: list[KeptItem] = []
+        if body.previous_response_id is not None:
+            context = self._store.context(body.previous_response_id)
+        taken = [str(item.data["id"]) for item in context]
+        context += InputReader(self._store.item, self._seal, taken).read(body.input or ())
+        blocks = blocks_of([item.data for item in context])
+        if body.truncation == "auto":
+            blocks = fitted(
+                self._service.model,
+                blocks,
+                lambda kept: body.asked(kept, settings).conversation,
+                body.max_output_tokens,
+            )
+        return context, body.asked(blocks, settings)
+
+    async def _create_in_background(
+        self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, context: list[KeptItem]
+    ) -> Response:
+        response = writer.response
+        try:
+            await asyncio.to_thread(self._store.add, response, context)
+        except BaseException:
+            self._service.forget([turn])
+            raise
+        run = self._runs.start(str(response["id"]), turn, writer)
+        return self._streamed(run.follow(-1)) if body.stream else JSONResponse(response)
+
+    async def _whole(
+        self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, context: list[KeptItem]
+    ) -> Json:
+        async with contextlib.aclosing(self._written(body, turn, writer, context)) as events:
+            async for _ in events:
+                pass
+        if writer.failure is not None:
+            raise writer.failure
+        return writer.response
+
+    def _written(
+        self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, context: list[KeptItem]
+    ) -> AsyncGenerator[Json, None]:
+        def store() -> None:
+            response = writer.response
+            self._store.add(response, context)
+            self._store.finish(response)
+
+        async def keep(_: Sequence[Json]) -> None:
+            if body.is_stored:
+                try:
+                    await asyncio.to_thread(store)
+                except Exception:
+                    # The answer is there all the same.
+                    _LOG.exception("a response could not be kept")
+
+        return written(self._service, turn, writer, keep)
+
+    def _streamed(
+        self, events: AsyncGenerator[Json, None], on_end: Callable[[], None] = lambda: None
+    ) -> Response:
+        return streamed(_lines(events), self._service.settings.ping_s, on_end)
+
+
+def _number(made: Json) -> int:
+    number = made["sequence_number"]
+    assert isinstance(number, int)
+    return number
+
+
+async def _each(events: Sequence[Json]) -> AsyncGenerator[Json, None]:
+    for made in events:
+        yield made
+
+
+async def _lines(events: AsyncGenerator[Json, None]) -> AsyncGenerator[bytes, None]:
+    async with contextlib.aclosing(events):
+        async for made in events:
+            yield event(made, str(made["type"]))
+
+
+def add_responses(app: FastAPI, service: Service) -> None:
+    """The routes, and what they keep for as long as the server lives. Raises ServerError for a store that fails."""
+    responses = Responses(service)
+    inner = app.router.lifespan_context
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[Any, None]:
+        async with inner(app) as state:
+            try:
+                yield state
+            finally:
+                await responses.close()
+
+    app.router.lifespan_context = lifespan
+
+    @app.post("/v1/responses", tags=["responses"], response_model=None)
+    async def create_response(body: ResponseRequest, request: Request) -> Response:
+        """Answer a conversation, or go on with one that is kept."""
+        return await responses.create(body, request)
+
+    @app.get("/v1/responses/{response_id}", tags=["responses"], response_model=None)
+    async def get_response(
+        response_id: str, stream: bool = False, starting_after: int = -1
+    ) -> Response:
+        """One response; with `stream`, the events of one that was made in the background."""
+        if stream:
+            return await responses.stream(response_id, starting_after)
+        return JSONResponse(await responses.response(response_id))
+
+    @app.delete("/v1/responses/{response_id}", tags=["responses"])
+    async def delete_response(response_id: str) -> dict[str, Any]:
+        """Forget a response."""
+        return await responses.delete(response_id)
+
+    @app.post("/v1/responses/{response_id}/cancel", tags=["responses"])
+    async def cancel_response(response_id: str) -> dict[str, Any]:
+        """End a response that is written in the background."""
+        return await responses.cancel(response_id)
+
+    @app.get("/v1/responses/{response_id}/input_items", tags=["responses"])
+    async def list_input_items(
+        response_id: str,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        order: Literal["asc", "desc"] = "desc",
+        after: str | None = None,
+    ) -> dict[str, Any]:
+        """What a response answers."""
+        return await responses.input_items(response_id, limit, order, after)

@@ -1,0 +1,162 @@
+"""Responses that are being written: in the reach of one request, or in the background, where any may watch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
+from gptoss.chat import TurnFinished
+from gptoss.chat.turn import Turn
+from gptoss.server.chat_reply import Json
+from gptoss.server.responses_store import ResponseStore
+from gptoss.server.responses_writer import ResponseWriter
+from gptoss.server.service import Service
+from gptoss.server.wire_errors import api_error
+
+_LOG = logging.getLogger("gptoss.server")
+_CLOSING_S = 2.0
+_QUEUED_S = 0.02
+
+# What is done with the last events, before anybody hears of them.
+Keep = Callable[[Sequence[Json]], Awaitable[None]]
+
+
+async def written(
+    service: Service, turn: Turn, writer: ResponseWriter, keep: Keep
+) -> AsyncGenerator[Json, None]:
+    """The stream of a response; it ends when nobody reads on, and is kept before its last event is told."""
+    try:
+        for event in writer.begin():
+            yield event
+        while writer.is_queued and _waits(turn):
+            await asyncio.sleep(_QUEUED_S)
+        for event in writer.start():
+            yield event
+        last: list[Json] = []
+        try:
+            async with contextlib.aclosing(service.events(turn)) as events:
+                async for each in events:
+                    told = writer.feed(each)
+                    if isinstance(each, TurnFinished):
+                        last = told
+                        break
+                    for event in told:
+                        yield event
+        except Exception as error:
+            made = api_error(error)
+            if made.status == 500:
+                _LOG.error("a response failed", exc_info=error)
+            last = writer.fail(made)
+        await keep(last)
+        for event in last:
+            yield event
+    finally:
+        service.forget([turn])
+
+
+def _waits(turn: Turn) -> bool:
+    """Whether the engine has not come to it yet."""
+    generation = turn.generation
+    return generation.num_prefilled == 0 and generation.finish_reason is None
+
+
+class Run:
+    """A response that runs on its own."""
+
+    def __init__(self, turn: Turn, writer: ResponseWriter) -> None:
+        self.writer = writer
+        self._turn = turn
+        self.events: list[Json] = []
+        self._is_over = False
+        self._changed = asyncio.Event()
+
+    def publish(self, event: Json) -> None:
+        """One more event, for all who watch."""
+        self.events.append(event)
+        self._wake()
+
+    def end(self) -> None:
+        """There are no more."""
+        self._is_over = True
+        self._wake()
+
+    def cancel(self, *, by_client: bool) -> None:
+        """End the turn early."""
+        self.writer.is_cancelled = by_client
+        self._turn.cancel()
+
+    async def follow(self, after: int) -> AsyncGenerator[Json, None]:
+        """The events with a sequence number beyond `after`, as they come."""
+        at = max(after + 1, 0)
+        while True:
+            while at < len(self.events):
+                yield self.events[at]
+                at += 1
+            if self._is_over:
+                return
+            await self._changed.wait()
+
+    def _wake(self) -> None:
+        # Whoever waits has the old one, and looks at the events before it waits for the new one.
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class Runs:
+    """All that run on their own. Its methods belong to the event loop."""
+
+    def __init__(self, service: Service, store: ResponseStore) -> None:
+        self._service = service
+        self._store = store
+        self._run_by_id: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+
+    def start(self, response_id: str, turn: Turn, writer: ResponseWriter) -> Run:
+        """Run a response that is in the store."""
+        run = Run(turn, writer)
+        task = asyncio.create_task(self._run(response_id, run, turn))
+        self._run_by_id[response_id] = (run, task)
+        return run
+
+    def find(self, response_id: str) -> Run | None:
+        """One that still runs."""
+        found = self._run_by_id.get(response_id)
+        return None if found is None else found[0]
+
+    async def cancel(self, response_id: str) -> None:
+        """End one, if it still runs, and wait until it is kept."""
+        found = self._run_by_id.get(response_id)
+        if found is not None:
+            run, task = found
+            run.cancel(by_client=True)
+            await asyncio.wait({task})
+
+    async def close(self) -> None:
+        """End all, as the server ends."""
+        runs = list(self._run_by_id.values())
+        for run, _ in runs:
+            run.cancel(by_client=False)
+        if tasks := {task for _, task in runs}:
+            await asyncio.wait(tasks, timeout=_CLOSING_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, response_id: str, run: Run, turn: Turn) -> None:
+        async def keep(last: Sequence[Json]) -> None:
+            try:
+                events = [*run.events, *last]
+                await asyncio.to_thread(self._store.finish, run.writer.response, events)
+            except Exception:
+                _LOG.exception("a response could not be kept")
+
+        try:
+            async with contextlib.aclosing(
+                written(self._service, turn, run.writer, keep)
+            ) as events:
+                async for event in events:
+                    run.publish(event)
+        finally:
+            del self._run_by_id[response_id]
+            run.end()

@@ -1,0 +1,288 @@
+"""Responses that are kept, with all that led to them: one SQLite file, or memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gptoss.errors import ServerError
+from gptoss.server.chat_reply import Json
+from gptoss.server.responses_seal import KEY_BYTES
+from gptoss.server.wire_errors import ApiError
+
+LIVE = ("queued", "in_progress")
+_FORMAT = 1
+_SCHEMA = """
+PRAGMA auto_vacuum = FULL;
+PRAGMA secure_delete = ON;
+PRAGMA foreign_keys = ON;
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS responses (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, created REAL NOT NULL,
+    is_live INTEGER NOT NULL, body TEXT NOT NULL, events BLOB
+);
+CREATE TABLE IF NOT EXISTS items (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, data TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS items_by_id ON items (id);
+CREATE TABLE IF NOT EXISTS uses (
+    response INTEGER NOT NULL REFERENCES responses (number), position INTEGER NOT NULL,
+    item INTEGER NOT NULL REFERENCES items (number), is_output INTEGER NOT NULL,
+    PRIMARY KEY (response, position)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS uses_by_item ON uses (item);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptItem:
+    """An item of a conversation; `number`: its place in the store, if it has one. Responses share their items."""
+
+    data: Json
+    number: int | None = None
+
+
+class ResponseStore:
+    """Keeps responses for a time, within a size; the oldest make room. From any thread, and slow: not for event loops.
+
+    Opening it says of every response that was live in another process that it failed.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        keep_s: float,
+        most_bytes: int,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Raises ServerError for a file that cannot be used, or that another server uses."""
+        self._keep_s = keep_s
+        self._most_bytes = most_bytes
+        self._now = now
+        self._lock = threading.Lock()
+        try:
+            self._db = _connect(path)
+            self.key = self._read_key()
+        except (OSError, sqlite3.Error) as error:
+            raise ServerError(
+                f"cannot use {path} as the store of responses: {error}; give another file, "
+                "or end the server that uses it"
+            ) from None
+        with self._lock, self._db:
+            self._end_live()
+            self._make_room()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+    def add(self, response: Json, context: Iterable[KeptItem]) -> None:
+        """Keep a response, and the items that it answers."""
+        with self._lock, self._db:
+            body = _dumps({**response, "output": []})
+            cursor = self._db.execute(
+                "INSERT INTO responses (id, created, is_live, body) VALUES (?, ?, ?, ?)",
+                (response["id"], response["created_at"], _is_live(response), body),
+            )
+            number = int(cursor.lastrowid or 0)
+            for position, item in enumerate(context):
+                self._use(number, position, item, is_output=False)
+            self._make_room()
+
+    def finish(self, response: Json, events: Sequence[Json] | None = None) -> None:
+        """Bring one that was added to its end, unless it was deleted; `events`: its stream, to be read again."""
+        output = response["output"]
+        assert isinstance(output, list)
+        with self._lock, self._db:
+            found = self._row(str(response["id"]))
+            if found is None:
+                return
+            number = found[0]
+            body = _dumps({**response, "output": []})
+            packed = None if events is None else zlib.compress(_dumps(events).encode(), 6)
+            self._db.execute(
+                "UPDATE responses SET is_live = ?, body = ?, events = ? WHERE number = ?",
+                (_is_live(response), body, packed, number),
+            )
+            first = self._db.execute("SELECT count(*) FROM uses WHERE response = ?", (number,))
+            start = int(first.fetchone()[0])
+            for position, item in enumerate(output, start):
+                self._use(number, position, KeptItem(item), is_output=True)
+            self._make_room()
+
+    def response(self, response_id: str) -> Json:
+        """One response. Raises ApiError 404."""
+        with self._lock, self._db:
+            number, body, _ = self._required(response_id)
+            made: Json = json.loads(body)
+            made["output"] = [item.data for item in self._items(number, outputs=(1,))]
+            return made
+
+    def inputs(self, response_id: str) -> list[KeptItem]:
+        """All items that a response answers, those of the responses before it too. Raises ApiError 404."""
+        with self._lock, self._db:
+            return self._items(self._required(response_id)[0], outputs=(0,))
+
+    def context(self, response_id: str) -> list[KeptItem]:
+        """What the next response goes on from. Raises ApiError 404, and 400 for one that is not finished."""
+        with self._lock, self._db:
+            row = self._row(response_id)
+            if row is None:
+                raise ApiError(
+                    404,
+                    f"got previous_response_id {response_id[:200]!r}, which is not kept here: it was never stored, was "
+                    "deleted, or is too old; send the whole conversation as input",
+                    param="previous_response_id",
+                    code="previous_response_not_found",
+                )
+            number, body, _ = row
+            if json.loads(body)["status"] in LIVE:
+                raise ApiError(
+                    400,
+                    f"got previous_response_id {response_id!r}, which is in progress; wait until it is finished",
+                    param="previous_response_id",
+                )
+            return self._items(number, outputs=(0, 1))
+
+    def events(self, response_id: str) -> list[Json] | None:
+        """The stream of one that ran in the background. Raises ApiError 404."""
+        with self._lock, self._db:
+            packed = self._required(response_id)[2]
+        return None if packed is None else list(json.loads(zlib.decompress(packed)))
+
+    def item(self, item_id: str) -> KeptItem | None:
+        """An item that is kept with some response; the first of that id, which no later one can replace."""
+        with self._lock, self._db:
+            self._make_room()
+            row = self._db.execute(
+                "SELECT number, data FROM items WHERE id = ? ORDER BY number LIMIT 1", (item_id,)
+            ).fetchone()
+        return None if row is None else KeptItem(json.loads(row[1]), int(row[0]))
+
+    def delete(self, response_id: str) -> None:
+        """Forget a response, and the items that no other one uses. Raises ApiError 404."""
+        with self._lock, self._db:
+            self._delete(self._required(response_id)[0])
+
+    def _read_key(self) -> bytes:
+        with self._db:
+            self._db.executescript(_SCHEMA)
+            given = {"key": secrets.token_bytes(KEY_BYTES), "format": str(_FORMAT).encode()}
+            self._db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", given.items())
+            kept = dict(self._db.execute("SELECT name, value FROM meta"))
+        if kept["format"] != given["format"]:
+            raise sqlite3.DatabaseError("it was made by another version of this program")
+        return bytes(kept["key"])
+
+    def _end_live(self) -> None:
+        rows = self._db.execute("SELECT number, body FROM responses WHERE is_live").fetchall()
+        for number, body in rows:
+            error = {
+                "code": "server_error",
+                "message": "the server ended before the response was finished",
+            }
+            failed = _dumps({**json.loads(body), "status": "failed", "error": error})
+            self._db.execute(
+                "UPDATE responses SET is_live = 0, body = ? WHERE number = ?", (failed, number)
+            )
+
+    def _num_bytes(self) -> int:
+        """Of all that is kept, with what SQLite needs to find it."""
+        pages, free, size = (
+            int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * size
+
+    def _row(self, response_id: str) -> tuple[int, str, bytes | None] | None:
+        """Number, body and events."""
+        self._make_room()
+        row: tuple[int, str, bytes | None] | None = self._db.execute(
+            "SELECT number, body, events FROM responses WHERE id = ?", (response_id,)
+        ).fetchone()
+        return row
+
+    def _required(self, response_id: str) -> tuple[int, str, bytes | None]:
+        row = self._row(response_id)
+        if row is None:
+            raise ApiError(404, f"got the response {response_id[:200]!r}, which is not kept here")
+        return row
+
+    def _items(self, number: int, outputs: tuple[int, ...]) -> list[KeptItem]:
+        rows = self._db.execute(
+            "SELECT items.number, data, is_output FROM uses JOIN items ON items.number = item "
+            "WHERE response = ? ORDER BY position",
+            (number,),
+        )
+        return [
+            KeptItem(json.loads(data), int(item))
+            for item, data, is_out in rows
+            if is_out in outputs
+        ]
+
+    def _use(self, response: int, position: int, item: KeptItem, *, is_output: bool) -> None:
+        number = item.number
+        if number is not None:
+            # The response it came with may have been deleted since.
+            row = self._db.execute("SELECT 1 FROM items WHERE number = ?", (number,)).fetchone()
+            number = number if row else None
+        if number is None:
+            data = _dumps(item.data)
+            cursor = self._db.execute(
+                "INSERT INTO items (id, data) VALUES (?, ?)", (item.data["id"], data)
+            )
+            number = int(cursor.lastrowid or 0)
+        self._db.execute(
+            "INSERT INTO uses VALUES (?, ?, ?, ?)", (response, position, number, is_output)
+        )
+
+    def _make_room(self) -> None:
+        """Forget what is too old, and the oldest of what is too much."""
+        query = "SELECT number, created FROM responses WHERE NOT is_live ORDER BY number LIMIT 1"
+        while row := self._db.execute(query).fetchone():
+            if row[1] >= self._now() - self._keep_s and self._num_bytes() <= self._most_bytes:
+                return
+            self._delete(int(row[0]))
+
+    def _delete(self, number: int) -> None:
+        items = [
+            int(row[0])
+            for row in self._db.execute(
+                "SELECT DISTINCT item FROM uses WHERE response = ?", (number,)
+            )
+        ]
+        self._db.execute("DELETE FROM uses WHERE response = ?", (number,))
+        self._db.execute("DELETE FROM responses WHERE number = ?", (number,))
+        self._db.executemany(
+            "DELETE FROM items WHERE number = ? AND NOT EXISTS (SELECT 1 FROM uses WHERE item = items.number)",
+            [(item,) for item in items],
+        )
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    if path is None:
+        return sqlite3.connect(":memory:", check_same_thread=False)
+    path = path.expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # What people said is for the server's own user alone.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    return sqlite3.connect(path, timeout=0.5, check_same_thread=False)
+
+
+def _is_live(response: Json) -> bool:
+    return response["status"] in LIVE
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

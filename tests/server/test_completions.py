@@ -1,0 +1,209 @@
+"""`/v1/completions`, read by OpenAI's own client."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from openai.types import Completion
+from starlette.testclient import TestClient
+
+from gptoss.chat import LoadedModel
+from tests.conftest import ScriptedModel
+from tests.server.conftest import MakeClient, MakeServer, wait_until
+
+PATH = "/v1/completions"
+SPECIAL = ("<|start|>", "<|end|>", "<|channel|>", "<|message|>", "<|return|>", "<|call|>")
+
+
+def body(**more: Any) -> dict[str, Any]:
+    return {"prompt": "12 + 34", "temperature": 0, "max_tokens": 8, **more}
+
+
+def post(client: TestClient, **more: Any) -> dict[str, Any]:
+    reply = client.post(PATH, json=body(**more))
+    assert reply.status_code == 200, reply.text[:300]
+    Completion.model_validate(reply.json())
+    return dict(reply.json())
+
+
+def stream(client: TestClient, **more: Any) -> list[dict[str, Any]]:
+    lines = client.post(PATH, json=body(stream=True, **more)).text.strip().split("\n\n")
+    assert lines[-1] == "data: [DONE]"
+    return [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+
+
+def test_text(openai_sdk: openai.OpenAI) -> None:
+    made = openai_sdk.completions.create(model="nano", **body())
+    (choice,) = made.choices
+    assert choice.text
+    assert choice.finish_reason in ("length", "stop")
+    assert made.usage is not None
+    assert made.usage.completion_tokens <= 8
+    assert made.usage.total_tokens == made.usage.prompt_tokens + made.usage.completion_tokens
+
+
+def test_token_ids_are_the_same_as_their_text(client: TestClient) -> None:
+    ids = client.post("/tokenize", json={"content": "12 + 34"}).json()["tokens"]
+    text = post(client)["choices"][0]["text"]
+    assert post(client, prompt=ids)["choices"][0]["text"] == text
+    assert post(client, prompt=[ids])["choices"][0]["text"] == text
+
+
+def test_nothing_said_is_sixteen_tokens(make_client: MakeClient, random_model: LoadedModel) -> None:
+    made = make_client(random_model).post(PATH, json={"prompt": "x", "seed": 1}).json()
+    assert made["usage"]["completion_tokens"] == 16
+    assert made["choices"][0]["finish_reason"] == "length"
+
+
+def test_several_prompts_in_several_ways(client: TestClient) -> None:
+    made = post(client, prompt=["1 + 1", "2 + 2", "12 + 34"], n=2)
+    assert [choice["index"] for choice in made["choices"]] == list(range(6))
+    assert made["choices"][4]["text"] == post(client)["choices"][0]["text"]
+    lengths = [
+        client.post("/tokenize", json={"content": text}).json()["count"]
+        for text in ("1 + 1", "2 + 2", "12 + 34")
+    ]
+    assert made["usage"]["prompt_tokens"] == sum(lengths)
+
+
+def test_a_prompt_is_counted_once(client: TestClient) -> None:
+    assert post(client, n=3)["usage"]["prompt_tokens"] == post(client)["usage"]["prompt_tokens"]
+
+
+def test_echo(client: TestClient) -> None:
+    text = post(client)["choices"][0]["text"]
+    assert post(client, echo=True)["choices"][0]["text"] == "12 + 34" + text
+    told = "".join(each["choices"][0]["text"] for each in stream(client, echo=True))
+    assert told == "12 + 34" + text
+
+
+@pytest.mark.parametrize("echo", [False, True])
+def test_logprobs(client: TestClient, echo: bool) -> None:
+    choice = post(client, logprobs=2, echo=echo)["choices"][0]
+    found = choice["logprobs"]
+    text = choice["text"]
+    for token, offset, value, top in zip(
+        found["tokens"],
+        found["text_offset"],
+        found["token_logprobs"],
+        found["top_logprobs"],
+        strict=True,
+    ):
+        assert text[offset:].startswith(token)
+        assert -9999 <= value <= 0
+        assert 1 <= len(top) <= 2
+    chunks = stream(client, logprobs=2, echo=echo)
+    told = [each["choices"][0]["logprobs"] for each in chunks]
+    for name in ("tokens", "token_logprobs", "text_offset"):
+        assert [value for each in told if each for value in each[name]] == found[name]
+
+
+def test_stop(client: TestClient) -> None:
+    text = post(client, max_tokens=30)["choices"][0]["text"]
+    stop = text[3:5]
+    choice = post(client, max_tokens=30, stop=[stop])["choices"][0]
+    assert choice["text"] == text[: text.index(stop)]
+    assert choice["finish_reason"] == "stop"
+    chunks = stream(client, max_tokens=30, stop=stop)
+    assert "".join(each["choices"][0]["text"] for each in chunks) == choice["text"]
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+def test_a_stream(openai_sdk: openai.OpenAI) -> None:
+    options: Any = {"include_usage": True}
+    *chunks, last = openai_sdk.completions.create(
+        model="nano", stream=True, stream_options=options, **body()
+    )
+    whole = openai_sdk.completions.create(model="nano", **body())
+    assert "".join(chunk.choices[0].text for chunk in chunks) == whole.choices[0].text
+    assert last.choices == []
+    assert last.usage is not None
+    assert whole.usage is not None
+    assert last.usage.total_tokens == whole.usage.total_tokens
+    assert last.usage.prompt_tokens == whole.usage.prompt_tokens
+
+
+def test_a_stream_of_several_counts_its_prompt_once(client: TestClient) -> None:
+    last = stream(client, n=3, stream_options={"include_usage": True})[-1]
+    assert last["usage"]["prompt_tokens"] == post(client)["usage"]["prompt_tokens"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prompt": ""},
+        {"prompt": []},
+        {"prompt": [[]]},
+        {"prompt": [""]},
+        {"prompt": ["x"] * 33},
+        {"prompt": ["x", 1]},
+        {"prompt": [1, "x"]},
+        {"prompt": [-1]},
+        {"prompt": [True]},
+        {"prompt": [1.5]},
+        {"prompt": [10**9]},
+        {"prompt": [2**70]},
+        {"prompt": [1024]},
+        {"prompt": None},
+        {"prompt": {}},
+        {"prompt": "1 2 " * 5000},
+        {"n": 17},
+        {"n": 0},
+        {"max_tokens": 0},
+        {"max_tokens": -1},
+        {"logprobs": 21},
+        {"logprobs": True},
+        {"stop": ["a"] * 17},
+        {"stop": ""},
+        {"suffix": "x"},
+        {"best_of": 2},
+        {"echo": "yes"},
+    ],
+    ids=lambda fields: repr(fields)[:40],
+)
+def test_wrong(client: TestClient, fields: dict[str, Any]) -> None:
+    reply = client.post(PATH, json=body(**fields))
+    assert reply.status_code == 400, reply.text[:300]
+    assert len(reply.text) < 1500
+
+
+def test_special_tokens_are_refused_as_ids_and_text_as_text(
+    client: TestClient, nano_model: LoadedModel
+) -> None:
+    for token_id in sorted(nano_model.tokenizer.special_ids):
+        reply = client.post(PATH, json=body(prompt=[65, token_id]))
+        assert reply.status_code == 400
+        assert str(token_id) in reply.json()["error"]["message"]
+    for name in SPECIAL:
+        ids = client.post("/tokenize", json={"content": name}).json()["tokens"]
+        assert not nano_model.tokenizer.special_ids & set(ids)
+        assert post(client, prompt=name, max_tokens=1)["choices"]
+
+
+def test_no_special_token_is_written(make_client: MakeClient, random_model: LoadedModel) -> None:
+    client = make_client(random_model)
+    for seed in range(10):
+        fields = {"temperature": 2, "max_tokens": 300, "seed": seed, "logprobs": None}
+        text = post(client, **fields)["choices"][0]["text"]
+        assert not any(name in text for name in SPECIAL), text
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+def test_a_client_that_goes_frees_the_engine(
+    make_server: MakeServer, scripted_model: ScriptedModel, is_stream: bool
+) -> None:
+    model = scripted_model("and on " * 2000, 0.01)
+    server = make_server(model)
+    asked = {"prompt": "x", "max_tokens": 2000, "stream": is_stream}
+    with httpx.Client(base_url=server.url, timeout=1.0) as web:
+        if is_stream:
+            with web.stream("POST", PATH, json=asked) as reply:
+                next(reply.iter_lines())
+        else:
+            with pytest.raises(httpx.ReadTimeout):
+                web.post(PATH, json=asked)
+    wait_until(lambda: model.load_now.running == 0, 1.0)

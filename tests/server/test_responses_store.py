@@ -1,0 +1,230 @@
+"""The store of responses: sharing, room, age, restarts; and the seal on thoughts that leave the server."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gptoss.errors import ServerError
+from gptoss.server.responses_items import excerpt_of
+from gptoss.server.responses_seal import Seal
+from gptoss.server.responses_store import KeptItem, ResponseStore
+from gptoss.server.wire_errors import ApiError
+
+DAY = 86400.0
+
+
+class Clock:
+    """Says what time it is made to be."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def response(name: str, output: list[Any] | None = None, at: float = 1000.0) -> dict[str, Any]:
+    return {"id": name, "created_at": at, "status": "completed", "output": output or []}
+
+
+def item(name: str, text: str = "") -> dict[str, Any]:
+    return {"id": name, "type": "message", "text": text}
+
+
+def keep(store: ResponseStore, made: dict[str, Any], context: list[KeptItem]) -> None:
+    store.add(made, context)
+    store.finish(made)
+
+
+def opened(path: Path | None = None, most_bytes: int = 1 << 30, clock: Clock | None = None) -> Any:
+    return ResponseStore(path, DAY, most_bytes, clock or Clock())
+
+
+def num_items(store: ResponseStore) -> int:
+    return int(store._db.execute("SELECT count(*) FROM items").fetchone()[0])
+
+
+def test_responses_share_their_items() -> None:
+    store = opened()
+    keep(store, response("r0", [item("b")]), [KeptItem(item("a"))])
+    keep(store, response("r1", [item("d")]), [*store.context("r0"), KeptItem(item("c"))])
+    assert [each.data["id"] for each in store.context("r1")] == ["a", "b", "c", "d"]
+    assert [each.data["id"] for each in store.inputs("r1")] == ["a", "b", "c"]
+    assert num_items(store) == 4
+    store.delete("r0")
+    assert num_items(store) == 4
+    assert [each.data["id"] for each in store.context("r1")] == ["a", "b", "c", "d"]
+    store.delete("r1")
+    assert num_items(store) == 0
+    store.close()
+
+
+def test_what_was_deleted_in_between_is_kept_with_what_goes_on_from_it() -> None:
+    store = opened()
+    keep(store, response("r0", [item("b")]), [KeptItem(item("a"))])
+    context = store.context("r0")
+    store.delete("r0")
+    keep(store, response("r1"), context)
+    assert [each.data["id"] for each in store.inputs("r1")] == ["a", "b"]
+    store.close()
+
+
+def test_one_that_was_deleted_while_it_ran_stays_deleted() -> None:
+    store = opened()
+    store.add({**response("r0"), "status": "queued"}, [])
+    store.delete("r0")
+    store.finish(response("r0", [item("b")]))
+    with pytest.raises(ApiError):
+        store.response("r0")
+    assert num_items(store) == 0
+    store.close()
+
+
+def test_the_oldest_make_room(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    most = 400_000
+    store = opened(path, most)
+    for number in range(40):
+        keep(store, response(f"r{number}"), [KeptItem(item(f"i{number}", "x" * 30_000))])
+        assert store._num_bytes() <= most
+    assert store.response("r39")["id"] == "r39"
+    with pytest.raises(ApiError):
+        store.response("r0")
+    store.close()
+    assert path.stat().st_size <= most
+    # A smaller limit holds from the start.
+    smaller = opened(path, 200_000)
+    assert smaller._num_bytes() <= 200_000
+    assert smaller.response("r39")["id"] == "r39"
+    smaller.close()
+
+
+def test_what_runs_makes_no_room() -> None:
+    store = opened(most_bytes=200_000)
+    store.add({**response("live"), "status": "in_progress"}, [])
+    for number in range(20):
+        keep(store, response(f"r{number}"), [KeptItem(item("i", "x" * 30_000))])
+    assert store.response("live")["status"] == "in_progress"
+    store.close()
+
+
+def test_what_is_old_goes() -> None:
+    clock = Clock()
+    store = opened(clock=clock)
+    keep(store, response("r0", at=1000.0), [KeptItem(item("a"))])
+    clock.now += DAY / 2
+    keep(store, response("r1", at=clock.now), [KeptItem(item("b"))])
+    clock.now += DAY / 2 + 1
+    with pytest.raises(ApiError) as caught:
+        store.context("r0")
+    assert caught.value.status == 404
+    assert store.item("a") is None
+    assert store.response("r1")["id"] == "r1"
+    store.close()
+
+
+def test_it_survives_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "store"
+    store = opened(path)
+    keep(store, response("r0", [item("b", "世界")]), [KeptItem(item("a"))])
+    store.add({**response("r1"), "status": "in_progress"}, [])
+    key = store.key
+    with pytest.raises(ServerError):
+        opened(path)
+    store.close()
+    again = opened(path)
+    assert again.key == key
+    assert again.response("r0")["output"] == [item("b", "世界")]
+    assert again.response("r1")["status"] == "failed"
+    again.close()
+
+
+def test_a_file_that_is_no_store(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"something else" * 1000)
+    with pytest.raises(ServerError):
+        opened(path)
+    with pytest.raises(ServerError):
+        opened(tmp_path)
+    assert path.read_bytes() == b"something else" * 1000
+
+
+def test_the_first_item_of_an_id_stays_it() -> None:
+    store = opened()
+    keep(store, response("r0"), [KeptItem(item("a", "true"))])
+    keep(store, response("r1"), [KeptItem(item("a", "false"))])
+    found = store.item("a")
+    assert found is not None
+    assert found.data["text"] == "true"
+    store.close()
+
+
+def test_many_threads() -> None:
+    store = opened()
+
+    def work(name: str) -> None:
+        for number in range(20):
+            keep(store, response(f"{name}{number}", [item("o")]), [KeptItem(item("i"))])
+            store.context(f"{name}{number}")
+            if number % 2:
+                store.delete(f"{name}{number}")
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert num_items(store) == 2 * 40
+    store.close()
+
+
+@given(st.text())
+def test_a_seal_gives_back_what_was_closed(text: str) -> None:
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        return
+    seal = Seal(b"k" * 32)
+    sealed = seal.close(text)
+    assert seal.open(sealed, "here") == text
+    assert seal.close(text) != sealed
+    with pytest.raises(ApiError):
+        Seal(b"j" * 32).open(sealed, "here")
+
+
+def test_a_seal_that_was_changed_is_refused() -> None:
+    seal = Seal(b"k" * 32)
+    sealed = seal.close("I think.")
+    assert "think" not in sealed
+    # The last letter of Base64 may have bits that mean nothing.
+    for index in range(len(sealed.rstrip("=")) - 1):
+        letter = "A" if sealed[index] != "A" else "B"
+        with pytest.raises(ApiError):
+            seal.open(sealed[:index] + letter + sealed[index + 1 :], "here")
+    for wrong in ("", "gptoss1.", "gptoss1.AAAA", sealed[:-20], f"{sealed}AAAA", "é"):
+        with pytest.raises(ApiError):
+            seal.open(wrong, "here")
+
+
+@pytest.mark.parametrize(
+    ("text", "num", "excerpt"),
+    [
+        ("", 1, ""),
+        ("One. Two. Three. Four.", 1, "One."),
+        ("One. Two. Three. Four.", 3, "One. Two. Three."),
+        ("It is 3.5 e.g. so. Then more.", 1, "It is 3.5 e.g. so."),
+        ("No end", 3, "No end"),
+        ("First line\n\nSecond", 1, "First line"),
+        ("Why? Because!", 1, "Why?"),
+    ],
+)
+def test_an_excerpt(text: str, num: int, excerpt: str) -> None:
+    assert excerpt_of(text, num) == excerpt
+
+
+def test_an_excerpt_is_short() -> None:
+    assert len(excerpt_of("word " * 10_000, 1)) < 610
