@@ -132,3 +132,23 @@ def test_prefixes_are_forgotten_after_a_fault() -> None:
     assert not run_to_end(engine, [*sequences, again])
     assert again.timings.cached_tokens == 0
     assert new_ids(again) == alone(request, CONTEXT)
+
+
+def test_the_end_of_the_thread_is_not_the_end_of_the_worker() -> None:
+    """A fault outside of any step ends what there is; the next request is answered again."""
+    engine, _ = open_engine()
+    worker = Worker(engine)
+    publish, asked = worker._publish, requests()
+
+    def fail(*_: object) -> None:
+        worker._publish = publish  # type: ignore[method-assign]
+        raise ZeroDivisionError
+
+    worker._publish = fail  # type: ignore[method-assign, assignment]
+    with pytest.raises(EngineError, match="ZeroDivisionError"):
+        list(worker.submit(asked[0]))
+    assert worker.is_open
+    assert list(worker.submit(asked[1])) == alone(asked[1], CONTEXT)
+    worker.close()
+    assert not worker.is_open
+    assert_all_free(engine)

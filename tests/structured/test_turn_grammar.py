@@ -134,6 +134,12 @@ def test_allowed(
             CALL.replace("<|call|>", "<|end|><|start|>assistant") + FINAL,
         ),
         (replace(TOOLS, reasons=False), ANALYSIS + CALL),
+        (
+            replace(
+                TOOLS, is_parallel=True, choice=ToolChoice.REQUIRED, allowed=("functions.weather",)
+            ),
+            CALL.replace("<|call|>", "<|end|><|start|>assistant") + CALL,
+        ),
         (replace(TOOLS, answer=SCHEMA), FINAL),
         (TurnRules(answer=SCHEMA), CITY_ANSWER.replace("Oslo", "Oslo, the capital of Norway")),
         (

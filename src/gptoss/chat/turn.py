@@ -65,6 +65,11 @@ class Turn:
         return self._answer_tokens
 
     @property
+    def stop_string(self) -> str | None:
+        """The stop string that ended the answer, once one has."""
+        return self._stops.found
+
+    @property
     def generation(self) -> Generation:
         """The engine's side of it: progress, seed, timings."""
         return self._generation

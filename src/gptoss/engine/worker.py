@@ -296,17 +296,19 @@ class Worker:
             self._active.pop(sequence)._put(_fault(error))
 
     def _fail_all(self, error: BaseException) -> None:
-        """End everything; the next request begins on a new thread, if the engine can be emptied."""
+        """End everything; the next request begins on a new thread, unless the engine cannot be emptied."""
         with self._changed:
-            for generation in (*self._active.values(), *self._inbox):
-                generation._put(_fault(error))
+            try:
+                self._engine.reset(waiting=False)
+            except BaseException:
+                self._is_closing = True
+            ended = (*self._active.values(), *self._inbox)
             self._active.clear()
             self._inbox.clear()
             self._cancelled.clear()
             self._thread = None
-            was_closing, self._is_closing = self._is_closing, True
-            self._engine.reset(waiting=False)
-            self._is_closing = was_closing
+            for generation in ended:
+                generation._put(_fault(error))
 
 
 def _fault(error: BaseException) -> EngineError:

@@ -10,8 +10,9 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 import gptoss
 from gptoss.errors import GptossError
@@ -19,6 +20,7 @@ from gptoss.server import models, tokens
 from gptoss.server.chat_completions import create_chat_completion
 from gptoss.server.chat_request import ChatRequest
 from gptoss.server.completions import CompletionRequest, create_completion
+from gptoss.server.docs_page import docs_page
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
 from gptoss.server.messages import add_messages
@@ -100,6 +102,8 @@ def _add_errors(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         response = ApiError(error.status_code, str(error.detail)).response(request.scope)
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["allow"] = ", ".join(_methods(app, request))
         return response
 
     app.add_exception_handler(ApiError, on_error)
@@ -107,6 +111,15 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_error)
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """Those that a path has, of all its routes."""
+    found: set[str] = set()
+    for route in app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return sorted(found)
 
 
 def _add_operation(app: FastAPI, service: Service) -> None:
@@ -125,6 +138,15 @@ def _add_operation(app: FastAPI, service: Service) -> None:
     async def ping() -> Response:
         """As SageMaker asks: 200 with nothing once requests are answered."""
         return Response(status_code=200 if service.is_ready else 503)
+
+    page: list[str] = []
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        if not page:
+            page.append(docs_page(app.openapi()))
+        policy = "default-src 'none'; style-src 'unsafe-inline'"
+        return HTMLResponse(page[0], headers={"Content-Security-Policy": policy})
 
     @app.get("/version", tags=["operation"])
     async def version() -> dict[str, str]:

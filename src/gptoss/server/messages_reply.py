@@ -32,7 +32,7 @@ class Ending:
     def of(cls, turn: Turn, reply: Reply, context: int) -> Ending:
         """Of a finished turn, with a model of such a context."""
         used = reply.usage.prompt_tokens + reply.usage.completion_tokens
-        found = turn._stops.found
+        found = turn.stop_string
         if found is not None:
             reason = "stop_sequence"
         elif reply.finish_reason == "tool_calls":

@@ -202,7 +202,10 @@ class Service:
 
     def _load(self) -> None:
         try:
-            self._model = self._open_model()
+            model = self._open_model()
+            # Now, rather than while others are being answered.
+            model.turns.warm()
+            self._model = model
         except Exception as error:
             self._failure = str(error)
 

@@ -108,7 +108,7 @@ class TurnRules:
     tools        that are declared
     choice       whether one must, may or must not be called
     allowed      recipients that may be called; None: all
-    is_parallel  whether several calls may follow each other in one turn
+    is_parallel  whether several calls may follow each other in one turn; where one tool is named, there is one call
     answer       the final message
     reasons      whether the turn may have a chain of thought
 
@@ -149,6 +149,12 @@ class TurnRules:
     def may_answer(self) -> bool:
         """Whether the turn may end with an answer."""
         return self.choice is not ToolChoice.REQUIRED
+
+    @property
+    def has_several_calls(self) -> bool:
+        """Whether a call may be followed by another."""
+        is_named = self.choice is ToolChoice.REQUIRED and len(self.allowed or ()) == 1
+        return self.is_parallel and not is_named
 
     @property
     def is_plain(self) -> bool:

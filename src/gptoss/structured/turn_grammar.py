@@ -96,7 +96,7 @@ class _Writer:
             before.append("preamble")
             lines.append(f"preamble: {self._header(Channel.COMMENTARY)} TEXT {self._next}")
             lines.append(f"call: {' | '.join(self._calls())}")
-            further = f"(call {self._next} before)* " if rules.is_parallel else ""
+            further = f"(call {self._next} before)* " if rules.has_several_calls else ""
             ends.append(f"{further}call {self._mark[Marker.CALL]}")
         if rules.may_answer:
             ends.append(f"{self._final()} {self._mark[Marker.RETURN]}")
