@@ -16,7 +16,7 @@ from benchmarks.record import RESULTS
 README = Path("README.md")
 PLOT = RESULTS / "peers.svg"
 CONTEXT_PLOT = RESULTS / "context.svg"
-STRUCTURED = Path("docs/structured.md")
+STRUCTURED, SERVER = Path("docs/structured.md"), Path("docs/server.md")
 GIB = 2**30
 
 TASKS = {
@@ -104,8 +104,8 @@ def peers_table() -> list[str]:
         "Beside llama.cpp (llama-cpp-python 0.3.36) on the same weights, its other matrices in 8 bits as in the "
         f"official GGUF; {machine}, {rows[-1]['threads']} threads, twelve layers, by turns, medians of five pairs:",
         "",
-        "| | gptoss, tokens/s | llama.cpp, tokens/s | ratio |",
-        "|---|---|---|---|",
+        "| | gptoss, tokens/s | llama.cpp, tokens/s | ratio | memory, GB/s |",
+        "|---|---|---|---|---|",
     ]
     bars: list[tuple[str, float]] = []
     for (_, isa, precision), figures in kinds.items():
@@ -117,8 +117,9 @@ def peers_table() -> list[str]:
             )
             ratio = figures[f"{task}_ratio"]
             suffix = "" if isa == "avx512vnni" else f", {isa} forced"
+            memory = figures[f"{task}_read_gb_per_s"]
             lines.append(
-                f"| {title} ({precision}{suffix}) | {ours:.1f} | {theirs:.1f} | {ratio:.2f} |"
+                f"| {title} ({precision}{suffix}) | {ours:.1f} | {theirs:.1f} | {ratio:.2f} | {memory:.0f} |"
             )
             suffix += ", whole engine" if "whole engine" in precision else ""
             suffix += ", bf16" if precision.startswith("bf16") else ""
@@ -127,7 +128,22 @@ def peers_table() -> list[str]:
     return [
         *lines,
         "",
+        "One sequence decodes as fast as memory is read, which drifts on this machine; the slower, the nearer are "
+        f"both to it. Every run so far: {', '.join(decodes(rows, machine))}.",
+        "",
         f"![Speed as a multiple of llama.cpp's]({PLOT.relative_to(README.parent.absolute())})",
+    ]
+
+
+def decodes(rows: list[Row], machine: str) -> list[str]:
+    """The ratio of each decode beside llama.cpp, and the memory's speed in its run."""
+    values: dict[str, list[float]] = {"decode_24_ratio": [], "decode_24_read_gb_per_s": []}
+    for row in rows:
+        is_same = row["machine"] == machine and row["precision"] == "int8, int8 matrices"
+        if is_same and row["isa"] == "avx512vnni" and row["metric"] in values:
+            values[row["metric"]].append(float(row["value"]))
+    return [
+        f"{ratio:.2f} at {speed:.0f} GB/s" for ratio, speed in zip(*values.values(), strict=True)
     ]
 
 
@@ -259,6 +275,20 @@ def structured_table() -> list[str]:
     ]
 
 
+def load_text() -> list[str]:
+    """The server under many clients."""
+    rows = read("load.csv")
+    f = {row["metric"]: float(row["value"]) for row in rows if row["commit"] == rows[-1]["commit"]}
+    return [
+        f"Measured on {rows[-1]['machine']} with the embedded model (`python -m benchmarks.load`): 16 streams run at "
+        f"{100 * f['http_16_share']:.0f} % of the speed that they have without HTTP, "
+        f"{f['http_16_tokens_per_s']:,.0f} tokens/s. 200 clients "
+        f"for five minutes, some of whom left in the middle: {f['whole']:,.0f} whole answers, "
+        f"{f['refused']:,.0f} times 429, {f['lost']:.0f} lost; {f['rss_mib']:.0f} MiB resident, "
+        f"{f['rss_growth_mib']:+.0f} after the first quarter."
+    ]
+
+
 def put(path: Path, name: str, lines: list[str]) -> None:
     """Replace what stands between two marks of that name."""
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
@@ -273,6 +303,7 @@ def main() -> None:
     tables = (model_table, context_table, serving_table, peers_table, quality_table)
     put(README, "speed", [line for table in tables for line in table()])
     put(STRUCTURED, "structured", structured_table())
+    put(SERVER, "load", load_text())
 
 
 if __name__ == "__main__":
