@@ -118,6 +118,7 @@ def test_options_from_a_file_and_the_environment(tmp_path: Path) -> None:
         (["--config", "/nope"], "cannot read the configuration /nope"),
         (["--model", "/nope"], "there is no model '/nope'"),
         (["--log", "loud"], "got the log level 'loud'"),
+        (["--memory", "1M"], "memory"),
         (["--host", "192.0.2.1", "--api-key-file", "KEYS"], "cannot listen on 192.0.2.1"),
     ],
 )
