@@ -318,3 +318,22 @@ def test_multiples(
 def test_space_in_patterns() -> None:
     """Of ASCII alone, since validators differ in what else they take for it."""
     assert ascii_space(r"^\s[\s\d]\\s$") == r"^[ \t\n\r\f\v][ \t\n\r\f\v\d]\\s$"
+
+
+def test_a_grammar_that_holds_everybody_up(
+    nano_turns: TurnCompiler, nano_tokenizer: Tokenizer
+) -> None:
+    """Ends its own request."""
+    answer = Answer(AnswerKind.LARK, 'start: e\ne: e e | e e e | "a"')
+    compiled = nano_turns.compile(TurnRules(answer=answer, reasons=False))
+    constraint = nano_turns.constraint(compiled, 0)
+    ids = list(constraint.forced([]))
+    (letter,) = nano_tokenizer.encode("a")
+
+    def write() -> None:
+        for _ in range(1000):
+            constraint(ids, np.zeros(nano_tokenizer.vocab_size, np.float32))
+            ids.append(letter)
+
+    with pytest.raises(SchemaError, match="takes too long for each token"):
+        write()

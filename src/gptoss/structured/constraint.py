@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -11,6 +12,9 @@ from llguidance import LLMatcher
 from gptoss.errors import SchemaError
 from gptoss.kernels import Float32
 from gptoss.structured.token_mask import TokenMask
+
+# Of the processor's time, for a sequence and for each of its tokens: masks take a hundredth of that as a rule.
+_ALLOWED_S, _TOKEN_S = 1.0, 0.005
 
 
 @contextmanager
@@ -63,26 +67,40 @@ class GrammarConstraint:
         self._later = later
         self._mask = TokenMask(vocab_size)
         self._num_read = start
+        self._left_s = _ALLOWED_S
 
     def __call__(self, token_ids: Sequence[int], logits: Float32) -> Float32:
         """See `Constraint`."""
+        began = time.thread_time()
         with panics_as_errors():
             self._read(token_ids)
             self._mask.fill(self._matcher)
             self._check()
+        self._spend(time.thread_time() - began)
         self._mask.apply(logits)
         return logits
 
     def forced(self, token_ids: Sequence[int]) -> Sequence[int]:
         """See `Constraint`."""
+        began = time.thread_time()
         with panics_as_errors():
             self._read(token_ids)
-            return () if self._matcher.is_stopped() else self._matcher.compute_ff_tokens()
+            found = () if self._matcher.is_stopped() else self._matcher.compute_ff_tokens()
+        self._left_s -= time.thread_time() - began
+        return found
 
     def end_reasoning(self, position: int) -> None:
         """See `Constraint`."""
         self._matcher = self._later
         self._num_read = position
+
+    def _spend(self, seconds: float) -> None:
+        """Of the processor's time, which every other sequence waits for."""
+        self._left_s += _TOKEN_S - seconds
+        if self._left_s < 0:
+            raise SchemaError(
+                "the grammar takes too long for each token; make it less ambiguous, as in `a: b+` for `a: b | a a`"
+            )
 
     def _read(self, token_ids: Sequence[int]) -> None:
         new = list(token_ids[self._num_read :])
