@@ -180,8 +180,8 @@ class TestLog:
         for more in ({}, {"stream": True}, {"n": 99}, {"temperature": "a secret"}):
             client.post(CHAT, json={**ask, **more})
         client.get("/v1/models/a-secret?key=secret", headers={"authorization": "Bearer secret"})
-        assert f"POST {CHAT} 200" in caplog.text
-        assert "GET /v1/models/{name:path} 404" in caplog.text
+        assert f"method=POST route={CHAT} status=200" in caplog.text
+        assert "method=GET route=/v1/models/{name:path} status=404" in caplog.text
         assert "secret" not in caplog.text
 
     def test_a_request_id_cannot_forge_a_line(

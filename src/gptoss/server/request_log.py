@@ -48,4 +48,11 @@ class RequestLog:
             route = getattr(scope.get("route"), "path", "other")
             self._metrics.count_http(route, status)
             seconds = time.monotonic() - began
-            _LOG.info("%s %s %s %d %.3f s", request_id, scope["method"], route, status, seconds)
+            _LOG.info(
+                "request id=%s method=%s route=%s status=%d seconds=%.3f",
+                request_id,
+                scope["method"],
+                route,
+                status,
+                seconds,
+            )
