@@ -7,7 +7,7 @@ import importlib.util
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -65,6 +65,18 @@ def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny_model(tiny_directory: Path) -> Transformer:
     return open_transformer(tiny_directory, "bf16", Backend(threads=1))
+
+
+@pytest.fixture(scope="session")
+def random_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> Iterator[LoadedModel]:
+    """Random weights: what it writes is noise, and as long as it may be."""
+    with LoadedModel(
+        "random",
+        open_checkpoint(tiny_directory),
+        nano_tokenizer,
+        open_transformer(tiny_directory, "bf16", Backend(threads=1)),
+    ) as model:
+        yield model
 
 
 class ScriptedTransformer(Transformer):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +35,6 @@ FORMAT = {"type": "json_schema", "json_schema": {"name": "place", "schema": CITY
 CALL = '<|channel|>commentary to=functions.weather <|constrain|>json<|message|>{"city": "Oslo"}<|call|>'
 ANSWER = "<|channel|>final<|message|>Hello.<|return|>"
 WILD = SamplingParams(temperature=1.5, seed=1)
-
-
-@pytest.fixture(scope="module")
-def random_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> Iterator[LoadedModel]:
-    """Random weights, so that nothing but the grammar speaks for a well-formed turn."""
-    with LoadedModel(
-        "random",
-        open_checkpoint(tiny_directory),
-        nano_tokenizer,
-        open_transformer(tiny_directory, "bf16", Backend(threads=1)),
-    ) as model:
-        yield model
 
 
 def test_a_call_and_its_result(scripted_model: ScriptedModel) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -18,13 +17,9 @@ from starlette.testclient import TestClient
 
 import gptoss
 from gptoss.chat import LoadedModel
-from gptoss.kernels import Backend
-from gptoss.model.checkpoint import open_checkpoint
 from gptoss.server.app import create_app
 from gptoss.server.service import Service
 from gptoss.server.settings import Keys, ServerSettings, _digest
-from gptoss.tokenizer import Tokenizer
-from tests.model.random_model import open_transformer
 
 KEY = "sk-a-key-of-the-tests-alone"
 MakeClient = Callable[..., TestClient]
@@ -90,18 +85,6 @@ def sums(question: str = "12 + 34", **more: Any) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def nano_model() -> Iterator[LoadedModel]:
     with gptoss.load("nano") as model:
-        yield model
-
-
-@pytest.fixture(scope="session")
-def random_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> Iterator[LoadedModel]:
-    """Random weights: what it writes is noise, and as long as it may be."""
-    with LoadedModel(
-        "random",
-        open_checkpoint(tiny_directory),
-        nano_tokenizer,
-        open_transformer(tiny_directory, "bf16", Backend(threads=1)),
-    ) as model:
         yield model
 
 

@@ -49,7 +49,8 @@ class Both:
         return self._plain.forced(token_ids)
 
     def end_reasoning(self, position: int) -> None:
-        raise NotImplementedError
+        self._plain.end_reasoning(position)
+        self._grammar.end_reasoning(position)
 
 
 def _is_broken(piece: bytes) -> bool:

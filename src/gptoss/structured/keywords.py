@@ -127,7 +127,9 @@ def keep_keywords(part: dict[str, Any], what: str, *, is_lenient: bool) -> list[
             del part[name]
             left_out.append(f"{name} is not enforced")
         else:
-            raise SchemaError(f"{what}: got {name[:60]}, which cannot be enforced")
+            raise SchemaError(
+                f"{what}: got {name[:60]}, which cannot be enforced; leave it out, or ask for it without strict"
+            )
     _check_numbers(part, what)
     _narrow_multiples(part, what)
     if "pattern" in part:
