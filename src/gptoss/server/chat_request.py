@@ -10,7 +10,15 @@ from gptoss import harmony
 from gptoss.chat.tool_set import tool_set
 from gptoss.server.service import Asked
 from gptoss.server.settings import ServerSettings
-from gptoss.server.wire import Count, EffortName, SamplingFields, Stop, Wire, limits, system_content
+from gptoss.server.wire import (
+    Count,
+    EffortName,
+    SamplingFields,
+    Stop,
+    StreamOptions,
+    limits,
+    system_content,
+)
 from gptoss.server.wire_errors import ApiError
 from gptoss.structured import TurnRules, answer_of, declared_tools, tool_choice_of
 
@@ -21,12 +29,6 @@ _REFUSED = {
     "web_search_options": "declare a function",
     "best_of": "use n",
 }
-
-
-class StreamOptions(Wire):
-    """Of a stream."""
-
-    include_usage: bool | None = None
 
 
 class ChatRequest(SamplingFields):

@@ -18,7 +18,7 @@ from gptoss.server.chat_reply import Json, fingerprint, new_id
 from gptoss.server.connection import unless_gone
 from gptoss.server.service import Service
 from gptoss.server.sse import DONE, event, streamed
-from gptoss.server.wire import Count, SamplingFields, Stop, Wire, limits
+from gptoss.server.wire import Count, SamplingFields, Stop, StreamOptions, limits
 from gptoss.server.wire_errors import ApiError, api_error
 from gptoss.tokenizer import Tokenizer
 from gptoss.tokenizer.stop_strings import StopStrings
@@ -27,12 +27,6 @@ from gptoss.tokenizer.stop_strings import StopStrings
 DEFAULT_TOKENS = 16
 MAX_PROMPTS = 32
 TokenIds = list[Annotated[int, Field(ge=0)]]
-
-
-class StreamOptions(Wire):
-    """Of a stream."""
-
-    include_usage: bool | None = None
 
 
 class CompletionRequest(SamplingFields):

@@ -35,6 +35,12 @@ class Wire(BaseModel):
                 raise ApiError(400, f"got {name}, which is not supported: {remedy}", param=name)
 
 
+class StreamOptions(Wire):
+    """Of a stream."""
+
+    include_usage: bool | None = None
+
+
 class SamplingFields(Wire):
     """How tokens are chosen, as all of OpenAI's requests say it, and further ways that local servers have."""
 
