@@ -12,10 +12,10 @@ CPP     := $(shell find cpp -name '*.h' -o -name '*.cpp')
 DEMO_QUESTION ?= What is 48213 + 9077?
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix bench clean requirements
+.PHONY: help setup demo test check fix web check-web bench clean requirements
 
 help:  ## list these verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 requirements:
 	@checks/requirements.sh "$(PYTHON)"
@@ -66,8 +66,24 @@ fix: $(VENV)/installed-check  ## format, apply safe lint fixes, renew generated 
 	$(BIN)/clang-format -i $(CPP)
 	$(BIN)/python -m checks.tree --write
 
+web/node_modules/installed: web/package.json web/package-lock.json
+	@command -v npm >/dev/null || { echo "got no npm, wanted Node.js 20.19 or newer: only changes of the chat page need it"; exit 1; }
+	@echo "installing what the chat page is built with"
+	@npm --prefix web ci --silent --no-audit --no-fund
+	@touch $@
+
+web: web/node_modules/installed  ## build the chat page anew (needs Node.js)
+	@npm --prefix web run --silent format
+	@npm --prefix web run --silent build
+
+check-web: web/node_modules/installed $(VENV)/installed-test  ## the chat page: style, types, unit tests, and that its bundle is the source's
+	@npm --prefix web run --silent format:check
+	@npm --prefix web run --silent check
+	@npm --prefix web run --silent test
+	@$(BIN)/python -m pytest -q -m slow tests/server/test_page_files.py
+
 bench: $(VENV)/installed  ## speed of the embedded model; see benchmarks/ for the rest
 	@$(BIN)/gptoss bench
 
 clean:  ## remove what was built and installed
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

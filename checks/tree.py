@@ -1,4 +1,5 @@
-"""The annotated tree in README.md, made from the first docstring line of each package and module.
+"""The annotated tree in README.md, made from the first docstring line of each package and module,
+and the opening comments of other sources.
 
 `python -m checks.tree` compares, `--write` renews.
 """
@@ -13,6 +14,7 @@ README = Path("README.md")
 BEGIN, END = "<!-- tree: made by `make fix` -->", "<!-- end of tree -->"
 ROOTS = (Path("src/gptoss"), Path("recipes/nano"), Path("benchmarks"), Path("checks"))
 CPP = Path("cpp")
+WEB = Path("web/src")
 
 
 def python_summary(path: Path) -> str:
@@ -57,11 +59,32 @@ def cpp_rows(folder: Path, depth: int) -> list[str]:
     return rows
 
 
+def web_rows(folder: Path, depth: int) -> list[str]:
+    """Sources of the chat page, by their opening comments."""
+    rows = [row(depth, f"{folder.as_posix() if depth == 0 else folder.name}/", "")]
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            rows += web_rows(path, depth + 1)
+        elif path.suffix in (".ts", ".svelte", ".css"):
+            rows.append(row(depth + 1, path.name, web_summary(path)))
+    return rows
+
+
+def web_summary(path: Path) -> str:
+    """The first line of a file's opening comment."""
+    line = path.read_text(encoding="utf-8").split("\n", 1)[0]
+    for begin, end in (("// ", ""), ("<!-- ", " -->"), ("/* ", " */")):
+        if line.startswith(begin):
+            return line.removeprefix(begin).removesuffix(end).split(". ")[0].rstrip(".")
+    return ""
+
+
 def tree() -> str:
     rows = cpp_rows(CPP, 0)
     for root in ROOTS:
         if root.exists():
             rows += package_rows(root, 0)
+    rows += web_rows(WEB, 0)
     return "\n".join(["```", *rows, "```"])
 
 

@@ -65,6 +65,9 @@ def serve(
         list[str] | None,
         typer.Option("--served-name", metavar="NAME", help="A further name of the model."),
     ] = None,
+    page: Annotated[
+        bool, _variable("PAGE", "--page/--no-page", help="The chat page, at the address itself.")
+    ] = True,
     store: Annotated[
         str | None,
         _variable(
@@ -120,6 +123,7 @@ def serve(
         hosts=tuple(allow_host or ()),
         origins=tuple(allow_origin or ()),
         served_names=tuple(served_name or ()),
+        has_page=page,
         store=None if store is None else Path(store).expanduser(),
         drain_s=drain,
     )

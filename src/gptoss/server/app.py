@@ -24,6 +24,7 @@ from gptoss.server.docs_page import docs_page
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
 from gptoss.server.messages import add_messages
+from gptoss.server.page import add_page
 from gptoss.server.request_log import RequestLog
 from gptoss.server.responses import add_responses
 from gptoss.server.service import Service
@@ -75,6 +76,8 @@ def create_app(service: Service) -> FastAPI:
     add_messages(app, service)
     add_invocations(app, service)
     settings = service.settings
+    if settings.has_page:
+        add_page(app)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,

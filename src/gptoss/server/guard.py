@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gptoss.server.page import page_files
 from gptoss.server.settings import LOOPBACK, ServerSettings
 from gptoss.server.wire_errors import ApiError
 
-# What says that the server is there, and nothing else.
+# What says that the server is there, and nothing else. The page's own files come to them.
 PUBLIC_PATHS = ("/health", "/ping")
 # Deeper JSON is an attack, and would meet the interpreter's own limit.
 MAX_JSON_DEPTH = 128
@@ -26,6 +27,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
         self._app = app
         self._settings = settings
+        self._public = {*PUBLIC_PATHS, *(page_files() if settings.has_page else ())}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
@@ -48,7 +50,7 @@ class Guard:
         self._check_host(headers)
         self._check_origin(headers)
         is_preflight = scope["method"] == "OPTIONS" and bool(self._settings.origins)
-        if scope["path"] not in PUBLIC_PATHS and not is_preflight:
+        if scope["path"] not in self._public and not is_preflight:
             self._check_key(headers)
 
     def _check_host(self, headers: Headers) -> None:

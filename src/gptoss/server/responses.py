@@ -23,6 +23,7 @@ from gptoss.server.responses_truncation import fitted
 from gptoss.server.responses_writer import ResponseWriter, Wanted
 from gptoss.server.service import Asked, Service
 from gptoss.server.sse import event, streamed
+from gptoss.server.tokens import rendered
 from gptoss.server.wire_errors import ApiError
 
 _LOG = logging.getLogger("gptoss.server")
@@ -44,7 +45,7 @@ class Responses:
         name = self._service.require_model(body.model)
         context, asked = await unless_gone(request, asyncio.to_thread(self._read, body))
         seal = self._seal.close if ENCRYPTED in (body.include or ()) else None
-        wanted = Wanted(body.has_logprobs, body.summary, seal)
+        wanted = Wanted(body.has_logprobs, body.return_progress or False, body.summary, seal)
         response, tokenizer = body.echo(name), self._service.model.tokenizer
         (turn,) = await unless_gone(request, self._service.begin(asked))
         writer = ResponseWriter(response, turn, tokenizer, wanted)
@@ -120,6 +121,11 @@ class Responses:
             "last_id": page[-1]["id"] if page else "",
             "has_more": len(items) > limit,
         }
+
+    def render(self, body: ResponseRequest) -> Json:
+        """The exact prompt of a request."""
+        _, asked = self._read(body)
+        return rendered(self._service.model, asked)
 
     async def close(self) -> None:
         """End what runs, and let go of the store."""
@@ -227,6 +233,17 @@ def add_responses(app: FastAPI, service: Service) -> None:
     async def create_response(body: ResponseRequest, request: Request) -> Response:
         """Answer a conversation, or go on with one that is kept."""
         return await responses.create(body, request)
+
+    @app.post("/v1/responses/input_tokens", tags=["responses"])
+    def count_input_tokens(body: ResponseRequest) -> dict[str, Any]:
+        """How many tokens the model would read."""
+        num = responses.render(body)["count"]
+        return {"object": "response.input_tokens", "input_tokens": num}
+
+    @app.post("/v1/responses/render", tags=["tokens"])
+    def render_response(body: ResponseRequest) -> dict[str, Any]:
+        """The exact prompt of a request."""
+        return responses.render(body)
 
     @app.get("/v1/responses/{response_id}", tags=["responses"], response_model=None)
     async def get_response(

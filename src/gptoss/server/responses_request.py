@@ -79,6 +79,7 @@ class ResponseRequest(SamplingFields):
     stream: bool | None = None
     stream_options: Wire | None = None
     background: bool | None = None
+    return_progress: bool | None = None
     truncation: Literal["auto", "disabled"] | None = None
     user: str | None = None
     prompt_cache_key: str | None = None

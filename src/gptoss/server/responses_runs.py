@@ -18,6 +18,7 @@ from gptoss.server.wire_errors import api_error
 _LOG = logging.getLogger("gptoss.server")
 _CLOSING_S = 2.0
 _QUEUED_S = 0.02
+_PROGRESS_S = 0.05
 
 # What is done with the last events, before anybody hears of them.
 Keep = Callable[[Sequence[Json]], Awaitable[None]]
@@ -34,6 +35,9 @@ async def written(
             await asyncio.sleep(_QUEUED_S)
         for event in writer.start():
             yield event
+        if writer.has_progress:
+            async for processed, total in _prefilled(turn):
+                yield writer.progress(processed, total)
         last: list[Json] = []
         try:
             async with contextlib.aclosing(service.events(turn)) as events:
@@ -60,6 +64,18 @@ def _waits(turn: Turn) -> bool:
     """Whether the engine has not come to it yet."""
     generation = turn.generation
     return generation.num_prefilled == 0 and generation.finish_reason is None
+
+
+async def _prefilled(turn: Turn) -> AsyncGenerator[tuple[int, int], None]:
+    """How much of the prompt is read, whenever it is more, until all of it is."""
+    generation = turn.generation
+    total, told = len(generation.request.token_ids), 0
+    while told < total and generation.finish_reason is None:
+        processed = generation.num_prefilled
+        if processed > told:
+            told = processed
+            yield min(processed, total), total
+        await asyncio.sleep(_PROGRESS_S)
 
 
 class Run:

@@ -32,6 +32,7 @@ class Wanted:
     """What of a turn is to be said besides its text; as `ReasoningItem` has it."""
 
     has_logprobs: bool = False
+    has_progress: bool = False
     summary: str | None = None
     seal: Callable[[str], str] | None = None
 
@@ -77,6 +78,17 @@ class ResponseWriter:
         """The events of a turn that starts."""
         self._response["status"] = "in_progress"
         return [self._about("response.in_progress")]
+
+    @property
+    def has_progress(self) -> bool:
+        """Whether it is to be told how far the prompt is read."""
+        return self._wanted.has_progress
+
+    def progress(self, processed: int, total: int) -> Json:
+        """How many tokens of the prompt are read, as an extension."""
+        return self._numbered(
+            {"type": "response.gptoss.progress", "processed": processed, "total": total}
+        )
 
     def feed(self, event: TurnEvent) -> list[Json]:
         """The events that one of the turn's becomes; those of the last one end the stream."""

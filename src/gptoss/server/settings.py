@@ -57,6 +57,7 @@ class ServerSettings:
     hosts             names under which it may be reached; empty: those of this machine, or, with keys, any
     origins           web pages of other origins that may ask
     served_names      further names of the model
+    has_page          whether the chat page is there
     max_body_bytes    of a request
     max_answers       `n` at most
     max_messages      of a conversation
@@ -76,6 +77,7 @@ class ServerSettings:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     served_names: tuple[str, ...] = ()
+    has_page: bool = True
     max_body_bytes: int = 10_000_000
     max_answers: int = 16
     max_messages: int = 4096

@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from gptoss import harmony
+from gptoss.chat import LoadedModel
 from gptoss.server.chat_request import ChatRequest
-from gptoss.server.service import Service
+from gptoss.server.service import Asked, Service
 from gptoss.server.wire import Wire
 from gptoss.server.wire_errors import ApiError
 
@@ -57,9 +58,12 @@ def detokenize(service: Service, body: DetokenizeRequest) -> Json:
 
 
 def render(service: Service, body: ChatRequest) -> Json:
-    """The prompt of a chat request: its text, and its tokens as the model reads them."""
-    model = service.model
-    asked = body.asked(service.settings)
+    """The prompt of a chat request."""
+    return rendered(service.model, body.asked(service.settings))
+
+
+def rendered(model: LoadedModel, asked: Asked) -> Json:
+    """A prompt: its text, and its tokens as the model reads them."""
     ids = harmony.render(asked.conversation, model.tokenizer)
     return {
         "prompt": model.tokenizer.decode(ids),

@@ -1,0 +1,2 @@
+// Before anything is drawn, so that nobody who chose the dark sees a white flash.
+document.documentElement.dataset.theme = localStorage.getItem('gptoss.theme') ?? 'system';

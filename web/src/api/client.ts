@@ -1,0 +1,93 @@
+// Requests to the server that this page came from.
+
+/** What the server said was wrong, in its own words. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    /** Seconds after which trying again may help. */
+    readonly retryAfter: number | null = null,
+  ) {
+    super(message);
+  }
+
+  get needsKey(): boolean {
+    return this.status === 401;
+  }
+}
+
+const KEY = 'gptoss.key';
+
+export function apiKey(): string | null {
+  return sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY);
+}
+
+/** Keep a key for this tab, or for this browser. */
+export function keepKey(key: string, forGood: boolean): void {
+  forgetKey();
+  (forGood ? localStorage : sessionStorage).setItem(KEY, key);
+}
+
+export function forgetKey(): void {
+  sessionStorage.removeItem(KEY);
+  localStorage.removeItem(KEY);
+}
+
+/** One request. Throws ApiError for whatever is not a success. */
+export async function request(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<Response> {
+  const headers: Record<string, string> = {};
+  const key = apiKey();
+  if (key !== null) headers['Authorization'] = `Bearer ${key}`;
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  let reply: Response;
+  try {
+    reply = await fetch(path, {
+      method,
+      headers,
+      signal,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, 'The server does not answer. Is it still running?');
+  }
+  if (!reply.ok) throw await errorOf(reply);
+  return reply;
+}
+
+async function errorOf(reply: Response): Promise<ApiError> {
+  const after = Number(reply.headers.get('retry-after'));
+  let message = `The server answered with the status ${reply.status}.`;
+  try {
+    const body = await reply.json();
+    if (typeof body?.error?.message === 'string') message = body.error.message;
+  } catch {
+    // Not JSON: a proxy's page, say. The status has to do.
+  }
+  return new ApiError(reply.status, message, after > 0 ? after : null);
+}
+
+export interface ModelInfo {
+  id: string;
+  max_model_len: number;
+  meta: {
+    vocab_size: number;
+    layers: number;
+    experts: number;
+    experts_per_token: number;
+    precision: string;
+    matrices: string;
+    kv: string;
+    isa: string;
+    threads: number;
+  };
+}
+
+export async function models(): Promise<ModelInfo[]> {
+  return (await (await request('GET', 'v1/models')).json()).data;
+}

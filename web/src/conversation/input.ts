@@ -1,0 +1,89 @@
+// A conversation and its options -> the body of a request.
+
+import type { AssistantTurn, Attachment, Options, Turn } from './types';
+import type { OutputItem } from '../api/output';
+
+type Json = Record<string, unknown>;
+
+/** The body of `/v1/responses` for the turns that stand before an answer. */
+export function bodyOf(options: Options, turns: readonly Turn[], answer: AssistantTurn): Json {
+  const body: Json = {
+    input: turns.flatMap(itemsOf).concat(answer.kept.map(sent)),
+    reasoning: { effort: answer.effort },
+    seed: answer.seed,
+  };
+  if (options.instructions.trim()) body.instructions = options.instructions;
+  if (options.temperature !== null) body.temperature = options.temperature;
+  if (options.topP !== null) body.top_p = options.topP;
+  if (options.maxTokens !== null) body.max_output_tokens = options.maxTokens;
+  // Thoughts that were cut short are not to go on.
+  if (answer.kept.length > 0) body.reasoning_tokens = 0;
+  else if (options.reasoningTokens !== null) body.reasoning_tokens = options.reasoningTokens;
+  if (options.schema.trim()) {
+    const schema = parsed(options.schema, 'The schema');
+    body.text = { format: { type: 'json_schema', name: 'answer', schema, strict: true } };
+  }
+  if (options.tools.trim()) {
+    const tools = parsed(options.tools, 'The tools');
+    if (!Array.isArray(tools)) throw new Error('The tools must be a JSON list of functions.');
+    body.tools = tools.map(flat);
+  }
+  return body;
+}
+
+/** The JSON of a text of the user's. Throws with its name and what is wrong. */
+export function parsed(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${what} is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Declarations of Chat Completions have the function one level deeper. */
+function flat(tool: unknown): unknown {
+  const inner = (tool as Json | null)?.['function'];
+  return inner && typeof inner === 'object' ? { type: 'function', ...inner } : tool;
+}
+
+function itemsOf(turn: Turn): Json[] {
+  switch (turn.role) {
+    case 'user':
+      return [{ role: 'user', content: withAttachments(turn.text, turn.attachments) }];
+    case 'tool':
+      return turn.results.map((result) => ({ type: 'function_call_output', ...result }));
+    case 'assistant':
+      return [...turn.kept, ...turn.output].filter(isWhole).map(sent);
+  }
+}
+
+/** A call that was cut short has no arguments that are JSON, and no result. */
+function isWhole(item: OutputItem): boolean {
+  return item.type !== 'function_call' || item.status === 'completed';
+}
+
+function sent(item: OutputItem): Json {
+  // Ids are the server's, which may have forgotten them.
+  switch (item.type) {
+    case 'reasoning':
+      return { type: 'reasoning', summary: [], content: item.content ?? [] };
+    case 'function_call': {
+      const { type, call_id, name } = item;
+      return { type, call_id, name, arguments: item.arguments ?? '' };
+    }
+    default: {
+      const text = (item.content ?? []).map((part) => part.text).join('');
+      return { role: 'assistant', content: text, phase: item.phase ?? 'final_answer' };
+    }
+  }
+}
+
+/** Files stand before the question, each between fences that nothing in it can end. */
+export function withAttachments(text: string, attachments: readonly Attachment[]): string {
+  const files = attachments.map((file) => {
+    const longest = Math.max(2, ...[...file.text.matchAll(/`+/g)].map((run) => run[0].length));
+    const fence = '`'.repeat(longest + 1);
+    return `File ${JSON.stringify(file.name)}:\n${fence}\n${file.text}\n${fence}`;
+  });
+  return [...files, text].filter((part) => part !== '').join('\n\n');
+}

@@ -1,0 +1,181 @@
+// Conversations to files and back.
+
+import { textOf } from '../api/output';
+import { newId } from './id';
+import { shown, titleOf } from './tree';
+import { DEFAULT_OPTIONS, EFFORTS, type Conversation, type Options, type Turn } from './types';
+
+const FORMAT = 'gptoss-conversations';
+const VERSION = 1;
+
+export function toJson(conversations: readonly Conversation[]): string {
+  return JSON.stringify({ format: FORMAT, version: VERSION, conversations }, null, 1);
+}
+
+/** Throws with what is wrong if a file is not one of ours. */
+export function fromJson(text: string): Conversation[] {
+  let file: unknown;
+  try {
+    file = JSON.parse(text);
+  } catch {
+    throw new Error('This file is not JSON. Wanted: a file that this page exported.');
+  }
+  const found = file as { format?: unknown; version?: unknown; conversations?: unknown } | null;
+  if (found?.format !== FORMAT || !Array.isArray(found.conversations)) {
+    throw new Error('This file has no conversations of this page in it.');
+  }
+  if (found.version !== VERSION) {
+    throw new Error(`This file is of version ${String(found.version)}, wanted ${VERSION}.`);
+  }
+  return found.conversations.map(conversationOf);
+}
+
+type Loose = Record<string, unknown>;
+
+function conversationOf(given: unknown): Conversation {
+  const from = object(given);
+  const turns: Record<string, Turn> = {};
+  for (const turn of Object.values(object(from.turns)).map(turnOf)) turns[turn.id] = turn;
+  const isKnown = (id: unknown): id is string => typeof id === 'string' && Object.hasOwn(turns, id);
+  for (const turn of Object.values(turns)) if (!isKnown(turn.parent)) turn.parent = null;
+  return {
+    // Anew, so that nothing that is here is overwritten.
+    id: newId(),
+    title: titleOf(string(from.title)),
+    created: number(from.created) ?? Date.now(),
+    updated: number(from.updated) ?? Date.now(),
+    isPinned: from.isPinned === true,
+    options: optionsOf(object(from.options)),
+    turns,
+    leaf: isKnown(from.leaf) ? from.leaf : null,
+  };
+}
+
+function optionsOf(from: Loose): Options {
+  return {
+    effort: EFFORTS.find((effort) => effort === from.effort) ?? DEFAULT_OPTIONS.effort,
+    instructions: string(from.instructions),
+    temperature: number(from.temperature),
+    topP: number(from.topP),
+    seed: number(from.seed),
+    maxTokens: number(from.maxTokens),
+    reasoningTokens: number(from.reasoningTokens),
+    schema: string(from.schema),
+    tools: string(from.tools),
+  };
+}
+
+function turnOf(given: unknown): Turn {
+  const from = object(given);
+  const base = {
+    id: string(from.id) || newId(),
+    parent: typeof from.parent === 'string' ? from.parent : null,
+    created: number(from.created) ?? Date.now(),
+  };
+  switch (from.role) {
+    case 'user': {
+      const attachments = list(from.attachments).map((file) => ({
+        name: string(file.name),
+        text: string(file.text),
+      }));
+      return { ...base, role: 'user', text: string(from.text), attachments };
+    }
+    case 'tool': {
+      const results = list(from.results).map((result) => ({
+        call_id: string(result.call_id),
+        output: string(result.output),
+      }));
+      return { ...base, role: 'tool', results };
+    }
+    case 'assistant':
+      return {
+        ...base,
+        role: 'assistant',
+        status: from.status === 'done' || from.status === 'cut' ? from.status : 'stopped',
+        kept: list(from.kept).map(itemOf),
+        output: list(from.output).map(itemOf),
+        effort: EFFORTS.find((effort) => effort === from.effort) ?? DEFAULT_OPTIONS.effort,
+        seed: number(from.seed) ?? 0,
+        error: null,
+        responseId: null,
+        usage: null,
+        timings: null,
+        numRepairs: 0,
+        firstTextMs: null,
+        thoughtMs: number(from.thoughtMs),
+      };
+  }
+  throw new Error('This file has a turn that is neither of the user, the assistant nor a tool.');
+}
+
+function itemOf(from: Loose): import('../api/output').OutputItem {
+  return {
+    id: string(from.id) || newId(),
+    type: string(from.type),
+    status: 'completed',
+    phase: from.phase === 'commentary' ? 'commentary' : 'final_answer',
+    content: list(from.content).map((part) => ({
+      type: string(part.type),
+      text: string(part.text),
+    })),
+    call_id: string(from.call_id),
+    name: string(from.name),
+    arguments: string(from.arguments),
+  };
+}
+
+function object(value: unknown): Loose {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
+    ? (value as Loose)
+    : {};
+}
+
+function list(value: unknown): Loose[] {
+  return Array.isArray(value) ? value.map(object) : [];
+}
+
+function string(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function number(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+/** What is shown of a conversation, as Markdown; chains of thought are quoted. */
+export function toMarkdown(conversation: Conversation): string {
+  const parts = [`# ${conversation.title}`];
+  for (const turn of shown(conversation)) {
+    if (turn.role === 'user') {
+      const files = turn.attachments.map((file) => `*(with ${file.name})*`);
+      parts.push('## You', ...files, turn.text);
+    } else if (turn.role === 'tool') {
+      parts.push('## Results', ...turn.results.map((result) => fenced(result.output)));
+    } else {
+      parts.push('## Assistant');
+      for (const item of [...turn.kept, ...turn.output]) {
+        if (item.type === 'reasoning') parts.push(quoted(textOf(item)));
+        else if (item.type === 'message') parts.push(textOf(item));
+        else parts.push(`Call of \`${item.name}\`:`, fenced(item.arguments ?? ''));
+      }
+    }
+  }
+  return parts.join('\n\n') + '\n';
+}
+
+function quoted(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => `> ${line}`)
+    .join('\n');
+}
+
+function fenced(text: string): string {
+  return `\`\`\`\n${text}\n\`\`\``;
+}
+
+/** A name for a file that every system takes. */
+export function fileName(title: string, ending: string): string {
+  const plain = title.replace(/[^\p{L}\p{N} _-]/gu, '').trim();
+  return `${plain.slice(0, 60) || 'conversation'}.${ending}`;
+}

@@ -1,0 +1,254 @@
+// All conversations, the one that is shown, and what can be done with them.
+
+import { Database } from '../conversation/database';
+import { newId } from '../conversation/id';
+import { fromJson } from '../conversation/transfer';
+import * as tree from '../conversation/tree';
+import type {
+  AssistantTurn,
+  Attachment,
+  Conversation,
+  Effort,
+  Options,
+  Summary,
+  UserTurn,
+} from '../conversation/types';
+import { notices } from './notices.svelte';
+import { Runs } from './runs.svelte';
+import { settings } from './settings.svelte';
+
+const SAVE_MS = 1000;
+
+class Chats {
+  summaries = $state<Summary[]>([]);
+  current = $state<Conversation>(blank());
+  readonly runs = new Runs((conversation, now) => this.save(conversation, now));
+  private database: Database | null = null;
+  private readonly tabs = new BroadcastChannel('gptoss');
+  private readonly savedAt = new Map<string, number>();
+
+  shown = $derived(tree.shown(this.current));
+  running = $derived(
+    this.shown.find((turn) => turn.role === 'assistant' && turn.status === 'running') as
+      AssistantTurn | undefined,
+  );
+
+  /** Read what is kept, and go on with what was being written. */
+  async open(): Promise<void> {
+    try {
+      this.database = await Database.open();
+    } catch {
+      notices.fail('This browser keeps no data for this page: conversations end with the tab.');
+      return;
+    }
+    this.tabs.onmessage = () => void this.readSummaries();
+    await this.readSummaries();
+    for (const summary of this.summaries.filter((each) => each.isRunning)) {
+      const kept = await this.database.get(summary.id);
+      if (kept) this.runs.resume(this.reactive(kept));
+    }
+    await this.openFromAddress();
+    addEventListener('hashchange', () => void this.openFromAddress());
+  }
+
+  begin(): void {
+    this.current = blank();
+    history.pushState(null, '', '#');
+  }
+
+  async show(id: string): Promise<void> {
+    const found = this.runs.conversation(id) ?? (await this.database?.get(id));
+    if (!found) return;
+    this.current = found;
+    if (location.hash !== `#${id}`) history.pushState(null, '', `#${id}`);
+  }
+
+  async send(text: string, attachments: Attachment[]): Promise<void> {
+    await this.ask(text, attachments, this.current.leaf);
+  }
+
+  /** The same place in the conversation, another question. */
+  async edit(turn: UserTurn, text: string): Promise<void> {
+    await this.ask(text, turn.attachments, turn.parent);
+  }
+
+  /** Another answer to the same question. */
+  async regenerate(turn: AssistantTurn, effort: Effort = this.current.options.effort) {
+    await this.answer(this.current, turn.parent!, effort);
+  }
+
+  async giveResults(turn: AssistantTurn, results: { call_id: string; output: string }[]) {
+    const made = { ...base(turn.id), role: 'tool' as const, results };
+    tree.add(this.current, made);
+    await this.answer(this.current, made.id, turn.effort);
+  }
+
+  stop(): void {
+    if (this.running) void this.runs.stop(this.running).catch((error) => notices.fail(error));
+  }
+
+  /** End the chain of thought, and have the answer from what is thought so far. */
+  async answerNow(turn: AssistantTurn): Promise<void> {
+    const conversation = this.current;
+    try {
+      await this.runs.stop(turn);
+    } catch (error) {
+      notices.fail(error);
+      return;
+    }
+    await this.runs.ended(turn);
+    // It may have come to its answer by itself.
+    if (turn.status !== 'stopped') return;
+    turn.kept = [...turn.kept, ...turn.output.filter((item) => item.type === 'reasoning')];
+    turn.output = [];
+    turn.status = 'running';
+    await this.runs.start(conversation, turn);
+  }
+
+  showBranch(id: string): void {
+    tree.show(this.current, id);
+    void this.save(this.current, true);
+  }
+
+  removeTurn(id: string): void {
+    tree.remove(this.current, id);
+    void this.save(this.current, true);
+  }
+
+  async change(id: string, how: (conversation: Conversation) => void): Promise<void> {
+    const open = this.current.id === id ? this.current : this.runs.conversation(id);
+    const found = open ?? (await this.database?.get(id));
+    if (!found) return;
+    how(found);
+    await this.save(found, true);
+  }
+
+  /** Options of the conversation that is shown, and of new ones. */
+  choose(options: Partial<Options>): void {
+    Object.assign(this.current.options, options);
+    settings.keepOptions($state.snapshot(this.current.options));
+    if (this.current.leaf !== null) void this.save(this.current, true);
+  }
+
+  async remove(id: string): Promise<void> {
+    const running = this.runs.conversation(id);
+    if (running) {
+      for (const turn of Object.values(running.turns)) {
+        if (turn.role !== 'assistant' || turn.status !== 'running') continue;
+        await this.runs.stop(turn).catch(() => undefined);
+        await this.runs.ended(turn);
+      }
+    }
+    await this.database?.delete(id);
+    await this.changed();
+    if (this.current.id === id) this.begin();
+  }
+
+  search(words: string): Promise<Set<string>> {
+    return this.database?.search(words) ?? Promise.resolve(new Set());
+  }
+
+  async all(): Promise<Conversation[]> {
+    return (await this.database?.all()) ?? [];
+  }
+
+  /** Take conversations from a file; how many there were. */
+  async take(text: string): Promise<number> {
+    const found = fromJson(text);
+    for (const conversation of found) await this.database?.put(conversation);
+    await this.changed();
+    return found.length;
+  }
+
+  private async ask(text: string, attachments: Attachment[], parent: string | null) {
+    const conversation = this.current;
+    const asked: UserTurn = { ...base(parent), role: 'user', text, attachments };
+    const isFirst = conversation.leaf === null;
+    tree.add(conversation, asked);
+    if (isFirst) {
+      conversation.title = tree.titleOf(text || attachments[0]?.name || '');
+      history.pushState(null, '', `#${conversation.id}`);
+    }
+    await this.answer(conversation, asked.id, conversation.options.effort);
+  }
+
+  private async answer(conversation: Conversation, parent: string, effort: Effort) {
+    const turn: AssistantTurn = {
+      ...base(parent),
+      role: 'assistant',
+      status: 'running',
+      kept: [],
+      output: [],
+      effort,
+      // Chosen here, so that the same answer can be had again: JSON's numbers end at 2^53.
+      seed: conversation.options.seed ?? Math.floor(Math.random() * 2 ** 32),
+      error: null,
+      responseId: null,
+      usage: null,
+      timings: null,
+      numRepairs: 0,
+      firstTextMs: null,
+      thoughtMs: null,
+    };
+    tree.add(conversation, turn);
+    // Through the conversation, so that changes are seen.
+    const watched = conversation.turns[turn.id] as AssistantTurn;
+    await this.save(conversation, true);
+    await this.runs.start(conversation, watched);
+  }
+
+  private async save(conversation: Conversation, now: boolean): Promise<void> {
+    const last = this.savedAt.get(conversation.id) ?? 0;
+    if (conversation.leaf === null || (!now && performance.now() - last < SAVE_MS)) return;
+    this.savedAt.set(conversation.id, performance.now());
+    try {
+      await this.database?.put($state.snapshot(conversation) as Conversation);
+      if (now) await this.changed();
+    } catch (error) {
+      notices.fail(error);
+    }
+  }
+
+  private async changed(): Promise<void> {
+    this.tabs.postMessage('changed');
+    await this.readSummaries();
+  }
+
+  private async readSummaries(): Promise<void> {
+    const found = (await this.database?.summaries()) ?? [];
+    this.summaries = found.sort(
+      (a, b) => Number(b.isPinned) - Number(a.isPinned) || b.updated - a.updated,
+    );
+  }
+
+  private async openFromAddress(): Promise<void> {
+    const id = location.hash.slice(1);
+    if (id === '') this.current = blank();
+    else if (id !== this.current.id) await this.show(id);
+  }
+
+  private reactive(conversation: Conversation): Conversation {
+    const watched = $state(conversation);
+    return watched;
+  }
+}
+
+function blank(): Conversation {
+  const now = Date.now();
+  return {
+    id: newId(),
+    title: 'New chat',
+    created: now,
+    updated: now,
+    isPinned: false,
+    options: { ...$state.snapshot(settings.options) },
+    turns: {},
+    leaf: null,
+  };
+}
+
+function base(parent: string | null) {
+  return { id: newId(), parent, created: Date.now() };
+}
+
+export const chats = new Chats();

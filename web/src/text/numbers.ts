@@ -1,0 +1,24 @@
+// Numbers for people.
+
+export function seconds(ms: number): string {
+  const value = ms / 1000;
+  if (value < 10) return `${value.toFixed(1)} s`;
+  if (value < 60) return `${Math.round(value)} s`;
+  return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
+}
+
+export function count(value: number): string {
+  return value.toLocaleString('en');
+}
+
+export function rate(value: number): string {
+  return value < 100 ? value.toFixed(1) : count(Math.round(value));
+}
+
+export function day(ms: number, now = Date.now()): string {
+  const midnight = new Date(now).setHours(0, 0, 0, 0);
+  if (ms >= midnight) return 'Today';
+  if (ms >= midnight - 86_400_000) return 'Yesterday';
+  if (ms >= midnight - 6 * 86_400_000) return 'This week';
+  return new Date(ms).toLocaleDateString('en', { month: 'long', year: 'numeric' });
+}

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import type { OutputItem } from '../src/api/output';
+import { bodyOf, withAttachments } from '../src/conversation/input';
+import { DEFAULT_OPTIONS, type AssistantTurn, type Turn } from '../src/conversation/types';
+
+const asked: Turn = {
+  id: 'u',
+  parent: null,
+  created: 0,
+  role: 'user',
+  text: 'Hello',
+  attachments: [],
+};
+
+function answerOf(output: OutputItem[], kept: OutputItem[] = []): AssistantTurn {
+  return {
+    id: 'a',
+    parent: 'u',
+    created: 0,
+    role: 'assistant',
+    status: 'done',
+    kept,
+    output,
+    effort: 'high',
+    seed: 7,
+    error: null,
+    responseId: null,
+    usage: null,
+    timings: null,
+    numRepairs: 0,
+    firstTextMs: null,
+    thoughtMs: null,
+  };
+}
+
+const thought: OutputItem = {
+  id: 'rs_1',
+  type: 'reasoning',
+  content: [{ type: 'reasoning_text', text: 'Hm' }],
+};
+const call = (status: string): OutputItem => ({
+  id: 'fc_1',
+  type: 'function_call',
+  call_id: 'call_1',
+  name: 'f',
+  arguments: '{}',
+  status,
+});
+
+describe('bodyOf', () => {
+  it('says nothing of what was left open', () => {
+    expect(bodyOf(DEFAULT_OPTIONS, [asked], answerOf([]))).toEqual({
+      input: [{ role: 'user', content: 'Hello' }],
+      reasoning: { effort: 'high' },
+      seed: 7,
+    });
+  });
+
+  it('has every option', () => {
+    const options = {
+      ...DEFAULT_OPTIONS,
+      instructions: 'Be brief',
+      temperature: 0,
+      topP: 0.5,
+      maxTokens: 9,
+      reasoningTokens: 4,
+      schema: '{"type": "object"}',
+      tools: '[{"type": "function", "function": {"name": "f"}}, {"type": "function", "name": "g"}]',
+    };
+    expect(bodyOf(options, [asked], answerOf([]))).toMatchObject({
+      instructions: 'Be brief',
+      temperature: 0,
+      top_p: 0.5,
+      max_output_tokens: 9,
+      reasoning_tokens: 4,
+      text: { format: { type: 'json_schema', strict: true, schema: { type: 'object' } } },
+      tools: [
+        { type: 'function', name: 'f' },
+        { type: 'function', name: 'g' },
+      ],
+    });
+  });
+
+  it('tells what of the user is no JSON', () => {
+    const wrong = { ...DEFAULT_OPTIONS, schema: '{' };
+    expect(() => bodyOf(wrong, [asked], answerOf([]))).toThrow('The schema is not JSON');
+    const object = { ...DEFAULT_OPTIONS, tools: '{}' };
+    expect(() => bodyOf(object, [asked], answerOf([]))).toThrow('must be a JSON list');
+  });
+
+  it('goes on from thoughts that were cut, and ends them', () => {
+    const body = bodyOf(DEFAULT_OPTIONS, [asked], answerOf([], [thought]));
+    expect(body.reasoning_tokens).toBe(0);
+    expect(body.input).toEqual([
+      { role: 'user', content: 'Hello' },
+      { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text: 'Hm' }] },
+    ]);
+  });
+
+  it('sends calls back that are whole', () => {
+    const turns = (status: string) => [asked, answerOf([call(status)])];
+    const kinds = (status: string) =>
+      (bodyOf(DEFAULT_OPTIONS, turns(status), answerOf([])).input as { type?: string }[]).map(
+        (item) => item.type,
+      );
+    expect(kinds('completed')).toEqual([undefined, 'function_call']);
+    expect(kinds('incomplete')).toEqual([undefined]);
+  });
+});
+
+describe('withAttachments', () => {
+  it('has fences that no file ends', () => {
+    const text = withAttachments('?', [{ name: 'a"b\n.txt', text: 'x\n`````\ny' }]);
+    expect(text).toBe('File "a\\"b\\n.txt":\n``````\nx\n`````\ny\n``````\n\n?');
+  });
+});
