@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+import gptoss
 from gptoss import nano
 from gptoss.chat import LoadedModel
 from gptoss.engine import EngineOptions
@@ -76,6 +77,12 @@ def random_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> Iterator[Lo
         nano_tokenizer,
         open_transformer(tiny_directory, "bf16", Backend(threads=1)),
     ) as model:
+        yield model
+
+
+@pytest.fixture(scope="session")
+def nano_model() -> Iterator[LoadedModel]:
+    with gptoss.load("nano") as model:
         yield model
 
 

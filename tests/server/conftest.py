@@ -15,15 +15,22 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-import gptoss
+from gptoss import nano
 from gptoss.chat import LoadedModel
+from gptoss.engine import EngineOptions
+from gptoss.kernels import Backend
+from gptoss.model.checkpoint import open_checkpoint
 from gptoss.server.app import create_app
 from gptoss.server.service import Service
 from gptoss.server.settings import Keys, ServerSettings, _digest
+from gptoss.tokenizer import Tokenizer
+from tests.conftest import ScriptedTransformer, ids_of
+from tests.model.random_model import open_transformer
 
 KEY = "sk-a-key-of-the-tests-alone"
 MakeClient = Callable[..., TestClient]
 MakeServer = Callable[..., "LiveServer"]
+Script = Callable[[str], LoadedModel]
 
 
 class KeptService(Service):
@@ -80,12 +87,6 @@ def keys_of(*keys: str) -> Keys:
 def sums(question: str = "12 + 34", **more: Any) -> dict[str, Any]:
     """A chat request that nano can answer."""
     return {"messages": [{"role": "user", "content": question}], "temperature": 0, **more}
-
-
-@pytest.fixture(scope="session")
-def nano_model() -> Iterator[LoadedModel]:
-    with gptoss.load("nano") as model:
-        yield model
 
 
 @pytest.fixture
@@ -160,3 +161,20 @@ def anthropic_sdk(live_server: LiveServer) -> Iterator[anthropic.Anthropic]:
 def openai_sdk(live_server: LiveServer) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=live_server.url + "/v1", api_key="none", max_retries=0) as made:
         yield made
+
+
+@pytest.fixture
+def scripted_nano(nano_tokenizer: Tokenizer) -> Script:
+    """As `scripted_model`, with room for long conversations."""
+
+    def make(markup: str) -> LoadedModel:
+        directory = nano.checkpoint_path()
+        plain = open_transformer(directory, "bf16", Backend(threads=1))
+        script = ids_of(markup, nano_tokenizer)
+        transformer = ScriptedTransformer(plain, nano_tokenizer, script, 0.0)
+        options = EngineOptions(speculates=False)
+        return LoadedModel(
+            "scripted", open_checkpoint(directory), nano_tokenizer, transformer, options=options
+        )
+
+    return make

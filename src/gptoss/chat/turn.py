@@ -13,6 +13,7 @@ from gptoss.chat.loaded_model import LoadedModel
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
 from gptoss.engine import FinishReason, Generation, SamplingParams, Token
+from gptoss.errors import SchemaError
 from gptoss.harmony import (
     ContentDelta,
     Event,
@@ -20,7 +21,9 @@ from gptoss.harmony import (
     ReasoningDelta,
     ToolCallDelta,
 )
+from gptoss.harmony.names import Channel, Marker
 from gptoss.structured import CompiledTurn, Constraint
+from gptoss.tokenizer import Tokenizer
 from gptoss.tokenizer.stop_strings import StopStrings
 
 
@@ -48,7 +51,9 @@ class Turn:
         budget: ReasoningBudget,
         stop: tuple[str, ...],
         not_enforced: tuple[str, ...],
+        begun: harmony.Message | None,
     ) -> None:
+        self._begun = begun
         self._generation = generation
         self._parser = parser
         self._budget = budget
@@ -155,6 +160,9 @@ class Turn:
     def _reply(self) -> Reply:
         generation = self._generation
         messages, repairs = self._parser.finish()
+        if self._begun is not None:
+            whole = messages[0].text
+            messages = [replace(messages[0], content=whole[len(self._begun.text) :]), *messages[1:]]
         if self._stops.found is not None:
             messages = [*messages[:-1], replace(messages[-1], content="".join(self._kept))]
         timings = generation.timings
@@ -181,23 +189,30 @@ def begin_turns(
     limits: TurnLimits | None = None,
     compiled: CompiledTurn | None = None,
     num: int = 1,
+    begun: harmony.Message | None = None,
 ) -> list[Turn]:
     """The assistant's next turn, in `num` ways, generating from now on. All are begun, or none.
 
     compiled  what the turn is held to; None: nothing, the model may write whatever it likes
+    begun     the turn's first message, of analysis or final, as far as it is written; it is gone on with, and what
+              stands there is neither told nor counted again
 
-    Raises RequestError, before anything is generated, for a conversation that does not fit.
+    Raises RequestError, before anything is generated, for a conversation that does not fit, and SchemaError for a
+    beginning that breaks the rules.
     """
     limits = limits or TurnLimits()
     tokenizer = model.tokenizer
     declared = harmony.declared_recipients(conversation)
-    prompt = harmony.render(conversation, tokenizer)
+    start = len(harmony.render(conversation, tokenizer))
+    prompt = prompt_of(conversation, tokenizer, begun)
     requests, budgets = [], []
     for index in range(num):
         held: tuple[Constraint, ...] = ()
         if compiled is not None:
-            held = (model.turns.constraint(compiled, len(prompt)),)
-        budget = ReasoningBudget(tokenizer, len(prompt), limits.reasoning_tokens, *held)
+            held = (model.turns.constraint(compiled, start),)
+            if begun is not None:
+                _check_beginning(held[0], prompt)
+        budget = ReasoningBudget(tokenizer, start, limits.reasoning_tokens, *held)
         request = model.request(
             prompt,
             sampling,
@@ -208,16 +223,41 @@ def begin_turns(
         requests.append(request.for_answer(index))
         budgets.append(budget)
     not_enforced = compiled.not_enforced if compiled is not None else ()
+
+    def parser() -> harmony.Parser:
+        made = harmony.Parser(tokenizer, recipients=declared)
+        for token_id in prompt[start:]:
+            made.feed(token_id)
+        return made
+
     return [
-        Turn(
-            generation,
-            harmony.Parser(tokenizer, recipients=declared),
-            budget,
-            limits.stop,
-            not_enforced,
-        )
+        Turn(generation, parser(), budget, limits.stop, not_enforced, begun)
         for generation, budget in zip(model.submit_all(requests), budgets, strict=True)
     ]
+
+
+def prompt_of(
+    conversation: harmony.Conversation, tokenizer: Tokenizer, begun: harmony.Message | None = None
+) -> list[int]:
+    """What a turn goes on from; see `begin_turns`. A message that is begun has a header, and is not closed."""
+    prompt = harmony.render(conversation, tokenizer)
+    if begun is None:
+        return prompt
+    channel = [
+        tokenizer.special_id(Marker.CHANNEL),
+        *tokenizer.encode(begun.channel or Channel.FINAL),
+    ]
+    return [*prompt, *channel, tokenizer.special_id(Marker.MESSAGE), *tokenizer.encode(begun.text)]
+
+
+def _check_beginning(constraint: Constraint, prompt: Sequence[int]) -> None:
+    try:
+        constraint.forced(prompt)
+    except SchemaError:
+        raise SchemaError(
+            "got a beginning of the turn that its response format, tools or tool choice do not allow; "
+            "leave it out, or ask for what it began"
+        ) from None
 
 
 def together(events: Sequence[Event]) -> list[Event]:
