@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { OutputItem } from '../src/api/output';
+import { textOf, type OutputItem } from '../src/api/output';
 import { bodyOf, withAttachments } from '../src/conversation/input';
+import { canGoOn, itemsOf } from '../src/conversation/items';
 import { DEFAULT_OPTIONS, type AssistantTurn, type Turn } from '../src/conversation/types';
 
 const asked: Turn = {
@@ -20,6 +21,7 @@ function answerOf(output: OutputItem[], kept: OutputItem[] = []): AssistantTurn 
     role: 'assistant',
     status: 'done',
     kept,
+    goesOn: null,
     output,
     effort: 'high',
     seed: 7,
@@ -89,12 +91,33 @@ describe('bodyOf', () => {
   });
 
   it('goes on from thoughts that were cut, and ends them', () => {
-    const body = bodyOf(DEFAULT_OPTIONS, [asked], answerOf([], [thought]));
+    const answer = { ...answerOf([], [thought]), goesOn: 'answer' as const };
+    const body = bodyOf(DEFAULT_OPTIONS, [asked], answer);
+    expect(body.continue_final_message).toBe(undefined);
     expect(body.reasoning_tokens).toBe(0);
     expect(body.input).toEqual([
       { role: 'user', content: 'Hello' },
       { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text: 'Hm' }] },
     ]);
+  });
+
+  it('goes on in the middle of a text', () => {
+    const said = (text: string): OutputItem => ({
+      id: text,
+      type: 'message',
+      content: [{ type: 'output_text', text }],
+    });
+    const cut = { ...answerOf([], [thought, said('One')]), goesOn: 'text' as const };
+    const body = bodyOf({ ...DEFAULT_OPTIONS, reasoningTokens: 5 }, [asked], cut);
+    expect(body).toMatchObject({ continue_final_message: true, reasoning_tokens: 5 });
+    expect((body.input as unknown[]).at(-1)).toMatchObject({ role: 'assistant', content: 'One' });
+    expect(canGoOn(cut)).toBe(true);
+
+    const whole = { ...cut, output: [said(' and two')] };
+    expect(itemsOf(whole).map(textOf)).toEqual(['Hm', 'One and two']);
+    const next = bodyOf(DEFAULT_OPTIONS, [asked, whole], answerOf([]));
+    expect((next.input as unknown[]).at(-1)).toMatchObject({ content: 'One and two' });
+    expect(itemsOf({ ...whole, goesOn: null })).toHaveLength(3);
   });
 
   it('sends calls back that are whole', () => {

@@ -62,6 +62,12 @@ describe('textFragment', () => {
     expect(link.target).toBe('_blank');
   });
 
+  it('keeps where a list begins and how a column is aligned', () => {
+    const nodes = textFragment(html('3. a\n\n| a |\n|--:|\n| 1 |'));
+    expect(nodes.querySelector('ol')!.start).toBe(3);
+    expect(nodes.querySelector('td')!.align).toBe('right');
+  });
+
   it('leaves out whatever loads or runs', () => {
     const nodes = textFragment(
       '<img src=x onerror=alert(1)><a href="javascript:alert(1)" onclick="alert(1)" style="x">y</a><svg><script>1</script></svg>',

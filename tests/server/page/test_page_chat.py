@@ -167,6 +167,29 @@ def test_answer_now(
     visit.assert_clean()
 
 
+def test_continue(visit: Visit) -> None:
+    options_of(visit.page)
+    visit.page.get_by_label("Temperature").fill("0")
+    visit.page.get_by_label("Most tokens", exact=True).fill("40")
+    close_dialog(visit.page)
+    visit.ask(SUM)
+    expect(visit.answers.last).to_contain_text("Cut off")
+    goes_on = visit.page.get_by_role("button", name="Continue")
+    for _ in range(3):
+        if goes_on.count() == 0:
+            break
+        with visit.page.expect_request("**/v1/responses"):
+            goes_on.click()
+        visit.wait()
+    assert visit.answer() == "57290"
+    visit.show_thoughts()
+    thoughts = visit.page.locator(".thoughts")
+    expect(thoughts).to_have_text(re.compile("^48213\\+09077\nones .*\n= 057290$", re.DOTALL))
+    visit.page.reload()
+    expect(visit.answers.last).to_contain_text("57290")
+    visit.assert_clean()
+
+
 def test_schema(visit: Visit) -> None:
     options_of(visit.page)
     field = visit.page.get_by_label("JSON Schema of the answer")

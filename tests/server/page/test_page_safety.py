@@ -249,7 +249,7 @@ def test_policy_stops_what_got_through(
     add = "(name, fields) => document.body.appendChild(Object.assign(document.createElement(name), fields))"
     what = what.replace("URL", stranger.url)
     visit.page.evaluate(f"() => {{ const add = {add}; try {{ {what} }} catch {{}} }}")
-    visit.page.wait_for_function("window.violations.length > 0")
+    wait_until(lambda: visit.violations() != [])
     assert visit.violations()[0].startswith(directive)
     visit.page.wait_for_timeout(200)
     assert stranger.num_visitors == 0

@@ -2,6 +2,7 @@
 
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { textOf } from '../api/output';
+import { itemsOf } from './items';
 import { summaryOf } from './tree';
 import type { Conversation, Summary } from './types';
 
@@ -73,7 +74,7 @@ function allText(conversation: Conversation): string {
   const texts = Object.values(conversation.turns).map((turn) => {
     if (turn.role === 'user') return turn.text;
     if (turn.role === 'tool') return turn.results.map((result) => result.output).join('\n');
-    return turn.output.map(textOf).join('\n');
+    return itemsOf(turn).map(textOf).join('\n');
   });
   return [conversation.title, ...texts].join('\n');
 }

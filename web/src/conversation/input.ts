@@ -1,5 +1,6 @@
 // A conversation and its options -> the body of a request.
 
+import { itemsOf } from './items';
 import type { AssistantTurn, Attachment, Options, Turn } from './types';
 import type { OutputItem } from '../api/output';
 
@@ -8,7 +9,7 @@ type Json = Record<string, unknown>;
 /** The body of `/v1/responses` for the turns that stand before an answer. */
 export function bodyOf(options: Options, turns: readonly Turn[], answer: AssistantTurn): Json {
   const body: Json = {
-    input: turns.flatMap(itemsOf).concat(answer.kept.map(sent)),
+    input: turns.flatMap(sentOf).concat(answer.kept.map(sent)),
     reasoning: { effort: answer.effort },
     seed: answer.seed,
   };
@@ -16,8 +17,9 @@ export function bodyOf(options: Options, turns: readonly Turn[], answer: Assista
   if (options.temperature !== null) body.temperature = options.temperature;
   if (options.topP !== null) body.top_p = options.topP;
   if (options.maxTokens !== null) body.max_output_tokens = options.maxTokens;
+  if (answer.goesOn === 'text') body.continue_final_message = true;
   // Thoughts that were cut short are not to go on.
-  if (answer.kept.length > 0) body.reasoning_tokens = 0;
+  if (answer.goesOn === 'answer') body.reasoning_tokens = 0;
   else if (options.reasoningTokens !== null) body.reasoning_tokens = options.reasoningTokens;
   if (options.schema.trim()) {
     const schema = parsed(options.schema, 'The schema');
@@ -46,14 +48,14 @@ function flat(tool: unknown): unknown {
   return inner && typeof inner === 'object' ? { type: 'function', ...inner } : tool;
 }
 
-function itemsOf(turn: Turn): Json[] {
+function sentOf(turn: Turn): Json[] {
   switch (turn.role) {
     case 'user':
       return [{ role: 'user', content: withAttachments(turn.text, turn.attachments) }];
     case 'tool':
       return turn.results.map((result) => ({ type: 'function_call_output', ...result }));
     case 'assistant':
-      return [...turn.kept, ...turn.output].filter(isWhole).map(sent);
+      return itemsOf(turn).filter(isWhole).map(sent);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { textOf } from '../api/output';
 import { newId } from './id';
+import { itemsOf } from './items';
 import { shown, titleOf } from './tree';
 import { DEFAULT_OPTIONS, EFFORTS, type Conversation, type Options, type Turn } from './types';
 
@@ -93,6 +94,7 @@ function turnOf(given: unknown): Turn {
         role: 'assistant',
         status: from.status === 'done' || from.status === 'cut' ? from.status : 'stopped',
         kept: list(from.kept).map(itemOf),
+        goesOn: from.goesOn === 'text' || from.goesOn === 'answer' ? from.goesOn : null,
         output: list(from.output).map(itemOf),
         effort: EFFORTS.find((effort) => effort === from.effort) ?? DEFAULT_OPTIONS.effort,
         seed: number(from.seed) ?? 0,
@@ -153,7 +155,7 @@ export function toMarkdown(conversation: Conversation): string {
       parts.push('## Results', ...turn.results.map((result) => fenced(result.output)));
     } else {
       parts.push('## Assistant');
-      for (const item of [...turn.kept, ...turn.output]) {
+      for (const item of itemsOf(turn)) {
         if (item.type === 'reasoning') parts.push(quoted(textOf(item)));
         else if (item.type === 'message') parts.push(textOf(item));
         else parts.push(`Call of \`${item.name}\`:`, fenced(item.arguments ?? ''));

@@ -62,8 +62,10 @@ export type Status = 'running' | 'done' | 'cut' | 'stopped' | 'failed';
 export interface AssistantTurn extends TurnBase {
   role: 'assistant';
   status: Status;
-  /** Items that an earlier response had written before this one went on from them. */
+  /** Items that earlier responses had written before this one went on from them. */
   kept: OutputItem[];
+  /** How it goes on: with an answer to thoughts that were cut short, or in the middle of the last text. */
+  goesOn: 'answer' | 'text' | null;
   output: OutputItem[];
   effort: Effort;
   seed: number;

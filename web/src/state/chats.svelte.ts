@@ -3,6 +3,7 @@
 import { Database } from '../conversation/database';
 import { newId } from '../conversation/id';
 import { fromJson } from '../conversation/transfer';
+import { itemsOf } from '../conversation/items';
 import * as tree from '../conversation/tree';
 import type {
   AssistantTurn,
@@ -99,9 +100,21 @@ class Chats {
     await this.runs.ended(turn);
     // It may have come to its answer by itself.
     if (turn.status !== 'stopped') return;
-    turn.kept = [...turn.kept, ...turn.output.filter((item) => item.type === 'reasoning')];
+    await this.goOn(turn, 'answer', conversation);
+  }
+
+  /** Write further at a turn that has ended early. */
+  async goOn(
+    turn: AssistantTurn,
+    how: 'answer' | 'text',
+    conversation = this.current,
+  ): Promise<void> {
+    const items = itemsOf(turn);
+    turn.kept = how === 'text' ? items : items.filter((item) => item.type === 'reasoning');
     turn.output = [];
+    turn.goesOn = how;
     turn.status = 'running';
+    turn.firstTextMs = null;
     await this.runs.start(conversation, turn);
   }
 
@@ -178,6 +191,7 @@ class Chats {
       role: 'assistant',
       status: 'running',
       kept: [],
+      goesOn: null,
       output: [],
       effort,
       // Chosen here, so that the same answer can be had again: JSON's numbers end at 2^53.

@@ -19,6 +19,8 @@ export function textFragment(html: string): DocumentFragment {
     RETURN_DOM_FRAGMENT: true,
     ALLOWED_TAGS: TAGS,
     ALLOWED_ATTR: ['href', 'class', 'start', 'align', 'title', 'data-display'],
+    // These are no addresses, and need not look like one.
+    ADD_URI_SAFE_ATTR: ['align', 'start'],
     ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
   });
 }
