@@ -41,13 +41,11 @@ def run(
     logging.getLogger("uvicorn").setLevel("WARNING")
     listener = _listen(settings)
     service = Service(settings, open_model)
-    server = _Server(service)
     host, port = listener.getsockname()[:2]
-    name = f"[{host}]" if ":" in host else host
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    server = _Server(service, address)
     key = "an API key is needed" if settings.keys.digests else "no key needed"
-    print(
-        f"gptoss: http://{name}:{port}/v1 ({key}); opening the model", file=sys.stderr, flush=True
-    )
+    print(f"gptoss: {address}/v1 ({key}); opening the model", file=sys.stderr, flush=True)
     server.run(sockets=[listener])
     if service.failure is not None:
         raise ServerError(f"the model could not be opened: {service.failure}")
@@ -67,7 +65,7 @@ def _listen(settings: ServerSettings) -> socket.socket:
 class _Server(uvicorn.Server):
     """Ends in two steps, and when the model cannot be opened."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, address: str) -> None:
         config = uvicorn.Config(
             create_app(service),
             log_config=None,
@@ -81,6 +79,7 @@ class _Server(uvicorn.Server):
         )
         super().__init__(config)
         self._service = service
+        self._address = address
         self._loop: asyncio.AbstractEventLoop | None = None
         self._num_signals = 0
 
@@ -118,9 +117,9 @@ class _Server(uvicorn.Server):
             self.should_exit = True
         else:
             model = self._service.model
-            print(
+            found = (
                 f"gptoss: {model.name} is ready: {model.precision}, {model.backend.isa}, "
-                f"{model.backend.threads} threads, context {model.context}",
-                file=sys.stderr,
-                flush=True,
+                f"{model.backend.threads} threads, context {model.context}"
             )
+            page = f"; chat at {self._address}" if self._service.settings.has_page else ""
+            print(found + page, file=sys.stderr, flush=True)
