@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { textOf, type OutputItem } from '../src/api/output';
 import { bodyOf, withAttachments } from '../src/conversation/input';
 import { canGoOn, itemsOf } from '../src/conversation/items';
-import { DEFAULT_OPTIONS, type AssistantTurn, type Turn } from '../src/conversation/types';
+import {
+  DEFAULT_OPTIONS,
+  type AssistantTurn,
+  type Options,
+  type Turn,
+} from '../src/conversation/types';
 
 const asked: Turn = {
   id: 'u',
@@ -13,7 +18,13 @@ const asked: Turn = {
   attachments: [],
 };
 
-function answerOf(output: OutputItem[], kept: OutputItem[] = []): AssistantTurn {
+const HIGH: Options = { ...DEFAULT_OPTIONS, effort: 'high' };
+
+function answerOf(
+  output: OutputItem[],
+  kept: OutputItem[] = [],
+  options: Options = HIGH,
+): AssistantTurn {
   return {
     id: 'a',
     parent: 'u',
@@ -23,7 +34,8 @@ function answerOf(output: OutputItem[], kept: OutputItem[] = []): AssistantTurn 
     kept,
     goesOn: null,
     output,
-    effort: 'high',
+    began: 0,
+    options,
     seed: 7,
     error: null,
     responseId: null,
@@ -51,7 +63,7 @@ const call = (status: string): OutputItem => ({
 
 describe('bodyOf', () => {
   it('says nothing of what was left open', () => {
-    expect(bodyOf(DEFAULT_OPTIONS, [asked], answerOf([]))).toEqual({
+    expect(bodyOf([asked], answerOf([]))).toEqual({
       input: [{ role: 'user', content: 'Hello' }],
       reasoning: { effort: 'high' },
       seed: 7,
@@ -69,7 +81,7 @@ describe('bodyOf', () => {
       schema: '{"type": "object"}',
       tools: '[{"type": "function", "function": {"name": "f"}}, {"type": "function", "name": "g"}]',
     };
-    expect(bodyOf(options, [asked], answerOf([]))).toMatchObject({
+    expect(bodyOf([asked], answerOf([], [], options))).toMatchObject({
       instructions: 'Be brief',
       temperature: 0,
       top_p: 0.5,
@@ -85,14 +97,14 @@ describe('bodyOf', () => {
 
   it('tells what of the user is no JSON', () => {
     const wrong = { ...DEFAULT_OPTIONS, schema: '{' };
-    expect(() => bodyOf(wrong, [asked], answerOf([]))).toThrow('The schema is not JSON');
+    expect(() => bodyOf([asked], answerOf([], [], wrong))).toThrow('The schema is not JSON');
     const object = { ...DEFAULT_OPTIONS, tools: '{}' };
-    expect(() => bodyOf(object, [asked], answerOf([]))).toThrow('must be a JSON list');
+    expect(() => bodyOf([asked], answerOf([], [], object))).toThrow('must be a JSON list');
   });
 
   it('goes on from thoughts that were cut, and ends them', () => {
     const answer = { ...answerOf([], [thought]), goesOn: 'answer' as const };
-    const body = bodyOf(DEFAULT_OPTIONS, [asked], answer);
+    const body = bodyOf([asked], answer);
     expect(body.continue_final_message).toBe(undefined);
     expect(body.reasoning_tokens).toBe(0);
     expect(body.input).toEqual([
@@ -108,14 +120,14 @@ describe('bodyOf', () => {
       content: [{ type: 'output_text', text }],
     });
     const cut = { ...answerOf([], [thought, said('One')]), goesOn: 'text' as const };
-    const body = bodyOf({ ...DEFAULT_OPTIONS, reasoningTokens: 5 }, [asked], cut);
+    const body = bodyOf([asked], { ...cut, options: { ...HIGH, reasoningTokens: 5 } });
     expect(body).toMatchObject({ continue_final_message: true, reasoning_tokens: 5 });
     expect((body.input as unknown[]).at(-1)).toMatchObject({ role: 'assistant', content: 'One' });
     expect(canGoOn(cut)).toBe(true);
 
     const whole = { ...cut, output: [said(' and two')] };
     expect(itemsOf(whole).map(textOf)).toEqual(['Hm', 'One and two']);
-    const next = bodyOf(DEFAULT_OPTIONS, [asked, whole], answerOf([]));
+    const next = bodyOf([asked, whole], answerOf([]));
     expect((next.input as unknown[]).at(-1)).toMatchObject({ content: 'One and two' });
     expect(itemsOf({ ...whole, goesOn: null })).toHaveLength(3);
   });
@@ -123,9 +135,7 @@ describe('bodyOf', () => {
   it('sends calls back that are whole', () => {
     const turns = (status: string) => [asked, answerOf([call(status)])];
     const kinds = (status: string) =>
-      (bodyOf(DEFAULT_OPTIONS, turns(status), answerOf([])).input as { type?: string }[]).map(
-        (item) => item.type,
-      );
+      (bodyOf(turns(status), answerOf([])).input as { type?: string }[]).map((item) => item.type);
     expect(kinds('completed')).toEqual([undefined, 'function_call']);
     expect(kinds('incomplete')).toEqual([undefined]);
   });

@@ -33,9 +33,10 @@ describe('tree', () => {
   });
 
   it('knows branches, oldest first', () => {
-    const conversation = made();
-    expect(ids(tree.branches(conversation, conversation.turns.B!))).toBe('bB');
-    expect(ids(tree.branches(conversation, conversation.turns.a!))).toBe('a');
+    const byParent = tree.children(made());
+    expect(ids(byParent.get('a')!)).toBe('bB');
+    expect(ids(byParent.get(null)!)).toBe('a');
+    expect(byParent.get('c')).toBe(undefined);
   });
 
   it('shows a branch down to its end', () => {
@@ -44,20 +45,27 @@ describe('tree', () => {
     expect(ids(tree.shown(conversation))).toBe('abc');
   });
 
-  it('removes a turn with what follows, and shows what stands beside it', () => {
-    const conversation = made();
-    tree.remove(conversation, 'b');
-    expect(Object.keys(conversation.turns).sort().join('')).toBe('Ba');
-    expect(ids(tree.shown(conversation))).toBe('aB');
-    tree.remove(conversation, 'B');
-    expect(ids(tree.shown(conversation))).toBe('a');
-    tree.remove(conversation, 'a');
-    expect(conversation.leaf).toBe(null);
+  it('mends parents that lead round in a circle, or nowhere', () => {
+    const turns = { a: user('a', 'b'), b: user('b', 'a'), c: user('c', 'gone'), d: user('d', 'd') };
+    tree.mend(turns);
+    const conversation = conversationOf(...Object.values(turns));
+    for (const id of Object.keys(turns)) {
+      expect(tree.pathTo(conversation, id).length).toBeLessThan(3);
+      tree.show(conversation, id);
+    }
   });
 
-  it('ends with a cycle', () => {
-    const conversation = conversationOf(user('a', 'b'), user('b', 'a'));
-    expect(tree.shown(conversation).length).toBeLessThan(4);
+  it('takes in what another tab has written', () => {
+    const here = conversationOf(user('a', null), user('b', 'a', 1));
+    const there = conversationOf(user('a', null), user('b', 'a', 2), user('c', 'b', 3));
+    there.title = 'Theirs';
+    tree.merge(here, there, (id) => id === 'b');
+    expect(here.turns.b!.created).toBe(1);
+    expect(ids(tree.shown(here))).toBe('abc');
+    expect(here.title).toBe('Theirs');
+    const elsewhere = conversationOf(user('a', null), user('B', 'a', 4));
+    tree.merge(here, elsewhere, () => false);
+    expect(ids(tree.shown(here))).toBe('abc');
   });
 
   it('makes titles of first lines', () => {

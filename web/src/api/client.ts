@@ -1,12 +1,12 @@
 // Requests to the server that this page came from.
 
+import * as storage from './storage';
+
 /** What the server said was wrong, in its own words. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
-    /** Seconds after which trying again may help. */
-    readonly retryAfter: number | null = null,
   ) {
     super(message);
   }
@@ -19,18 +19,16 @@ export class ApiError extends Error {
 const KEY = 'gptoss.key';
 
 export function apiKey(): string | null {
-  return sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY);
+  return storage.read(KEY);
 }
 
-/** Keep a key for this tab, or for this browser. */
+/** Keep a key for this browser, or for this tab alone. */
 export function keepKey(key: string, forGood: boolean): void {
-  forgetKey();
-  (forGood ? localStorage : sessionStorage).setItem(KEY, key);
+  storage.keep(KEY, key, !forGood);
 }
 
 export function forgetKey(): void {
-  sessionStorage.removeItem(KEY);
-  localStorage.removeItem(KEY);
+  storage.forget(KEY);
 }
 
 /** One request. Throws ApiError for whatever is not a success. */
@@ -61,7 +59,6 @@ export async function request(
 }
 
 async function errorOf(reply: Response): Promise<ApiError> {
-  const after = Number(reply.headers.get('retry-after'));
   let message = `The server answered with the status ${reply.status}.`;
   try {
     const body = await reply.json();
@@ -69,7 +66,7 @@ async function errorOf(reply: Response): Promise<ApiError> {
   } catch {
     // Not JSON: a proxy's page, say. The status has to do.
   }
-  return new ApiError(reply.status, message, after > 0 ? after : null);
+  return new ApiError(reply.status, message);
 }
 
 export interface ModelInfo {

@@ -4,12 +4,15 @@ import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { textOf } from '../api/output';
 import { itemsOf } from './items';
 import { summaryOf } from './tree';
-import type { Conversation, Summary } from './types';
+import type { Conversation, Summary, Turn } from './types';
 
 interface Schema extends DBSchema {
   conversations: { key: string; value: Conversation };
   summaries: { key: string; value: Summary };
 }
+
+const STORES = ['conversations', 'summaries'] as const;
+const BATCH = 100;
 
 export class Database {
   private constructor(private readonly db: IDBPDatabase<Schema>) {}
@@ -38,36 +41,65 @@ export class Database {
     return this.db.getAll('conversations');
   }
 
-  async put(conversation: Conversation): Promise<void> {
-    const change = this.db.transaction(['conversations', 'summaries'], 'readwrite');
-    await Promise.all([
-      change.objectStore('conversations').put(conversation),
-      change.objectStore('summaries').put(summaryOf(conversation)),
-      change.done,
-    ]);
+  /** Add conversations that are not there yet. */
+  async add(conversations: readonly Conversation[]): Promise<void> {
+    const change = this.db.transaction(STORES, 'readwrite');
+    for (const conversation of conversations) {
+      void change.objectStore('conversations').put(conversation);
+      void change.objectStore('summaries').put(summaryOf(conversation));
+    }
+    await change.done;
+  }
+
+  /**
+   * Save what is new of one. What another tab has added or finished stays, and so does its name, unless it was changed
+   * here; one that another tab has deleted is not made again. False if it was deleted.
+   */
+  async update(conversation: Conversation, isNamed = false): Promise<boolean> {
+    const change = this.db.transaction(STORES, 'readwrite');
+    const conversations = change.objectStore('conversations');
+    const kept = await conversations.get(conversation.id);
+    if (kept) {
+      const { title, isPinned } = isNamed ? conversation : kept;
+      const whole = { ...conversation, title, isPinned, turns: { ...kept.turns } };
+      for (const turn of Object.values(conversation.turns)) {
+        if (!isFinished(kept.turns[turn.id], turn)) whole.turns[turn.id] = turn;
+      }
+      void conversations.put(whole);
+      void change.objectStore('summaries').put(summaryOf(whole));
+    }
+    await change.done;
+    return kept !== undefined;
   }
 
   async delete(id: string): Promise<void> {
-    const change = this.db.transaction(['conversations', 'summaries'], 'readwrite');
-    await Promise.all([
-      change.objectStore('conversations').delete(id),
-      change.objectStore('summaries').delete(id),
-      change.done,
-    ]);
+    const change = this.db.transaction(STORES, 'readwrite');
+    void change.objectStore('conversations').delete(id);
+    void change.objectStore('summaries').delete(id);
+    await change.done;
   }
 
   /** Ids of the conversations that have some words in their title or text. */
   async search(words: string): Promise<Set<string>> {
     const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
     const found = new Set<string>();
-    let at = await this.db.transaction('conversations').store.openCursor();
-    while (at) {
-      const text = allText(at.value).toLowerCase();
-      if (wanted.every((word) => text.includes(word))) found.add(at.value.id);
-      at = await at.continue();
+    for (let after = ''; ;) {
+      const range = IDBKeyRange.lowerBound(after, true);
+      const batch = await this.db.getAll('conversations', range, BATCH);
+      for (const conversation of batch) {
+        const text = allText(conversation).toLowerCase();
+        if (wanted.every((word) => text.includes(word))) found.add(conversation.id);
+      }
+      if (batch.length < BATCH) return found;
+      after = batch.at(-1)!.id;
     }
-    return found;
   }
+}
+
+/** Whether an answer is whole, of which somebody else has a part. */
+function isFinished(kept: Turn | undefined, turn: Turn): boolean {
+  if (kept?.role !== 'assistant' || turn.role !== 'assistant') return false;
+  return kept.status === 'done' && turn.status !== 'done' && kept.began === turn.began;
 }
 
 function allText(conversation: Conversation): string {

@@ -1,16 +1,17 @@
-// A conversation and its options -> the body of a request.
+// The turns before an answer, and how it is asked for -> the body of a request.
 
 import { itemsOf } from './items';
-import type { AssistantTurn, Attachment, Options, Turn } from './types';
+import type { AssistantTurn, Attachment, Turn } from './types';
 import type { OutputItem } from '../api/output';
 
 type Json = Record<string, unknown>;
 
 /** The body of `/v1/responses` for the turns that stand before an answer. */
-export function bodyOf(options: Options, turns: readonly Turn[], answer: AssistantTurn): Json {
+export function bodyOf(turns: readonly Turn[], answer: AssistantTurn): Json {
+  const { options } = answer;
   const body: Json = {
     input: turns.flatMap(sentOf).concat(answer.kept.map(sent)),
-    reasoning: { effort: answer.effort },
+    reasoning: { effort: options.effort },
     seed: answer.seed,
   };
   if (options.instructions.trim()) body.instructions = options.instructions;

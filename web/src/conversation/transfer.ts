@@ -1,9 +1,9 @@
 // Conversations to files and back.
 
-import { textOf } from '../api/output';
+import { textOf, type OutputItem } from '../api/output';
 import { newId } from './id';
 import { itemsOf } from './items';
-import { shown, titleOf } from './tree';
+import { mend, shown, titleOf } from './tree';
 import { DEFAULT_OPTIONS, EFFORTS, type Conversation, type Options, type Turn } from './types';
 
 const FORMAT = 'gptoss-conversations';
@@ -38,7 +38,7 @@ function conversationOf(given: unknown): Conversation {
   const turns: Record<string, Turn> = {};
   for (const turn of Object.values(object(from.turns)).map(turnOf)) turns[turn.id] = turn;
   const isKnown = (id: unknown): id is string => typeof id === 'string' && Object.hasOwn(turns, id);
-  for (const turn of Object.values(turns)) if (!isKnown(turn.parent)) turn.parent = null;
+  mend(turns);
   return {
     // Anew, so that nothing that is here is overwritten.
     id: newId(),
@@ -96,7 +96,8 @@ function turnOf(given: unknown): Turn {
         kept: list(from.kept).map(itemOf),
         goesOn: from.goesOn === 'text' || from.goesOn === 'answer' ? from.goesOn : null,
         output: list(from.output).map(itemOf),
-        effort: EFFORTS.find((effort) => effort === from.effort) ?? DEFAULT_OPTIONS.effort,
+        began: base.created,
+        options: optionsOf(object(from.options)),
         seed: number(from.seed) ?? 0,
         error: null,
         responseId: null,
@@ -110,9 +111,9 @@ function turnOf(given: unknown): Turn {
   throw new Error('This file has a turn that is neither of the user, the assistant nor a tool.');
 }
 
-function itemOf(from: Loose): import('../api/output').OutputItem {
+function itemOf(from: Loose): OutputItem {
   return {
-    id: string(from.id) || newId(),
+    id: newId(),
     type: string(from.type),
     status: 'completed',
     phase: from.phase === 'commentary' ? 'commentary' : 'final_answer',

@@ -14,33 +14,31 @@ export function pathTo(conversation: Conversation, id: string | null): Turn[] {
   const path: Turn[] = [];
   for (let at = id; at !== null;) {
     const turn: Turn | undefined = conversation.turns[at];
-    // A file from elsewhere may have a cycle.
-    if (!turn || path.length > Object.keys(conversation.turns).length) break;
+    if (!turn) break;
     path.push(turn);
     at = turn.parent;
   }
   return path.reverse();
 }
 
-/** A turn and those that stand beside it, oldest first. */
-export function branches(conversation: Conversation, turn: Turn): Turn[] {
-  return childrenOf(conversation, turn.parent);
-}
-
-export function childrenOf(conversation: Conversation, parent: string | null): Turn[] {
-  return Object.values(conversation.turns)
-    .filter((turn) => turn.parent === parent)
-    .sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1));
+/** All turns by the turn before them, oldest first. Turns with the same parent are branches. */
+export function children(conversation: Conversation): Map<string | null, Turn[]> {
+  const found = new Map<string | null, Turn[]>();
+  const turns = Object.values(conversation.turns);
+  turns.sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1));
+  for (const turn of turns) {
+    const beside = found.get(turn.parent);
+    if (beside) beside.push(turn);
+    else found.set(turn.parent, [turn]);
+  }
+  return found;
 }
 
 /** Show the branch of a turn, down to its newest end. */
 export function show(conversation: Conversation, id: string): void {
+  const byParent = children(conversation);
   let at = id;
-  for (;;) {
-    const next = childrenOf(conversation, at).at(-1);
-    if (!next) break;
-    at = next.id;
-  }
+  for (let next: Turn | undefined; (next = byParent.get(at)?.at(-1));) at = next.id;
   conversation.leaf = at;
 }
 
@@ -51,19 +49,35 @@ export function add(conversation: Conversation, turn: Turn): void {
   conversation.updated = turn.created;
 }
 
-/** Take away a turn with everything behind it; a branch beside it is shown, or the turn before. */
-export function remove(conversation: Conversation, id: string): void {
-  const gone = conversation.turns[id];
-  if (!gone) return;
-  const waiting = [id];
-  while (waiting.length > 0) {
-    const next = waiting.pop()!;
-    waiting.push(...childrenOf(conversation, next).map((turn) => turn.id));
-    delete conversation.turns[next];
+/** Take in what another tab has written, all but the turns that are being written here. */
+export function merge(
+  conversation: Conversation,
+  other: Conversation,
+  isWritten: (id: string) => boolean,
+): void {
+  for (const [id, turn] of Object.entries(other.turns)) {
+    if (!isWritten(id)) conversation.turns[id] = turn;
   }
-  const beside = childrenOf(conversation, gone.parent).at(-1);
-  if (beside) show(conversation, beside.id);
-  else conversation.leaf = gone.parent;
+  conversation.title = other.title;
+  conversation.isPinned = other.isPinned;
+  // The branch that is shown goes on where the other has gone on with it.
+  if (pathTo(conversation, other.leaf).some((turn) => turn.id === conversation.leaf)) {
+    conversation.leaf = other.leaf;
+  }
+}
+
+/** Make beginnings of turns whose parents lead round in a circle, or nowhere. */
+export function mend(turns: Record<string, Turn>): void {
+  for (const turn of Object.values(turns)) {
+    const seen = new Set([turn.id]);
+    for (let at = turn; at.parent !== null; at = turns[at.parent]!) {
+      if (!Object.hasOwn(turns, at.parent) || seen.has(at.parent)) {
+        at.parent = null;
+        break;
+      }
+      seen.add(at.parent);
+    }
+  }
 }
 
 export function isRunning(conversation: Conversation): boolean {

@@ -67,7 +67,10 @@ export interface AssistantTurn extends TurnBase {
   /** How it goes on: with an answer to thoughts that were cut short, or in the middle of the last text. */
   goesOn: 'answer' | 'text' | null;
   output: OutputItem[];
-  effort: Effort;
+  /** Milliseconds since 1970 when it was asked for. */
+  began: number;
+  /** As the model was asked, which may not be as it is now. */
+  options: Options;
   seed: number;
   error: string | null;
   /** The server's id, as long as it keeps the response. */

@@ -2,8 +2,8 @@
 
 import { Database } from '../conversation/database';
 import { newId } from '../conversation/id';
-import { fromJson } from '../conversation/transfer';
 import { itemsOf } from '../conversation/items';
+import { fromJson } from '../conversation/transfer';
 import * as tree from '../conversation/tree';
 import type {
   AssistantTurn,
@@ -25,10 +25,12 @@ class Chats {
   current = $state<Conversation>(blank());
   readonly runs = new Runs((conversation, now) => this.save(conversation, now));
   private database: Database | null = null;
+  /** Tells other tabs which conversation has changed; null: several have. */
   private readonly tabs = new BroadcastChannel('gptoss');
   private readonly savedAt = new Map<string, number>();
 
   shown = $derived(tree.shown(this.current));
+  children = $derived(tree.children(this.current));
   running = $derived(
     this.shown.find((turn) => turn.role === 'assistant' && turn.status === 'running') as
       AssistantTurn | undefined,
@@ -42,7 +44,7 @@ class Chats {
       notices.fail('This browser keeps no data for this page: conversations end with the tab.');
       return;
     }
-    this.tabs.onmessage = () => void this.readSummaries();
+    this.tabs.onmessage = ({ data }) => void this.hear(data as string | null);
     await this.readSummaries();
     for (const summary of this.summaries.filter((each) => each.isRunning)) {
       const kept = await this.database.get(summary.id);
@@ -59,8 +61,14 @@ class Chats {
 
   async show(id: string): Promise<void> {
     const found = this.runs.conversation(id) ?? (await this.database?.get(id));
-    if (!found) return;
+    if (!found) {
+      // It was deleted.
+      this.current = blank();
+      history.replaceState(null, '', '#');
+      return;
+    }
     this.current = found;
+    this.runs.resume(this.current);
     if (location.hash !== `#${id}`) history.pushState(null, '', `#${id}`);
   }
 
@@ -74,33 +82,26 @@ class Chats {
   }
 
   /** Another answer to the same question. */
-  async regenerate(turn: AssistantTurn, effort: Effort = this.current.options.effort) {
+  async regenerate(turn: AssistantTurn, effort: Effort): Promise<void> {
     await this.answer(this.current, turn.parent!, effort);
   }
 
   async giveResults(turn: AssistantTurn, results: { call_id: string; output: string }[]) {
     const made = { ...base(turn.id), role: 'tool' as const, results };
     tree.add(this.current, made);
-    await this.answer(this.current, made.id, turn.effort);
+    await this.answer(this.current, made.id, turn.options.effort);
   }
 
   stop(): void {
-    if (this.running) void this.runs.stop(this.running).catch((error) => notices.fail(error));
+    if (this.running) void this.runs.stop(this.running);
   }
 
   /** End the chain of thought, and have the answer from what is thought so far. */
   async answerNow(turn: AssistantTurn): Promise<void> {
     const conversation = this.current;
-    try {
-      await this.runs.stop(turn);
-    } catch (error) {
-      notices.fail(error);
-      return;
-    }
-    await this.runs.ended(turn);
+    await this.runs.stop(turn);
     // It may have come to its answer by itself.
-    if (turn.status !== 'stopped') return;
-    await this.goOn(turn, 'answer', conversation);
+    if (turn.status === 'stopped') await this.goOn(turn, 'answer', conversation);
   }
 
   /** Write further at a turn that has ended early. */
@@ -114,7 +115,14 @@ class Chats {
     turn.output = [];
     turn.goesOn = how;
     turn.status = 'running';
+    turn.error = null;
+    turn.began = Date.now();
     turn.firstTextMs = null;
+    if (turn.kept.at(-1)?.type === 'reasoning' && how === 'text') {
+      // The clock goes on as well.
+      turn.began -= turn.thoughtMs ?? 0;
+      turn.thoughtMs = null;
+    }
     await this.runs.start(conversation, turn);
   }
 
@@ -123,38 +131,30 @@ class Chats {
     void this.save(this.current, true);
   }
 
-  removeTurn(id: string): void {
-    tree.remove(this.current, id);
-    void this.save(this.current, true);
-  }
-
   async change(id: string, how: (conversation: Conversation) => void): Promise<void> {
     const open = this.current.id === id ? this.current : this.runs.conversation(id);
     const found = open ?? (await this.database?.get(id));
     if (!found) return;
     how(found);
-    await this.save(found, true);
+    await this.database?.update($state.snapshot(found) as Conversation, true);
+    await this.changed(id);
   }
 
   /** Options of the conversation that is shown, and of new ones. */
   choose(options: Partial<Options>): void {
     Object.assign(this.current.options, options);
-    settings.keepOptions($state.snapshot(this.current.options));
-    if (this.current.leaf !== null) void this.save(this.current, true);
+    settings.chooseOptions(options);
+    void this.save(this.current, true);
   }
 
   async remove(id: string): Promise<void> {
     const running = this.runs.conversation(id);
-    if (running) {
-      for (const turn of Object.values(running.turns)) {
-        if (turn.role !== 'assistant' || turn.status !== 'running') continue;
-        await this.runs.stop(turn).catch(() => undefined);
-        await this.runs.ended(turn);
-      }
-    }
     await this.database?.delete(id);
-    await this.changed();
+    await this.changed(id);
     if (this.current.id === id) this.begin();
+    for (const turn of Object.values(running?.turns ?? {})) {
+      if (turn.role === 'assistant' && turn.status === 'running') await this.runs.stop(turn);
+    }
   }
 
   search(words: string): Promise<Set<string>> {
@@ -165,12 +165,10 @@ class Chats {
     return (await this.database?.all()) ?? [];
   }
 
-  /** Take conversations from a file; how many there were. */
-  async take(text: string): Promise<number> {
-    const found = fromJson(text);
-    for (const conversation of found) await this.database?.put(conversation);
-    await this.changed();
-    return found.length;
+  /** Take conversations from a file. */
+  async take(text: string): Promise<void> {
+    await this.database?.add(fromJson(text));
+    await this.changed(null);
   }
 
   private async ask(text: string, attachments: Attachment[], parent: string | null) {
@@ -180,22 +178,25 @@ class Chats {
     tree.add(conversation, asked);
     if (isFirst) {
       conversation.title = tree.titleOf(text || attachments[0]?.name || '');
+      await this.database?.add([$state.snapshot(conversation) as Conversation]);
       history.pushState(null, '', `#${conversation.id}`);
     }
     await this.answer(conversation, asked.id, conversation.options.effort);
   }
 
   private async answer(conversation: Conversation, parent: string, effort: Effort) {
+    const options = { ...$state.snapshot(conversation.options), effort };
     const turn: AssistantTurn = {
       ...base(parent),
       role: 'assistant',
       status: 'running',
+      began: Date.now(),
+      options,
       kept: [],
       goesOn: null,
       output: [],
-      effort,
       // Chosen here, so that the same answer can be had again: JSON's numbers end at 2^53.
-      seed: conversation.options.seed ?? Math.floor(Math.random() * 2 ** 32),
+      seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
       error: null,
       responseId: null,
       usage: null,
@@ -216,16 +217,31 @@ class Chats {
     if (conversation.leaf === null || (!now && performance.now() - last < SAVE_MS)) return;
     this.savedAt.set(conversation.id, performance.now());
     try {
-      await this.database?.put($state.snapshot(conversation) as Conversation);
-      if (now) await this.changed();
+      const isKept = await this.database?.update($state.snapshot(conversation) as Conversation);
+      if (now && isKept) await this.changed(conversation.id);
     } catch (error) {
       notices.fail(error);
     }
   }
 
-  private async changed(): Promise<void> {
-    this.tabs.postMessage('changed');
+  private async changed(id: string | null): Promise<void> {
+    this.tabs.postMessage(id);
     await this.readSummaries();
+  }
+
+  /** Another tab has changed a conversation. */
+  private async hear(id: string | null): Promise<void> {
+    await this.readSummaries();
+    if (id !== this.current.id) return;
+    const kept = await this.database?.get(id);
+    if (id !== this.current.id) return;
+    if (!kept) {
+      this.current = blank();
+      history.replaceState(null, '', '#');
+      return;
+    }
+    tree.merge(this.current, kept, (turnId) => this.runs.has(turnId));
+    this.runs.resume(this.current);
   }
 
   private async readSummaries(): Promise<void> {

@@ -18,7 +18,7 @@ export interface Progress {
 interface Run {
   conversation: Conversation;
   abort: AbortController;
-  began: number;
+  ended: Promise<void>;
 }
 
 type Save = (conversation: Conversation, now: boolean) => Promise<void>;
@@ -29,6 +29,10 @@ export class Runs {
   private readonly byTurn = new Map<string, Run>();
 
   constructor(private readonly save: Save) {}
+
+  has(turnId: string): boolean {
+    return this.byTurn.has(turnId);
+  }
 
   /** The conversation as it is being written, if one of its turns is. */
   conversation(id: string): Conversation | undefined {
@@ -41,66 +45,79 @@ export class Runs {
   /** Ask for a turn that stands in its conversation already, and write it to its end. */
   async start(conversation: Conversation, turn: AssistantTurn): Promise<void> {
     const before = pathTo(conversation, turn.parent);
-    await this.write(conversation, turn, (signal) => {
-      const body = bodyOf(conversation.options, before, turn);
-      return responses.create({ ...body, return_progress: true }, signal);
+    await this.begin(conversation, turn, (signal) => {
+      const body = { ...bodyOf(before, turn), return_progress: true };
+      return responses.create(body, signal);
     });
   }
 
-  /** Go on with turns that were being written when the page was closed. */
+  /** Go on with turns that were being written when a page was closed, or are by another tab. */
   resume(conversation: Conversation): void {
     for (const turn of Object.values(conversation.turns)) {
-      if (turn.role !== 'assistant' || turn.status !== 'running' || this.byTurn.has(turn.id)) {
-        continue;
-      }
+      if (turn.role !== 'assistant' || turn.status !== 'running' || this.has(turn.id)) continue;
       const id = turn.responseId;
-      if (id === null) {
+      if (id !== null) {
+        void this.begin(conversation, turn, (signal) => responses.follow(id, signal));
+      } else if (Date.now() - turn.began > 60_000) {
+        // Whoever asked for it has not lived to hear of it.
         turn.status = 'stopped';
         void this.save(conversation, true);
-        continue;
       }
-      turn.output = [];
-      void this.write(conversation, turn, (signal) => responses.follow(id, signal));
     }
   }
 
-  /** End a turn where it is. */
+  /** End a turn where it is, and wait until it is. */
   async stop(turn: AssistantTurn): Promise<void> {
-    if (turn.responseId === null) this.byTurn.get(turn.id)?.abort.abort();
-    else await responses.cancel(turn.responseId);
+    const run = this.byTurn.get(turn.id);
+    try {
+      if (turn.responseId === null) run?.abort.abort();
+      else await responses.cancel(turn.responseId);
+    } catch (error) {
+      run?.abort.abort();
+      notices.fail(error);
+    }
+    await run?.ended;
   }
 
-  /** Wait until a turn is not being written any more. */
-  async ended(turn: AssistantTurn): Promise<void> {
-    while (this.byTurn.has(turn.id)) await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-
-  private async write(
+  private begin(
     conversation: Conversation,
     turn: AssistantTurn,
     open: (signal: AbortSignal) => AsyncGenerator<StreamEvent>,
   ): Promise<void> {
-    const run = { conversation, abort: new AbortController(), began: performance.now() };
+    const abort = new AbortController();
+    const run: Run = { conversation, abort, ended: Promise.resolve() };
     this.byTurn.set(turn.id, run);
+    run.ended = this.write(run, turn, open);
+    return run.ended;
+  }
+
+  private async write(
+    run: Run,
+    turn: AssistantTurn,
+    open: (signal: AbortSignal) => AsyncGenerator<StreamEvent>,
+  ): Promise<void> {
+    const { signal } = run.abort;
     notices.say('The model is answering.');
     try {
-      for await (const event of open(run.abort.signal)) await this.take(run, turn, event);
+      for await (const event of open(signal)) await this.take(run, turn, event);
     } catch (error) {
-      this.fail(turn, error, run.abort.signal.aborted);
+      fail(turn, error, signal.aborted);
     } finally {
       this.byTurn.delete(turn.id);
       delete this.progress[turn.id];
       const done = turn.responseId;
       turn.responseId = null;
-      await this.save(conversation, true);
+      await this.save(run.conversation, true);
       if (done !== null) void responses.forget(done);
       notices.say(turn.status === 'failed' ? 'The answer failed.' : 'The answer is finished.');
     }
   }
 
   private async take(run: Run, turn: AssistantTurn, event: StreamEvent): Promise<void> {
-    const elapsed = performance.now() - run.began;
+    const elapsed = Date.now() - turn.began;
     if (event.type === 'response.created') {
+      // What a page had of it before is told once more.
+      turn.output = [];
       turn.responseId = event.response!.id;
       // At once, so that a page that is opened anew finds it.
       await this.save(run.conversation, true);
@@ -111,18 +128,20 @@ export class Runs {
       turn.firstTextMs ??= elapsed;
       delete this.progress[turn.id];
     }
-    if (event.type === 'response.reasoning_text.done') turn.thoughtMs = elapsed;
+    if (event.type === 'response.reasoning_text.done') turn.thoughtMs ??= elapsed;
     apply(turn.output, event);
     if (event.response && event.type !== 'response.created') finish(turn, event.response);
     void this.save(run.conversation, false);
   }
+}
 
-  private fail(turn: AssistantTurn, error: unknown, isStopped: boolean): void {
-    turn.status = isStopped ? 'stopped' : 'failed';
-    if (isStopped) return;
-    turn.error = error instanceof Error ? error.message : String(error);
-    if (error instanceof ApiError && error.needsKey) server.needsKey = true;
-  }
+function fail(turn: AssistantTurn, error: unknown, isStopped: boolean): void {
+  // What the server has forgotten, this page may still have a part of.
+  const isForgotten = error instanceof ApiError && error.status === 404 && turn.output.length > 0;
+  turn.status = isStopped || isForgotten ? 'stopped' : 'failed';
+  if (turn.status === 'stopped') return;
+  turn.error = error instanceof Error ? error.message : String(error);
+  if (error instanceof ApiError && error.needsKey) server.needsKey = true;
 }
 
 const STATUSES: Partial<Record<ApiResponse['status'], Status>> = {

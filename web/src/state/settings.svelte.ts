@@ -1,5 +1,6 @@
 // What the user chose for this browser.
 
+import { keep, read } from '../api/storage';
 import { DEFAULT_OPTIONS, type Options } from '../conversation/types';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -8,29 +9,28 @@ const THEME = 'gptoss.theme';
 const OPTIONS = 'gptoss.options';
 
 class Settings {
-  theme = $state<Theme>((localStorage.getItem(THEME) as Theme | null) ?? 'system');
-  /** Of the next new conversation: those that were used last. */
-  options = $state<Options>(this.readOptions());
+  theme = $state<Theme>((read(THEME) as Theme | null) ?? 'system');
+  /** Of new conversations: those that were chosen last. */
+  options = $state<Options>(keptOptions());
   isSidebarOpen = $state(window.innerWidth > 800);
 
   chooseTheme(theme: Theme): void {
     this.theme = theme;
-    localStorage.setItem(THEME, theme);
+    keep(THEME, theme);
     document.documentElement.dataset.theme = theme;
   }
 
-  keepOptions(options: Options): void {
-    this.options = { ...options };
-    localStorage.setItem(OPTIONS, JSON.stringify(options));
+  chooseOptions(options: Partial<Options>): void {
+    Object.assign(this.options, options);
+    keep(OPTIONS, JSON.stringify(this.options));
   }
+}
 
-  private readOptions(): Options {
-    try {
-      const kept = JSON.parse(localStorage.getItem(OPTIONS) ?? '{}');
-      return { ...DEFAULT_OPTIONS, ...kept };
-    } catch {
-      return { ...DEFAULT_OPTIONS };
-    }
+function keptOptions(): Options {
+  try {
+    return { ...DEFAULT_OPTIONS, ...JSON.parse(read(OPTIONS) ?? '{}') };
+  } catch {
+    return { ...DEFAULT_OPTIONS };
   }
 }
 

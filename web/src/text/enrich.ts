@@ -79,10 +79,15 @@ function copyButton(text: () => string): HTMLButtonElement {
 
 /** To the clipboard, also where the page is not of a secure origin. */
 export async function copy(text: string): Promise<void> {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  try {
+    return await navigator.clipboard.writeText(text);
+  } catch {
+    // Not there, or not allowed.
+  }
   const area = document.createElement('textarea');
   area.value = text;
-  document.body.append(area);
+  // What stands behind a dialog cannot be selected.
+  (document.querySelector('dialog[open]') ?? document.body).append(area);
   area.select();
   document.execCommand('copy');
   area.remove();

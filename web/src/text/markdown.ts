@@ -1,6 +1,6 @@
 // Markdown as models write it -> blocks of HTML, to be sanitized.
 
-import { Marked, type Token, type TokenizerAndRendererExtension, type Tokens } from 'marked';
+import { Marked, type Token, type TokenizerAndRendererExtension } from 'marked';
 
 export function escaped(text: string): string {
   return text
@@ -91,5 +91,3 @@ export function blocks(text: string): string[] {
 function isVisible(token: Token): boolean {
   return token.type !== 'space' && token.type !== 'def';
 }
-
-export type { Tokens };

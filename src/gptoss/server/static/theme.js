@@ -1,2 +1,6 @@
 // Before anything is drawn, so that nobody who chose the dark sees a white flash.
-document.documentElement.dataset.theme = localStorage.getItem('gptoss.theme') ?? 'system';
+try {
+  document.documentElement.dataset.theme = localStorage.getItem('gptoss.theme') ?? 'system';
+} catch {
+  document.documentElement.dataset.theme = 'system';
+}
