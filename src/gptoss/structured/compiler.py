@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
-from gptoss.errors import SchemaError
+from gptoss.errors import QueueFullError, SchemaError
 from gptoss.structured.constraint import Constraint, GrammarConstraint, first_line, panics_as_errors
 from gptoss.structured.json_schema import as_text, prepare
 from gptoss.structured.plain_turn import PlainTurn
@@ -31,6 +30,7 @@ from gptoss.tokenizer import Tokenizer
 MAX_KEPT = 64
 # Of one turn: ten times what the largest agents declare.
 MAX_TOTAL_BYTES = 1 << 20
+# Of the processor's time.
 MAX_COMPILE_S = 5.0
 
 # Bound each step of a grammar on most input.
@@ -79,7 +79,7 @@ class TurnCompiler:
         is_cancelled  asked between parts; if so, the work ends with a SchemaError
 
         Raises SchemaError, naming the part, for a schema or grammar that is wrong or too large, and for one that cannot
-        be enforced and must be.
+        be enforced and must be; QueueFullError where others keep the compiler busy.
         """
         if rules.is_plain:
             return CompiledTurn(rules)
@@ -135,7 +135,7 @@ class _Compilation:
         self._tokenizer = tokenizer
         self._trial = trial
         self._is_cancelled = is_cancelled
-        self._latest = time.monotonic() + MAX_COMPILE_S
+        self._spent_s = 0.0
         self._not_enforced: list[str] = []
 
     def run(self, rules: TurnRules, schemas: dict[str, Schema]) -> CompiledTurn:
@@ -161,7 +161,7 @@ class _Compilation:
         prepared = prepare(schema, part.what, is_lenient=not part.is_strict)
         grammar: dict[str, object] = {"json_schema": prepared.schema}
         text = as_text({part.name: grammar})
-        error = self._trial.run(text)
+        error = self._try(text)
         if error is not None:
             raise SchemaError(f"{part.what}: {first_line(error)}")
         said = list(prepared.left_out)
@@ -176,14 +176,25 @@ class _Compilation:
         self._check_time()
         if rules.may_answer and rules.answer.is_grammar:
             grammar: dict[str, object] = {"lark_grammar": answer_lark(rules.answer)}
-            error = self._trial.run(as_text({ANSWER: grammar}))
+            error = self._try(as_text({ANSWER: grammar}))
             if error is not None:
                 raise SchemaError(f"the grammar of the answer cannot be used: {first_line(error)}")
+
+    def _try(self, grammar: str) -> str | None:
+        """What is wrong with it."""
+        try:
+            outcome = self._trial.run(grammar)
+        except TimeoutError:
+            raise QueueFullError(
+                "the machine has no time to compile a grammar; try again later"
+            ) from None
+        self._spent_s += outcome.seconds
+        return outcome.error
 
     def _check_time(self) -> None:
         if self._is_cancelled():
             raise SchemaError("the request was cancelled while its grammar was made")
-        if time.monotonic() > self._latest:
+        if self._spent_s > MAX_COMPILE_S:
             raise SchemaError(
                 f"the schemas take more than {MAX_COMPILE_S:.0f} s to compile; send fewer or smaller ones"
             )
