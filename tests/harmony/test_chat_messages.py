@@ -117,6 +117,8 @@ def test_reasoning_without_an_answer_makes_no_answer() -> None:
         ({"role": "user", "content": "q", "name": "a b"}, "'a b' as name, wanted one word"),
         ({"role": "user", "content": "q", "name": 3}, "got int as name"),
         ({"role": "assistant", "tool_calls": "f"}, "tool_calls in message 0 that are not a list"),
+        ({"role": "assistant", "tool_calls": {}}, "tool_calls in message 0 that are not a list"),
+        ({"role": "assistant", "reasoning": "r", "thinking": 0}, "got int as content of message 0"),
         (
             {"role": "assistant", "tool_calls": ["f"]},
             "a tool call in message 0 that is not an object",
@@ -137,6 +139,7 @@ def test_wrong_shapes_are_refused(message: Any, error: str) -> None:
         {},
         {"function": 3},
         {"name": "f", "description": 3},
+        {"name": "f", "description": {}},
         {"name": "f", "parameters": []},
         {"name": "a b"},
     ],

@@ -12,7 +12,22 @@ from starlette.testclient import TestClient
 
 _EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 _LAST = ("response.completed", "response.incomplete", "response.failed")
-_OPENS = {"message": 1, "reasoning": 1, "function_call": 0}
+_NAMES = {
+    "message": "ResponseOutputMessage",
+    "reasoning": "ResponseReasoningItem",
+    "function_call": "ResponseFunctionToolCall",
+    "custom_tool_call": "ResponseCustomToolCall",
+    "local_shell_call": "LocalShellCall",
+    "shell_call": "ResponseFunctionShellToolCall",
+    "apply_patch_call": "ResponseApplyPatchToolCall",
+}
+# The streams of calls: the names of their events, and the field in which it all stands.
+_CALLS = {
+    "function_call": ("response.function_call_arguments", "arguments"),
+    "custom_tool_call": ("response.custom_tool_call_input", "input"),
+}
+# Those that are told as a whole.
+_WHOLE = ("local_shell_call", "apply_patch_call")
 
 Json = dict[str, Any]
 
@@ -47,12 +62,7 @@ def require_response(body: Json) -> Json:
     Response.model_validate(body, strict=True)
     Response.model_validate_json(json.dumps(body))
     kinds = [type(item).__name__ for item in Response.model_validate(body).output]
-    names = {
-        "message": "ResponseOutputMessage",
-        "reasoning": "ResponseReasoningItem",
-        "function_call": "ResponseFunctionToolCall",
-    }
-    assert kinds == [names[item["type"]] for item in body["output"]]
+    assert kinds == [_NAMES[item["type"]] for item in body["output"]]
     return body
 
 
@@ -128,14 +138,23 @@ def _require_item(events: list[Json], index: int) -> None:
     added, item = events[0]["item"], events[-1]["item"]
     assert added["status"] == "in_progress"
     assert all(event["output_index"] == index for event in events)
-    assert all(event["item_id"] == item["id"] for event in events[1:-1])
     kinds = [event["type"] for event in events[1:-1]]
     kind = item["type"]
-    assert kinds.count("response.content_part.added") == _OPENS[kind]
-    if kind == "function_call":
-        assert set(kinds[:-1]) <= {"response.function_call_arguments.delta"}
-        assert kinds[-1] == "response.function_call_arguments.done"
-        text = item["arguments"]
+    if kind == "shell_call":
+        _require_commands(events, item)
+        return
+    if kind in _WHOLE:
+        assert not kinds
+        assert added == {**item, "status": "in_progress"}
+        return
+    assert all(event["item_id"] == item["id"] for event in events[1:-1])
+    assert kinds.count("response.content_part.added") == (kind not in _CALLS)
+    if kind in _CALLS:
+        name, field = _CALLS[kind]
+        assert set(kinds[:-1]) <= {f"{name}.delta"}
+        assert kinds[-1] == f"{name}.done"
+        text = item[field]
+        assert events[-2][field] == text
     else:
         name = "reasoning_text" if kind == "reasoning" else "output_text"
         at = kinds.index("response.content_part.done")
@@ -145,6 +164,21 @@ def _require_item(events: list[Json], index: int) -> None:
         text = item["content"][0]["text"]
         assert events[at]["text"] == events[at + 1]["part"]["text"] == text
     assert joined(events) == text
+
+
+def _require_commands(events: list[Json], item: Json) -> None:
+    assert events[0]["item"]["action"]["commands"] == []
+    kind = "response.shell_call_command"
+    found = []
+    for index in range(len(events[1:-1]) // 3):
+        added, delta, done = events[1 + 3 * index :][:3]
+        assert [each["type"] for each in (added, delta, done)] == [
+            f"{kind}.{each}" for each in ("added", "delta", "done")
+        ]
+        assert {each["command_index"] for each in (added, delta, done)} == {index}
+        assert added["command"] + delta["delta"] == done["command"]
+        found.append(done["command"])
+    assert found == item["action"]["commands"]
 
 
 def joined(events: Iterable[Json]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 
 import pytest
 from agents import (
@@ -21,15 +20,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI
 
-from gptoss import nano
-from gptoss.chat import LoadedModel
-from gptoss.engine import EngineOptions
-from gptoss.kernels import Backend
-from gptoss.model.checkpoint import open_checkpoint
-from gptoss.tokenizer import Tokenizer
-from tests.conftest import ScriptedTransformer, ids_of
-from tests.model.random_model import open_transformer
-from tests.server.conftest import MakeServer
+from tests.server.conftest import MakeServer, Script
 
 # What agents and chains open, they leave to the interpreter to close.
 pytestmark = [
@@ -38,7 +29,6 @@ pytestmark = [
 ]
 THINK = "<|channel|>analysis<|message|>I should look.<|end|><|start|>assistant"
 FINAL = "<|channel|>final<|message|>It is 7 degrees, take a coat.<|return|>"
-Script = Callable[[str], LoadedModel]
 
 
 def call(name: str, **arguments: object) -> str:
@@ -47,29 +37,12 @@ def call(name: str, **arguments: object) -> str:
     return f"{THINK}{header}{json.dumps(arguments)}<|call|>"
 
 
-@pytest.fixture
-def scripted(nano_tokenizer: Tokenizer) -> Script:
-    """As `scripted_model`, with room for long conversations."""
-
-    def make(markup: str) -> LoadedModel:
-        directory = nano.checkpoint_path()
-        plain = open_transformer(directory, "bf16", Backend(threads=1))
-        script = ids_of(markup, nano_tokenizer)
-        transformer = ScriptedTransformer(plain, nano_tokenizer, script, 0.0)
-        options = EngineOptions(speculates=False)
-        return LoadedModel(
-            "scripted", open_checkpoint(directory), nano_tokenizer, transformer, options=options
-        )
-
-    return make
-
-
 @pytest.mark.parametrize("kind", [OpenAIChatCompletionsModel, OpenAIResponsesModel])
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_an_agent_with_three_tools(
     kind: type[OpenAIChatCompletionsModel] | type[OpenAIResponsesModel],
     is_streamed: bool,
-    scripted: Script,
+    scripted_nano: Script,
     make_server: MakeServer,
 ) -> None:
     set_tracing_disabled(True)
@@ -98,7 +71,7 @@ def test_an_agent_with_three_tools(
         call("weather", city="Oslo", days=1),
         call("clothes", degrees=7),
     ]
-    server = make_server(model=scripted("".join(steps) + THINK + FINAL))
+    server = make_server(model=scripted_nano("".join(steps) + THINK + FINAL))
 
     async def run() -> str:
         async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
@@ -123,13 +96,13 @@ def test_an_agent_with_three_tools(
     assert called == ["locate Ada", "weather Oslo 1", "clothes 7"]
 
 
-def test_langchain_calls_a_tool(scripted: Script, make_server: MakeServer) -> None:
+def test_langchain_calls_a_tool(scripted_nano: Script, make_server: MakeServer) -> None:
     @tool
     def weather(city: str) -> str:
         """The weather."""
         return f"7 degrees in {city}"
 
-    server = make_server(model=scripted(call("weather", city="Oslo") + THINK + FINAL))
+    server = make_server(model=scripted_nano(call("weather", city="Oslo") + THINK + FINAL))
     model = ChatOpenAI(
         model="scripted", base_url=f"{server.url}/v1", api_key="none", temperature=0
     ).bind_tools([weather])

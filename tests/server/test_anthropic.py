@@ -199,7 +199,6 @@ class TestTools:
                 ]
             },
             {"messages": [{"role": "tool", "content": "x"}]},
-            {"messages": [*ASK, {"role": "assistant", "content": "4"}]},
             {"messages": [*ASK, {"role": "assistant", "content": [{"type": "tool_use"}]}, *ASK]},
             {"output_config": {"format": {"type": "xml"}}},
             {"output_config": {"effort": "huge"}},

@@ -17,6 +17,7 @@ from gptoss.server.responses_store import KeptItem, ResponseStore
 from gptoss.server.wire_errors import ApiError
 
 DAY = 86400.0
+ME = "me"
 
 
 class Clock:
@@ -38,7 +39,7 @@ def item(name: str, text: str = "") -> dict[str, Any]:
 
 
 def keep(store: ResponseStore, made: dict[str, Any], context: list[KeptItem]) -> None:
-    store.add(made, context)
+    store.add(made, context, ME)
     store.finish(made)
 
 
@@ -53,14 +54,14 @@ def num_items(store: ResponseStore) -> int:
 def test_responses_share_their_items() -> None:
     store = opened()
     keep(store, response("r0", [item("b")]), [KeptItem(item("a"))])
-    keep(store, response("r1", [item("d")]), [*store.context("r0"), KeptItem(item("c"))])
-    assert [each.data["id"] for each in store.context("r1")] == ["a", "b", "c", "d"]
-    assert [each.data["id"] for each in store.inputs("r1")] == ["a", "b", "c"]
+    keep(store, response("r1", [item("d")]), [*store.context("r0", ME), KeptItem(item("c"))])
+    assert [each.data["id"] for each in store.context("r1", ME)] == ["a", "b", "c", "d"]
+    assert [each.data["id"] for each in store.inputs("r1", ME)] == ["a", "b", "c"]
     assert num_items(store) == 4
-    store.delete("r0")
+    store.delete("r0", ME)
     assert num_items(store) == 4
-    assert [each.data["id"] for each in store.context("r1")] == ["a", "b", "c", "d"]
-    store.delete("r1")
+    assert [each.data["id"] for each in store.context("r1", ME)] == ["a", "b", "c", "d"]
+    store.delete("r1", ME)
     assert num_items(store) == 0
     store.close()
 
@@ -68,20 +69,20 @@ def test_responses_share_their_items() -> None:
 def test_what_was_deleted_in_between_is_kept_with_what_goes_on_from_it() -> None:
     store = opened()
     keep(store, response("r0", [item("b")]), [KeptItem(item("a"))])
-    context = store.context("r0")
-    store.delete("r0")
+    context = store.context("r0", ME)
+    store.delete("r0", ME)
     keep(store, response("r1"), context)
-    assert [each.data["id"] for each in store.inputs("r1")] == ["a", "b"]
+    assert [each.data["id"] for each in store.inputs("r1", ME)] == ["a", "b"]
     store.close()
 
 
 def test_one_that_was_deleted_while_it_ran_stays_deleted() -> None:
     store = opened()
-    store.add({**response("r0"), "status": "queued"}, [])
-    store.delete("r0")
+    store.add({**response("r0"), "status": "queued"}, [], ME)
+    store.delete("r0", ME)
     store.finish(response("r0", [item("b")]))
     with pytest.raises(ApiError):
-        store.response("r0")
+        store.response("r0", ME)
     assert num_items(store) == 0
     store.close()
 
@@ -93,24 +94,24 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
     for number in range(40):
         keep(store, response(f"r{number}"), [KeptItem(item(f"i{number}", "x" * 30_000))])
         assert store._num_bytes() <= most
-    assert store.response("r39")["id"] == "r39"
+    assert store.response("r39", ME)["id"] == "r39"
     with pytest.raises(ApiError):
-        store.response("r0")
+        store.response("r0", ME)
     store.close()
     assert path.stat().st_size <= most
     # A smaller limit holds from the start.
     smaller = opened(path, 200_000)
     assert smaller._num_bytes() <= 200_000
-    assert smaller.response("r39")["id"] == "r39"
+    assert smaller.response("r39", ME)["id"] == "r39"
     smaller.close()
 
 
 def test_what_runs_makes_no_room() -> None:
     store = opened(most_bytes=200_000)
-    store.add({**response("live"), "status": "in_progress"}, [])
+    store.add({**response("live"), "status": "in_progress"}, [], ME)
     for number in range(20):
         keep(store, response(f"r{number}"), [KeptItem(item("i", "x" * 30_000))])
-    assert store.response("live")["status"] == "in_progress"
+    assert store.response("live", ME)["status"] == "in_progress"
     store.close()
 
 
@@ -122,10 +123,10 @@ def test_what_is_old_goes() -> None:
     keep(store, response("r1", at=clock.now), [KeptItem(item("b"))])
     clock.now += DAY / 2 + 1
     with pytest.raises(ApiError) as caught:
-        store.context("r0")
+        store.context("r0", ME)
     assert caught.value.status == 404
-    assert store.item("a") is None
-    assert store.response("r1")["id"] == "r1"
+    assert store.item("a", ME) is None
+    assert store.response("r1", ME)["id"] == "r1"
     store.close()
 
 
@@ -133,15 +134,15 @@ def test_it_survives_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "a" / "store"
     store = opened(path)
     keep(store, response("r0", [item("b", "世界")]), [KeptItem(item("a"))])
-    store.add({**response("r1"), "status": "in_progress"}, [])
+    store.add({**response("r1"), "status": "in_progress"}, [], ME)
     key = store.key
     with pytest.raises(ServerError):
         opened(path)
     store.close()
     again = opened(path)
     assert again.key == key
-    assert again.response("r0")["output"] == [item("b", "世界")]
-    assert again.response("r1")["status"] == "failed"
+    assert again.response("r0", ME)["output"] == [item("b", "世界")]
+    assert again.response("r1", ME)["status"] == "failed"
     again.close()
 
 
@@ -159,7 +160,7 @@ def test_the_first_item_of_an_id_stays_it() -> None:
     store = opened()
     keep(store, response("r0"), [KeptItem(item("a", "true"))])
     keep(store, response("r1"), [KeptItem(item("a", "false"))])
-    found = store.item("a")
+    found = store.item("a", ME)
     assert found is not None
     assert found.data["text"] == "true"
     store.close()
@@ -171,9 +172,9 @@ def test_many_threads() -> None:
     def work(name: str) -> None:
         for number in range(20):
             keep(store, response(f"{name}{number}", [item("o")]), [KeptItem(item("i"))])
-            store.context(f"{name}{number}")
+            store.context(f"{name}{number}", ME)
             if number % 2:
-                store.delete(f"{name}{number}")
+                store.delete(f"{name}{number}", ME)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
     for thread in threads:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from gptoss.server.run import _listen
+from gptoss.server.settings import ServerSettings
 
 KEY = "a-key-that-is-long-enough"
 LONG = {
@@ -108,6 +112,17 @@ def test_options_from_a_file_and_the_environment(tmp_path: Path) -> None:
     # Neither keys nor what was asked.
     assert KEY not in said
     assert "12345" not in said
+
+
+def test_no_part_of_a_reply_waits_for_another() -> None:
+    """As it does by default, for 40 ms, until the client acknowledges the part before."""
+    with (
+        _listen(ServerSettings(port=0)) as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize(

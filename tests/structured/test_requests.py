@@ -29,7 +29,14 @@ from gptoss.structured import (
 )
 
 SCHEMA = {"type": "object"}
-DECLARED = ("functions.a", "functions.b", "python")
+DECLARED = {
+    "functions.a": "function",
+    "functions.b": "function",
+    "functions.run": "custom",
+    "functions.shell": "shell",
+    "crm.find": "function",
+    "python": "python",
+}
 
 
 @pytest.mark.parametrize(
@@ -97,6 +104,22 @@ def test_formats_that_are_none(form: Any, said: str) -> None:
         ({"type": "function", "function": {"name": "a"}}, (ToolChoice.REQUIRED, ("functions.a",))),
         ({"type": "function", "name": "b"}, (ToolChoice.REQUIRED, ("functions.b",))),
         ({"type": "python"}, (ToolChoice.REQUIRED, ("python",))),
+        ({"type": "custom", "name": "run"}, (ToolChoice.REQUIRED, ("functions.run",))),
+        ({"type": "custom", "custom": {"name": "run"}}, (ToolChoice.REQUIRED, ("functions.run",))),
+        ({"type": "shell"}, (ToolChoice.REQUIRED, ("functions.shell",))),
+        ({"type": "function", "name": "crm.find"}, (ToolChoice.REQUIRED, ("crm.find",))),
+        (
+            {"type": "function", "name": "find", "namespace": "crm"},
+            (ToolChoice.REQUIRED, ("crm.find",)),
+        ),
+        (
+            {
+                "type": "allowed_tools",
+                "mode": "auto",
+                "tools": [{"type": "shell"}, {"type": "custom", "name": "run"}],
+            },
+            (ToolChoice.AUTO, ("functions.shell", "functions.run")),
+        ),
         (
             {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "a"}]},
             (ToolChoice.AUTO, ("functions.a",)),
@@ -118,7 +141,7 @@ def test_tool_choices(choice: object, found: object) -> None:
 
 
 def test_without_tools_nothing_is_called() -> None:
-    assert tool_choice_of(None, ()) == (ToolChoice.NONE, None)
+    assert tool_choice_of(None, {}) == (ToolChoice.NONE, None)
 
 
 @pytest.mark.parametrize(
@@ -128,8 +151,17 @@ def test_without_tools_nothing_is_called() -> None:
         (3, "got int as tool choice"),
         (
             {"type": "function", "function": {"name": "c"}},
-            "got the tool choice 'c', wanted a declared tool: a, b, python",
+            "got the tool choice 'c', wanted a declared tool: crm.find, a, b, run, shell, python",
         ),
+        (
+            {"type": "function", "name": "run"},
+            "got the tool choice 'run' of the type 'function', which is declared as custom; say",
+        ),
+        ({"type": "custom", "name": "a"}, "which is declared as function"),
+        ({"type": "custom", "name": "shell"}, "which is declared as shell"),
+        ({"type": "local_shell"}, "got the tool choice 'local_shell', wanted a declared tool"),
+        ({"type": "function", "name": "find"}, "got the tool choice 'find', wanted a declared"),
+        ({"type": "function", "name": "a", "namespace": "crm"}, "got the tool choice 'a', wanted"),
         ({"type": "function", "function": {}}, "without a name|tool choice 'function'"),
         ({}, "without a name"),
         ({"type": "allowed_tools"}, "got allowed_tools that is not"),

@@ -27,7 +27,7 @@ class Chat:
     max_tokens        new tokens of a turn at most, reasoning included; None: what the context holds
     reasoning_tokens  tokens of the chain of thought at most, after which the answer begins; None: no limit
     stop              a string, or some, that end the answer and are no part of it
-    tools             what the model may call: functions as chat APIs have them, or harmony's namespaces
+    tools             what the model may call, see `tool_set`
     tool_choice       None: as it likes; `none`, `required`, or an object as chat APIs have them
     parallel_calls    whether a turn may make several calls
     response_format   the shape of the answer, see `gptoss.structured.answer_of`; None: text
@@ -167,9 +167,9 @@ class Chat:
         if not self.grammar:
             return None
         answer, _ = answer_of(self.response_format)
-        choice, allowed = tool_choice_of(self.tool_choice, self.tools.recipients)
+        choice, allowed = tool_choice_of(self.tool_choice, self.tools.kinds)
         rules = TurnRules(
-            tools=declared_tools(self._opening(), self.tools.strict),
+            tools=declared_tools(self._opening(), self.tools.strict, self.tools.texts),
             choice=choice,
             allowed=allowed,
             is_parallel=self.parallel_calls,

@@ -3,67 +3,143 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gptoss.errors import MessageError
-from gptoss.harmony import BROWSER, PYTHON, ToolDescription, ToolNamespace, functions
+from gptoss.harmony import (
+    BROWSER,
+    PYTHON,
+    CustomTool,
+    ToolDescription,
+    ToolNamespace,
+    custom_from_chat,
+    is_custom,
+)
 from gptoss.harmony.chat_messages import tool_from_chat
+from gptoss.structured import Answer, AnswerKind
 
-Tool = Mapping[str, object] | ToolDescription | ToolNamespace
-
+FUNCTIONS = "functions"
 _BUILT_IN = (BROWSER.name, PYTHON.name)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTool:
+    """A tool, and what an API calls it.
+
+    description  as the model is told of it
+    kind         `function`, `custom`, or one of a client's own, such as `shell`
+    namespace    in which it stands
+    is_strict    whether its arguments must match their schema in every keyword
+    text         the shape of its argument where that is bare text; None: the argument is JSON
+    """
+
+    description: ToolDescription
+    kind: str = "function"
+    namespace: str = FUNCTIONS
+    is_strict: bool = False
+    text: Answer | None = None
+
+    @property
+    def recipient(self) -> str:
+        """What a call is addressed to."""
+        return f"{self.namespace}.{self.description.name}"
+
+    @property
+    def is_wrapped(self) -> bool:
+        """Whether it takes text, and a call has that inside JSON."""
+        return self.kind == "custom" and self.text is None
+
+
+Tool = Mapping[str, object] | ToolDescription | ToolNamespace | DeclaredTool
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSet:
     """Declared tools.
 
-    system     namespaces for the system message, those that the model was trained with
-    developer  namespaces for the developer message
-    strict     recipients whose arguments must match their schema in every keyword
+    system      namespaces for the system message, those that the model was trained with
+    developer   namespaces for the developer message
+    tool_by_recipient  those that were not declared as whole namespaces
     """
 
     system: tuple[ToolNamespace, ...] = ()
     developer: tuple[ToolNamespace, ...] = ()
-    strict: tuple[str, ...] = ()
+    tool_by_recipient: Mapping[str, DeclaredTool] = field(default_factory=dict)
 
     @property
-    def recipients(self) -> tuple[str, ...]:
-        """What calls are addressed to."""
-        namespaces = (*self.system, *self.developer)
-        return tuple(name for namespace in namespaces for name in namespace.recipients)
+    def strict(self) -> tuple[str, ...]:
+        """Recipients whose arguments must match their schema in every keyword."""
+        return tuple(name for name, tool in self.tool_by_recipient.items() if tool.is_strict)
+
+    @property
+    def texts(self) -> dict[str, Answer]:
+        """Recipients whose argument is bare text, and its shape."""
+        tools = self.tool_by_recipient.items()
+        return {name: tool.text for name, tool in tools if tool.text is not None}
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """What calls are addressed to, and the kind of each tool; one without a namespace is of a kind of its own."""
+        found = {
+            recipient: "function" if namespace.tools else recipient
+            for namespace in (*self.system, *self.developer)
+            for recipient in namespace.recipients
+        }
+        return found | {name: tool.kind for name, tool in self.tool_by_recipient.items()}
 
 
-def tool_set(tools: Iterable[Tool]) -> ToolSet:
-    """From functions as chat APIs take them, descriptions of functions, and whole namespaces.
+def tool_set(tools: Iterable[Tool], about: Mapping[str, str] | None = None) -> ToolSet:
+    """From functions and custom tools as chat APIs take them, descriptions of functions, and whole namespaces.
+
+    A custom tool is called with bare text where it has a grammar, else with JSON: `{"input": TEXT}`.
+
+    about  what is said of namespaces that the tools name
 
     Raises MessageError for anything else, or a name that comes twice.
     """
-    described: list[ToolDescription] = []
-    namespaces: list[ToolNamespace] = []
-    strict: list[str] = []
+    whole: list[ToolNamespace] = []
+    declared: list[DeclaredTool] = []
     for tool in tools:
         match tool:
             case ToolNamespace():
-                namespaces.append(tool)
+                whole.append(tool)
+            case DeclaredTool():
+                declared.append(tool)
             case ToolDescription():
-                described.append(tool)
+                declared.append(DeclaredTool(tool))
             case Mapping():
-                description = tool_from_chat(tool)
-                described.append(description)
-                if _is_strict(tool):
-                    strict.append(f"functions.{description.name}")
+                declared.append(declared_tool(tool))
             case _:
                 raise MessageError(
                     f"got {type(tool).__name__} as a tool, wanted a function as chat APIs have it"
                 )
-    if described:
-        namespaces.append(functions(described))
-    return ToolSet(
-        tuple(space for space in namespaces if space.name in _BUILT_IN),
-        tuple(space for space in namespaces if space.name not in _BUILT_IN),
-        tuple(strict),
+    grouped: dict[str, list[ToolDescription]] = {}
+    for each in declared:
+        grouped.setdefault(each.namespace, []).append(each.description)
+    made = [
+        ToolNamespace(name, tuple(group), (about or {}).get(name))
+        for name, group in grouped.items()
+    ]
+    found = ToolSet(
+        tuple(space for space in whole if space.name in _BUILT_IN),
+        (*(space for space in whole if space.name not in _BUILT_IN), *made),
+        {each.recipient: each for each in declared},
     )
+    _require_distinct(found)
+    return found
+
+
+def declared_tool(tool: Mapping[str, object], namespace: str = FUNCTIONS) -> DeclaredTool:
+    """A function or a custom tool as chat APIs have it. Raises MessageError for anything else."""
+    if is_custom(tool):
+        custom = custom_from_chat(tool)
+        return DeclaredTool(custom.described(), "custom", namespace, text=_text_of(custom))
+    description = tool_from_chat(tool)
+    return DeclaredTool(description, "function", namespace, is_strict=_is_strict(tool))
+
+
+def _text_of(tool: CustomTool) -> Answer | None:
+    return None if tool.syntax is None else Answer(AnswerKind(tool.syntax), tool.definition)
 
 
 def _is_strict(tool: Mapping[str, object]) -> bool:
@@ -72,3 +148,15 @@ def _is_strict(tool: Mapping[str, object]) -> bool:
     if not isinstance(strict, bool | None):
         raise MessageError(f"got {strict!r} as strict of a tool, wanted true or false")
     return strict is True
+
+
+def _require_distinct(tools: ToolSet) -> None:
+    """A name with a dot in it may make two of one recipient."""
+    seen: set[str] = set()
+    for namespace in (*tools.system, *tools.developer):
+        for recipient in namespace.recipients:
+            if recipient in seen:
+                raise MessageError(
+                    f"got two tools that are called by {recipient!r}, wanted distinct names"
+                )
+            seen.add(recipient)

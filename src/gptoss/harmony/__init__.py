@@ -1,6 +1,7 @@
 """Conversations <-> token ids in the harmony format."""
 
 from gptoss.harmony.chat_messages import from_chat
+from gptoss.harmony.custom_tools import CustomTool, custom_call, custom_from_chat, is_custom
 from gptoss.harmony.events import (
     ContentDelta,
     Event,
@@ -45,6 +46,7 @@ __all__ = [
     "Channel",
     "ContentDelta",
     "Conversation",
+    "CustomTool",
     "DeveloperContent",
     "Dialect",
     "Effort",
@@ -64,11 +66,14 @@ __all__ = [
     "ToolCallStarted",
     "ToolDescription",
     "ToolNamespace",
+    "custom_call",
+    "custom_from_chat",
     "declared_recipients",
     "from_chat",
     "from_dict",
     "from_json",
     "functions",
+    "is_custom",
     "loss_mask",
     "render",
     "render_for_training",

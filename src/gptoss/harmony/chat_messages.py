@@ -6,9 +6,10 @@ The shape: dicts with `role`, `content`, an assistant's reasoning in whichever f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from gptoss.errors import MessageError
+from gptoss.harmony.custom_tools import custom_call, custom_from_chat, is_custom
 from gptoss.harmony.frozen_json import thaw
 from gptoss.harmony.messages import DeveloperContent, Message, SystemContent
 from gptoss.harmony.names import Channel, Marker, Role, entries
@@ -31,7 +32,7 @@ def from_chat(
 
     messages         of the roles system, developer, user, assistant, tool; a system's text becomes the developer's
     tools            as chat APIs take them: `{"type": "function", "function": {"name", "description", "parameters"}}`,
-                     or the inner object alone
+                     or the inner object alone; and those that take text, see `custom_tools`
     system           None: the default one, without a date
 
     An assistant's reasoning becomes analysis, its content the answer, or a preamble where tool calls stand beside it.
@@ -39,8 +40,10 @@ def from_chat(
 
     Raises MessageError for a shape that is none of these, or a result of a call that was never made.
     """
-    declared = [tool_from_chat(tool) for tool in entries("tools", tools, dict)]
-    reader = _Reader()
+    given = entries("tools", tools, dict)
+    declared = [tool_from_chat(tool) for tool in given]
+    custom = [custom_from_chat(tool) for tool in given if is_custom(tool)]
+    reader = _Reader({tool.name for tool in custom if not tool.is_wrapped})
     for index, message in enumerate(entries("messages", messages, dict)):
         reader.read(message, f"message {index}")
     conversation = reader.conversation()
@@ -58,9 +61,13 @@ def from_chat(
 
 
 class _Reader:
-    """Reads message by message; a call's block of messages grows when its result comes."""
+    """Reads message by message; a call's block of messages grows when its result comes.
 
-    def __init__(self) -> None:
+    bare  names of the tools whose calls are bare text
+    """
+
+    def __init__(self, bare: Collection[str]) -> None:
+        self._bare = bare
         self._blocks: list[list[Message]] = []
         self._block_by_call_id: dict[str, list[Message]] = {}
         self._last_call: list[Message] | None = None
@@ -89,7 +96,8 @@ class _Reader:
         reasoning = _reasoning(message, where)
         if reasoning:
             self._blocks.append([Message(Role.ASSISTANT, reasoning, Channel.ANALYSIS)])
-        calls = message.get("tool_calls") or []
+        calls = message.get("tool_calls")
+        calls = [] if calls is None else calls
         if not isinstance(calls, Sequence) or isinstance(calls, str):
             raise MessageError(f"got tool_calls in {where} that are not a list")
         content = message.get("content")
@@ -103,18 +111,19 @@ class _Reader:
     def _read_call(self, call: object, where: str) -> None:
         if not isinstance(call, Mapping):
             raise MessageError(f"got a tool call in {where} that is not an object")
-        function = call.get("function", call)
-        name = function.get("name") if isinstance(function, Mapping) else None
-        if not isinstance(function, Mapping) or not isinstance(name, str):
-            raise MessageError(f"got a tool call without a function's name in {where}")
-        arguments = function.get("arguments", "")
-        if not isinstance(arguments, str):
-            arguments = json.dumps(thaw(arguments), ensure_ascii=False)
-        block = [Message(Role.ASSISTANT, arguments, Channel.COMMENTARY, f"functions.{name}", _JSON)]
+        block = [self._custom(call, where) if is_custom(call) else _function_call(call, where)]
         self._blocks.append(block)
         self._last_call = block
         if isinstance(call.get("id"), str):
             self._block_by_call_id[str(call["id"])] = block
+
+    def _custom(self, call: Mapping[str, object], where: str) -> Message:
+        fields = call.get("custom", call)
+        fields = fields if isinstance(fields, Mapping) else {}
+        name, text = fields.get("name"), fields.get("input")
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise MessageError(f"got a custom tool call without a name and an input in {where}")
+        return custom_call(f"functions.{name}", text, is_wrapped=name not in self._bare)
 
     def _read_result(self, message: Mapping[str, object], where: str) -> None:
         call_id = message.get("tool_call_id")
@@ -142,13 +151,30 @@ class _Reader:
             self._blocks.append([result])
 
 
+def _function_call(call: Mapping[str, object], where: str) -> Message:
+    function = call.get("function", call)
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(name, str):
+        raise MessageError(f"got a tool call without a function's name in {where}")
+    arguments = function.get("arguments", "")
+    if not isinstance(arguments, str):
+        arguments = json.dumps(thaw(arguments), ensure_ascii=False)
+    return Message(Role.ASSISTANT, arguments, Channel.COMMENTARY, f"functions.{name}", _JSON)
+
+
 def tool_from_chat(tool: object) -> ToolDescription:
-    """A function as chat APIs have it, alone or in its `function` field. Raises MessageError for anything else."""
+    """A function as chat APIs have it, alone or in its `function` field, or a custom tool.
+
+    Raises MessageError for anything else.
+    """
+    if is_custom(tool):
+        return custom_from_chat(tool).described()
     function = tool.get("function", tool) if isinstance(tool, Mapping) else None
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise MessageError("got a tool without a function's name")
     parameters = function.get("parameters")
-    description = function.get("description") or ""
+    description = function.get("description")
+    description = "" if description is None else description
     if not isinstance(description, str):
         raise MessageError(f"got the description of {function['name']} that is not text")
     if parameters is not None and not isinstance(parameters, Mapping):
@@ -164,7 +190,9 @@ def _name(message: Mapping[str, object]) -> str | None:
 
 
 def _reasoning(message: Mapping[str, object], where: str) -> str:
-    texts = (_text(message.get(field) or "", where) for field in REASONING_FIELDS)
+    given = [message.get(field) for field in REASONING_FIELDS]
+    # All are looked at, also those after the one that counts.
+    texts = [_text(value, where) for value in given if value is not None]
     return next((text for text in texts if text), "")
 
 

@@ -20,10 +20,11 @@ from gptoss.server import models, tokens
 from gptoss.server.chat_completions import create_chat_completion
 from gptoss.server.chat_request import ChatRequest
 from gptoss.server.completions import CompletionRequest, create_completion
-from gptoss.server.docs_page import docs_page
+from gptoss.server.docs_page import POLICY, docs_page
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
 from gptoss.server.messages import add_messages
+from gptoss.server.openapi import DocumentedApp
 from gptoss.server.page import add_page
 from gptoss.server.request_log import RequestLog
 from gptoss.server.responses import add_responses
@@ -31,23 +32,6 @@ from gptoss.server.service import Service
 from gptoss.server.wire_errors import ApiError, api_error, invalid
 
 _LOG = logging.getLogger("gptoss.server")
-_STATUSES: dict[int | str, str] = {
-    400: "The request is wrong; the error says what was got and wanted.",
-    401: "There is no API key, or an unknown one.",
-    403: "The host or origin is not allowed.",
-    404: "There is no such model or object.",
-    408: "The body did not arrive in time.",
-    413: "The body is too large.",
-    415: "The body is not application/json.",
-    429: "Too many requests are waiting; try again after Retry-After seconds.",
-    500: "A fault of the server.",
-    503: "The model is being opened, or the server is about to end.",
-    # Otherwise FastAPI tells of a 422, which never comes.
-    "4XX": "The request is wrong in another way.",
-}
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"description": what} for status, what in _STATUSES.items()
-}
 
 
 def create_app(service: Service) -> FastAPI:
@@ -59,17 +43,20 @@ def create_app(service: Service) -> FastAPI:
         yield
         service.close()
 
-    app = FastAPI(
+    app = DocumentedApp(
+        service,
         title="gptoss",
         version=gptoss.__version__,
         description="GPT-OSS 20B on your own machine.",
         lifespan=lifespan,
         redoc_url=None,
         docs_url=None,
-        responses=_ERRORS,
+        openapi_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     _add_errors(app)
     _add_operation(app, service)
+    _add_document(app)
     _add_models(app, service)
     _add_generation(app, service)
     add_responses(app, service)
@@ -118,11 +105,14 @@ def _add_errors(app: FastAPI) -> None:
 
 def _methods(app: FastAPI, request: Request) -> list[str]:
     """Those that a path has, of all its routes."""
-    found: set[str] = set()
-    for route in app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
-            found |= route.methods or set()
-    return sorted(found)
+    matching = [
+        route
+        for route in app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    # One that spells the path out stands for it, and not one with a parameter that it happens to match.
+    exact = [route for route in matching if route.path == request.url.path]
+    return sorted({method for route in exact or matching for method in route.methods or ()})
 
 
 def _add_operation(app: FastAPI, service: Service) -> None:
@@ -142,15 +132,6 @@ def _add_operation(app: FastAPI, service: Service) -> None:
         """As SageMaker asks: 200 with nothing once requests are answered."""
         return Response(status_code=200 if service.is_ready else 503)
 
-    page: list[str] = []
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        if not page:
-            page.append(docs_page(app.openapi()))
-        policy = "default-src 'none'; style-src 'unsafe-inline'"
-        return HTMLResponse(page[0], headers={"Content-Security-Policy": policy})
-
     @app.get("/version", tags=["operation"])
     async def version() -> dict[str, str]:
         """Of the server."""
@@ -161,6 +142,17 @@ def _add_operation(app: FastAPI, service: Service) -> None:
         """For Prometheus."""
         service.update_gauges()
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _add_document(app: FastAPI) -> None:
+    # Not coroutines: the document takes a while to make.
+    @app.get("/openapi.json", include_in_schema=False)
+    def openapi() -> Response:
+        return JSONResponse(app.openapi())
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> Response:
+        return HTMLResponse(docs_page(app.openapi()), headers={"Content-Security-Policy": POLICY})
 
 
 def _add_models(app: FastAPI, service: Service) -> None:

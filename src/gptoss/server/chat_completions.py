@@ -9,8 +9,11 @@ from collections.abc import AsyncGenerator
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from gptoss.chat import Reply, TurnFinished
+from gptoss.chat import Reply, TurnEvent, TurnFinished
+from gptoss.chat.tool_set import ToolSet
 from gptoss.chat.turn import Turn
+from gptoss.harmony import ToolCallDelta, ToolCallStarted
+from gptoss.server.chat_calls import CallDeltas, call_of
 from gptoss.server.chat_reply import (
     Chunks,
     Json,
@@ -34,18 +37,23 @@ _PROGRESS_S = 0.5
 async def create_chat_completion(service: Service, body: ChatRequest, request: Request) -> Response:
     """Answer a conversation, at once or as a stream."""
     name = service.require_model(body.model)
-    turns = await unless_gone(request, service.begin(body.asked(service.settings)))
+    asked = body.asked(service.settings)
+    turns = await unless_gone(request, service.begin(asked))
     if body.stream:
-        source = _stream(service, body, name, turns)
+        source = _stream(service, body, name, turns, asked.tools)
         return streamed(source, service.settings.ping_s, lambda: service.forget(turns))
     replies = await unless_gone(request, service.replies(turns))
     tokenizer = service.model.tokenizer
     choices = [
         choice_of(
-            index, reply, logprobs_of(turn.answer_tokens, tokenizer) if body.logprobs else None
+            index,
+            reply,
+            [call_of(call, asked.tools) for call in reply.tool_calls],
+            logprobs_of(turn.answer_tokens, tokenizer) if body.logprobs else None,
         )
         for index, (turn, reply) in enumerate(zip(turns, replies, strict=True))
     ]
+    extensions = [extension_of(reply, body.ignored) for reply in replies]
     made: Json = {
         "id": new_id("chatcmpl-"),
         "object": "chat.completion",
@@ -54,19 +62,17 @@ async def create_chat_completion(service: Service, body: ChatRequest, request: R
         "system_fingerprint": fingerprint(service.model),
         "choices": choices,
         "usage": usage_of(replies),
-        "gptoss": extension_of(replies[0])
-        if len(replies) == 1
-        else [extension_of(r) for r in replies],
+        "gptoss": extensions[0] if len(replies) == 1 else extensions,
     }
     return JSONResponse(made)
 
 
 async def _stream(
-    service: Service, body: ChatRequest, name: str, turns: list[Turn]
+    service: Service, body: ChatRequest, name: str, turns: list[Turn], tools: ToolSet
 ) -> AsyncGenerator[bytes, None]:
     model = service.model
     has_usage = body.stream_options is not None and body.stream_options.include_usage is True
-    chunks = Chunks(name, fingerprint(model), has_usage)
+    chunks = Chunks(name, fingerprint(model), has_usage, body.ignored)
     found: asyncio.Queue[Json | Exception | None] = asyncio.Queue()
     replies: list[Reply] = []
 
@@ -74,11 +80,12 @@ async def _stream(
         try:
             found.put_nowait(chunks.delta(index, {"role": "assistant", "content": ""}))
             num_told = 0
+            calls = CallDeltas(tools)
             async for each in service.events(turn):
                 if isinstance(each, TurnFinished):
                     replies.append(each.reply)
                     found.put_nowait(chunks.last(index, each.reply))
-                elif (delta := delta_of(each)) is not None:
+                elif (delta := _delta(each, calls)) is not None:
                     logprobs = None
                     if body.logprobs and "content" in delta:
                         logprobs = logprobs_of(turn.answer_tokens[num_told:], model.tokenizer)
@@ -111,6 +118,15 @@ async def _stream(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         service.forget(turns)
+
+
+def _delta(each: TurnEvent, calls: CallDeltas) -> Json | None:
+    match each:
+        case ToolCallStarted(index, recipient):
+            return calls.started(index, recipient)
+        case ToolCallDelta(index, text):
+            return calls.more(index, text)
+    return delta_of(each)
 
 
 async def _tell_progress(

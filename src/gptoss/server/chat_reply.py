@@ -14,9 +14,6 @@ from gptoss.harmony import (
     ContentDelta,
     PreambleDelta,
     ReasoningDelta,
-    Repair,
-    ToolCallDelta,
-    ToolCallStarted,
 )
 from gptoss.tokenizer import Tokenizer
 
@@ -47,14 +44,15 @@ def usage_of(replies: Sequence[Reply]) -> Json:
     }
 
 
-def extension_of(reply: Reply) -> Json:
-    """What OpenAI's API has no words for."""
+def extension_of(reply: Reply, ignored: Sequence[str] = ()) -> Json:
+    """What OpenAI's API has no words for; `ignored`: fields of the request that do nothing."""
     return {
         "seed": reply.seed,
         "reasoning_cut": reply.is_reasoning_cut,
         "loop": None if reply.loop is None else asdict(reply.loop),
         "repairs": [asdict(repair) for repair in reply.repairs],
         "not_enforced": list(reply.not_enforced),
+        "ignored": list(ignored),
         "timings": reply.timings.to_dict(),
     }
 
@@ -102,17 +100,9 @@ def preamble_of(reply: Reply) -> str:
     )
 
 
-def choice_of(index: int, reply: Reply, logprobs: Json | None) -> Json:
-    """One of the answers, as a whole."""
+def choice_of(index: int, reply: Reply, calls: Sequence[Json], logprobs: Json | None) -> Json:
+    """One of the answers, as a whole; `calls`: its calls of tools."""
     content = preamble_of(reply) + reply.content
-    calls = [
-        {
-            "id": new_id("call_"),
-            "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments},
-        }
-        for call in reply.tool_calls
-    ]
     message: Json = {
         "role": "assistant",
         "content": content if content or not calls else None,
@@ -122,7 +112,7 @@ def choice_of(index: int, reply: Reply, logprobs: Json | None) -> Json:
         "reasoning_content": reply.reasoning or None,
     }
     if calls:
-        message["tool_calls"] = calls
+        message["tool_calls"] = list(calls)
     return {
         "index": index,
         "message": message,
@@ -138,6 +128,7 @@ class Chunks:
     model_name: str
     fingerprint: str
     has_usage: bool
+    ignored: Sequence[str] = ()
     id: str = field(default_factory=lambda: new_id("chatcmpl-"))
     created: int = field(default_factory=lambda: int(time.time()))
 
@@ -173,27 +164,14 @@ class Chunks:
             "logprobs": None,
             "finish_reason": finish_reason_of(reply),
         }
-        return self.chunk([choice], gptoss=extension_of(reply))
+        return self.chunk([choice], gptoss=extension_of(reply, self.ignored))
 
 
-def delta_of(event: TurnEvent, first_call: int = 0) -> Json | None:
-    """What an event adds to an answer, if anything."""
+def delta_of(event: TurnEvent) -> Json | None:
+    """What an event that is no call's adds to an answer, if anything."""
     match event:
         case ReasoningDelta(text):
             return {"reasoning": text, "reasoning_content": text}
         case ContentDelta(text) | PreambleDelta(text):
             return {"content": text}
-        case ToolCallStarted(index, recipient):
-            name = recipient.removeprefix("functions.")
-            call: Json = {
-                "index": index,
-                "id": new_id("call_"),
-                "type": "function",
-                "function": {"name": name, "arguments": ""},
-            }
-            return {"tool_calls": [call]}
-        case ToolCallDelta(index, text):
-            return {"tool_calls": [{"index": index, "function": {"arguments": text}}]}
-        case Repair():
-            return None
     return None

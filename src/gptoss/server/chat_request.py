@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from gptoss import harmony
 from gptoss.chat.tool_set import tool_set
+from gptoss.server.client_tools import CLIENT_TOOLS
+from gptoss.server.hosted_tools import refuse_hosted
+from gptoss.server.request_schemas.chat import ChatMessages, TextAlone
+from gptoss.server.request_schemas.formats import AnswerFormat
+from gptoss.server.request_schemas.tools import ChatTools, ToolChoice
+from gptoss.server.request_schemas.wholes import TOP_NEEDS_LOGPROBS
 from gptoss.server.service import Asked
 from gptoss.server.settings import ServerSettings
+from gptoss.server.shown import Shown
 from gptoss.server.wire import (
     Count,
     EffortName,
     SamplingFields,
     Stop,
     StreamOptions,
+    Verbosity,
+    ignored_verbosity,
     limits,
     system_content,
 )
@@ -34,24 +43,51 @@ _REFUSED = {
 class ChatRequest(SamplingFields):
     """The body of `/v1/chat/completions`. Fields that are not here are ignored, as OpenAI does, or refused by name."""
 
+    model_config = ConfigDict(json_schema_extra=TOP_NEEDS_LOGPROBS)
+
     model: str | None = None
-    messages: Annotated[list[dict[str, Any]], Field(min_length=1)]
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1), Shown(ChatMessages)]
+    """The conversation."""
+    tools: Annotated[list[dict[str, Any]], Shown(ChatTools)] | None = None
+    """What the model may call. Calls are held to the schemas."""
+    tool_choice: Annotated[str | dict[str, Any], Shown(ToolChoice)] | None = None
+    """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""
     parallel_tool_calls: bool | None = None
-    response_format: dict[str, Any] | None = None
+    """Whether one answer may have several calls; true unless said otherwise."""
+    response_format: Annotated[dict[str, Any], Shown(AnswerFormat)] | None = None
+    """The form of the answer, which is enforced."""
     reasoning_effort: EffortName | None = None
+    """How long it thinks: `none` not at all; `minimal` is `low`, `xhigh` and `max` are `high`."""
     max_completion_tokens: Count | None = None
+    """Of the answer, its chain of thought included; otherwise what the context holds."""
     max_tokens: Count | None = None
+    """The same, by its older name."""
     reasoning_tokens: Annotated[int, Field(ge=0)] | None = None
+    """Ends the chain of thought after so many tokens, and lets it answer."""
     n: Annotated[int, Field(ge=1)] | None = None
+    """Answers to the same prompt."""
     stop: Stop = None
+    """Texts at which the answer ends, at most 16; they are not part of it."""
     logprobs: bool | None = None
+    """Whether the answer's tokens are told with their probabilities."""
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    """How many of the likeliest are told in the place of each; asks for `logprobs`."""
     stream: bool | None = None
+    """Whether the answer comes in pieces, as events."""
     stream_options: StreamOptions | None = None
     return_progress: bool | None = None
-    modalities: list[str] | None = None
+    """Whether a stream says how much of the prompt is read."""
+    continue_final_message: bool | None = None
+    """Whether the assistant's last message is gone on with."""
+    verbosity: Verbosity | None = None
+    """Is taken, and does nothing."""
+    modalities: Annotated[list[str], Shown(TextAlone)] | None = None
+    """The model writes text."""
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Fields that were taken and do nothing."""
+        return ignored_verbosity(self.verbosity, "verbosity")
 
     def asked(self, settings: ServerSettings) -> Asked:
         """Raises ApiError and GptossError for what cannot be met."""
@@ -71,20 +107,23 @@ class ChatRequest(SamplingFields):
             )
         if self.top_logprobs is not None and not self.logprobs:
             raise ApiError(400, "got top_logprobs without logprobs", param="top_logprobs")
-        return self._asked(num)
+        asked = self._asked(num)
+        return asked.continued() if self.continue_final_message else asked
 
     def _asked(self, num: int) -> Asked:
         answer, told = answer_of(self.response_format)
+        for index, tool in enumerate(self.tools or ()):
+            _check_tool(tool, f"tools[{index}]")
         tools = tool_set(self.tools or ())
         conversation = harmony.from_chat(
             self.messages,
-            tools=[_plain(tool) for tool in self.tools or ()],
+            tools=self.tools or (),
             response_format=told,
             system=system_content(self.reasoning_effort),
         )
-        choice, allowed = tool_choice_of(self.tool_choice, tools.recipients)
+        choice, allowed = tool_choice_of(self.tool_choice, tools.kinds)
         rules = TurnRules(
-            tools=declared_tools(conversation, tools.strict),
+            tools=declared_tools(conversation, tools.strict, tools.texts),
             choice=choice,
             allowed=allowed,
             is_parallel=self.parallel_tool_calls is not False,
@@ -99,11 +138,18 @@ class ChatRequest(SamplingFields):
             limits(most, self.reasoning_tokens, self.stop),
             rules,
             num,
+            tools=tools,
         )
 
 
-def _plain(tool: dict[str, Any]) -> dict[str, Any]:
+def _check_tool(tool: dict[str, Any], where: str) -> None:
     kind = tool.get("type", "function")
-    if kind != "function":
-        raise ApiError(400, f"got a tool of the type {kind!r}, wanted function", param="tools")
-    return tool
+    if kind in ("function", "custom"):
+        return
+    refuse_hosted(kind, f"{where}.type")
+    remedy = "; /v1/responses has that type" if kind in (*CLIENT_TOOLS, "namespace") else ""
+    raise ApiError(
+        400,
+        f"got a tool of the type {str(kind)[:100]!r} in {where}, wanted function or custom{remedy}",
+        param=f"{where}.type",
+    )

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from gptoss.engine import FinishReason, Generation, Token
 from gptoss.kernels import Float32
 from gptoss.server.chat_reply import Json, fingerprint, new_id
 from gptoss.server.connection import unless_gone
+from gptoss.server.request_schemas.completions import MAX_PROMPTS, Prompts
 from gptoss.server.service import Service
+from gptoss.server.shown import Shown
 from gptoss.server.sse import DONE, event, streamed
 from gptoss.server.wire import Count, SamplingFields, Stop, StreamOptions, limits
 from gptoss.server.wire_errors import ApiError, api_error
@@ -25,24 +27,36 @@ from gptoss.tokenizer.stop_strings import StopStrings
 
 # What OpenAI's API writes when nothing is said.
 DEFAULT_TOKENS = 16
-MAX_PROMPTS = 32
 TokenIds = list[Annotated[int, Field(ge=0)]]
 
 
 class CompletionRequest(SamplingFields):
     """The body of `/v1/completions`."""
 
+    model_config = ConfigDict(json_schema_extra={"required": ["prompt"]})
+
     model: str | None = None
-    prompt: str | Annotated[list[str], Field(min_length=1)] | TokenIds | list[TokenIds] = ""
+    prompt: Annotated[
+        str | Annotated[list[str], Field(min_length=1)] | TokenIds | list[TokenIds], Shown(Prompts)
+    ] = ""
+    """Text, token ids, or several of either. Special tokens have no place in it."""
     max_tokens: Count | None = None
+    """Of each text; 16 unless said otherwise."""
     n: Annotated[int, Field(ge=1)] | None = None
+    """Texts to each prompt."""
     best_of: Annotated[int, Field(ge=1)] | None = None
+    """The same as `n`: all are given."""
     echo: bool | None = None
+    """Whether the prompt stands before each text."""
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    """Whether tokens are told with their probabilities, and how many of the likeliest in their place."""
     stop: Stop = None
+    """Texts at which it ends, at most 16; they are not part of it."""
     stream: bool | None = None
+    """Whether it comes in pieces, as events."""
     stream_options: StreamOptions | None = None
-    suffix: str | None = None
+    suffix: Annotated[str, Shown(Literal[""])] | None = None
+    """The model was not trained for any."""
 
 
 async def create_completion(

@@ -29,6 +29,11 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, _Result]) -> _
         await asyncio.gather(working, leaving, return_exceptions=True)
 
 
+def owner_of(request: Request) -> str:
+    """Whose what the request keeps is, as the guard has found it."""
+    return str(request.scope["state"]["owner"])
+
+
 async def _leave(request: Request) -> None:
     # Not `is_disconnected`, which never sees it through a middleware.
     while (await request.receive())["type"] != "http.disconnect":

@@ -51,7 +51,7 @@ class Guard:
         self._check_origin(headers)
         is_preflight = scope["method"] == "OPTIONS" and bool(self._settings.origins)
         if scope["path"] not in self._public and not is_preflight:
-            self._check_key(headers)
+            scope.setdefault("state", {})["owner"] = self._check_key(headers)
 
     def _check_host(self, headers: Headers) -> None:
         """Another name for this machine may be an attacker's, made to lead here."""
@@ -73,7 +73,8 @@ class Guard:
                 403, f"got a request from the origin {origin[:200]!r}; see --allow-origin"
             )
 
-    def _check_key(self, headers: Headers) -> None:
+    def _check_key(self, headers: Headers) -> str:
+        """Whose key it is, as `owner_of` says it."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         bearer = token.strip() if scheme.lower() == "bearer" else None
         key = bearer or headers.get("x-api-key") or headers.get("api-key")
@@ -81,6 +82,7 @@ class Guard:
             wanted = "Authorization: Bearer KEY, or x-api-key: KEY"
             found = "no API key" if key is None else "an API key that is not known"
             raise ApiError(401, f"got {found}, wanted {wanted}", code="invalid_api_key")
+        return self._settings.keys.owner_of(key)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         if scope["method"] not in _BODY_METHODS:

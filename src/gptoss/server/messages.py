@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from gptoss import harmony
 from gptoss.chat import TurnFinished
 from gptoss.chat.turn import Turn
 from gptoss.server.chat_reply import Json
@@ -33,7 +32,7 @@ def add_messages(app: FastAPI, service: Service) -> None:
         """How long a prompt is."""
         service.require_model(body.model)
         asked = body.asked(service.settings)
-        return {"input_tokens": len(harmony.render(asked.conversation, service.model.tokenizer))}
+        return {"input_tokens": len(asked.prompt(service.model.tokenizer))}
 
 
 async def create_message(service: Service, body: MessagesRequest, request: Request) -> Response:

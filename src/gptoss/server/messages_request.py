@@ -10,9 +10,17 @@ from pydantic import Field
 
 from gptoss.server.chat_request import ChatRequest
 from gptoss.server.messages_signature import reasoning_of
+from gptoss.server.messages_tools import Tool, chat_tool
+from gptoss.server.request_schemas.messages import (
+    MessageParams,
+    MessageTool,
+    MessageToolChoice,
+    SystemParam,
+)
 from gptoss.server.service import Asked
 from gptoss.server.settings import ServerSettings
-from gptoss.server.wire import MAX_STOPS, Count, EffortName, SamplingFields, Wire
+from gptoss.server.shown import Shown
+from gptoss.server.wire import Count, EffortName, SamplingFields, Stops, Wire
 from gptoss.server.wire_errors import ApiError
 
 _REFUSED = {
@@ -27,8 +35,11 @@ class Thinking(Wire):
     """Whether there is a chain of thought, how long it may be, and whether it is shown."""
 
     type: Literal["enabled", "disabled", "adaptive", "between_tools"]
+    """`disabled`: it does not think."""
     budget_tokens: Annotated[int, Field(ge=0)] | None = None
+    """Ends the chain of thought after so many tokens, and lets it answer."""
     display: Literal["summarized", "omitted"] | None = None
+    """`omitted`: blocks of thinking have no text."""
 
 
 class OutputFormat(Wire):
@@ -36,13 +47,16 @@ class OutputFormat(Wire):
 
     type: Literal["json_schema"]
     schema_: Annotated[dict[str, Any], Field(alias="schema")]
+    """JSON Schema, which is enforced."""
 
 
 class OutputConfig(Wire):
     """Effort, and the shape of the answer."""
 
     effort: EffortName | None = None
+    """How long it thinks: `none` not at all; `minimal` is `low`, `xhigh` and `max` are `high`."""
     format: OutputFormat | None = None
+    """The form of the answer."""
 
 
 class Choice(Wire):
@@ -53,37 +67,26 @@ class Choice(Wire):
     disable_parallel_tool_use: bool | None = None
 
 
-class Tool(Wire):
-    """A tool of the caller's own."""
-
-    type: str | None = None
-    name: str
-    description: str | None = None
-    input_schema: dict[str, Any] | None = None
-    strict: bool | None = None
-
-
 class CountRequest(SamplingFields):
     """The body of `/v1/messages/count_tokens`."""
 
     model: str | None = None
-    messages: Annotated[list[dict[str, Any]], Field(min_length=1)]
-    system: str | list[dict[str, Any]] | None = None
-    tools: list[Tool] | None = None
-    tool_choice: Choice | None = None
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1), Shown(MessageParams)]
+    """The conversation."""
+    system: Annotated[str | list[dict[str, Any]], Shown(SystemParam)] | None = None
+    """What the application wants of the model."""
+    tools: Annotated[list[Tool], Shown(list[MessageTool])] | None = None
+    """What the model may call. Calls are held to the schemas."""
+    tool_choice: Annotated[Choice, Shown(MessageToolChoice)] | None = None
+    """Whether it may or must call them, or which."""
     thinking: Thinking | None = None
+    """Whether it thinks, how long, and whether that is told."""
     output_config: OutputConfig | None = None
+    """Effort, and the form of the answer."""
 
     def chat(self, **more: Any) -> ChatRequest:
         """The same as a chat request. Raises ApiError for what it cannot say."""
         self.refuse(_REFUSED)
-        if self.messages[-1].get("role") == "assistant":
-            raise ApiError(
-                400,
-                "got an assistant's message as the last, which the model cannot continue; "
-                "end with the user's",
-                param="messages",
-            )
         choice, config = self.tool_choice, self.output_config or OutputConfig()
         thinking = self.thinking
         given = {name: getattr(self, name) for name in SamplingFields.model_fields}
@@ -93,11 +96,14 @@ class CountRequest(SamplingFields):
             **more,
             model=self.model,
             messages=list(self._chat_messages()),
-            tools=[_chat_tool(index, tool) for index, tool in enumerate(self.tools or ())] or None,
+            tools=[chat_tool(tool, f"tools.{index}") for index, tool in enumerate(self.tools or ())]
+            or None,
             tool_choice=None if choice is None else _chat_choice(choice),
             parallel_tool_calls=not (choice and choice.disable_parallel_tool_use),
             response_format=None if config.format is None else _chat_format(config.format),
             reasoning_effort="none" if is_off else config.effort,
+            # As Anthropic has it: an answer that is begun is gone on with.
+            continue_final_message=self.messages[-1].get("role") == "assistant",
             reasoning_tokens=None if is_off or thinking is None else thinking.budget_tokens,
         )
 
@@ -119,8 +125,11 @@ class MessagesRequest(CountRequest):
     """The body of `/v1/messages`."""
 
     max_tokens: Count
-    stop_sequences: Annotated[list[str], Field(max_length=MAX_STOPS)] | None = None
+    """Of the answer, its chain of thought included."""
+    stop_sequences: Stops | None = None
+    """Texts at which the answer ends; they are not part of it."""
     stream: bool | None = None
+    """Whether the answer comes in pieces, as events."""
 
     @property
     def shows_thinking(self) -> bool:
@@ -195,7 +204,8 @@ def _user(role: str, blocks: list[dict[str, Any]], where: str) -> Iterator[dict[
 
 
 def _result(block: dict[str, Any], where: str) -> str:
-    content = block.get("content") or ""
+    content = block.get("content")
+    content = "" if content is None else content
     if isinstance(content, list):
         content = "\n".join(_text_of(part, where) for part in content)
     if not isinstance(content, str):
@@ -228,24 +238,6 @@ def _unknown(kind: object, where: str) -> ApiError:
     return ApiError(
         400, f"{where}: got a block of the type {shown!r}, which the model cannot read", param=where
     )
-
-
-def _chat_tool(index: int, tool: Tool) -> dict[str, Any]:
-    where = f"tools.{index}"
-    if tool.type not in (None, "custom"):
-        raise ApiError(
-            400,
-            f"{where}: got a tool of the type {str(tool.type)[:100]!r}, wanted one of your own",
-            param=where,
-        )
-    if tool.input_schema is None:
-        raise ApiError(400, f"{where}: got no input_schema, wanted a JSON Schema", param=where)
-    function: dict[str, Any] = {"name": tool.name, "parameters": tool.input_schema}
-    if tool.description is not None:
-        function["description"] = tool.description
-    if tool.strict is not None:
-        function["strict"] = tool.strict
-    return {"type": "function", "function": function}
 
 
 def _chat_choice(choice: Choice) -> str | dict[str, Any] | None:

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request
@@ -13,7 +15,7 @@ from fastapi.responses import JSONResponse, Response
 
 from gptoss.chat.turn import Turn
 from gptoss.server.chat_reply import Json
-from gptoss.server.connection import unless_gone
+from gptoss.server.connection import owner_of, unless_gone
 from gptoss.server.responses_input import InputReader, blocks_of
 from gptoss.server.responses_request import ENCRYPTED, ResponseRequest
 from gptoss.server.responses_runs import Runs, written
@@ -43,67 +45,78 @@ class Responses:
     async def create(self, body: ResponseRequest, request: Request) -> Response:
         """Answer a conversation: at once, as a stream, or in the background."""
         name = self._service.require_model(body.model)
-        context, asked = await unless_gone(request, asyncio.to_thread(self._read, body))
+        owner = owner_of(request)
+        context, asked = await unless_gone(request, asyncio.to_thread(self._read, body, owner))
         seal = self._seal.close if ENCRYPTED in (body.include or ()) else None
-        wanted = Wanted(body.has_logprobs, body.return_progress or False, body.summary, seal)
+        wanted = Wanted(
+            has_logprobs=body.has_logprobs,
+            has_progress=body.return_progress or False,
+            summary=body.summary,
+            seal=seal,
+            tools=asked.tools,
+            ignored=body.ignored,
+        )
         response, tokenizer = body.echo(name), self._service.model.tokenizer
         (turn,) = await unless_gone(request, self._service.begin(asked))
         writer = ResponseWriter(response, turn, tokenizer, wanted)
+        kept = _Kept(context, owner)
         if body.background:
-            return await self._create_in_background(body, turn, writer, context)
+            return await self._create_in_background(body, turn, writer, kept)
+        events = self._written(body, turn, writer, kept)
         if body.stream:
-            events = self._written(body, turn, writer, context)
             return self._streamed(events, lambda: self._service.forget([turn]))
-        return JSONResponse(await unless_gone(request, self._whole(body, turn, writer, context)))
+        return JSONResponse(await unless_gone(request, _whole(events, writer)))
 
-    async def response(self, response_id: str) -> Json:
+    async def response(self, response_id: str, owner: str) -> Json:
         """One response, as far as it is."""
-        run = self._runs.find(response_id)
+        run = self._runs.find(response_id, owner)
         if run is not None:
             return run.writer.response
-        return await asyncio.to_thread(self._store.response, response_id)
+        return await asyncio.to_thread(self._store.response, response_id, owner)
 
-    async def stream(self, response_id: str, after: int) -> Response:
+    async def stream(self, response_id: str, after: int, owner: str) -> Response:
         """The events of one that runs or ran in the background."""
-        run = self._runs.find(response_id)
+        run = self._runs.find(response_id, owner)
         if run is not None:
             return self._streamed(run.follow(after))
-        response = await self.response(response_id)
+        response = await self.response(response_id, owner)
         if not response["background"]:
             raise ApiError(
                 400,
                 "got stream for a response that was not made with background; ask for it without stream",
                 param="stream",
             )
-        events = await asyncio.to_thread(self._store.events, response_id)
+        events = await asyncio.to_thread(self._store.events, response_id, owner)
         if events is None:
             # Another process began it, and did not live to keep its events.
             last = {"type": "response.failed", "response": response, "sequence_number": after + 1}
             events = [last]
         return self._streamed(_each([e for e in events if _number(e) > after]))
 
-    async def cancel(self, response_id: str) -> Json:
+    async def cancel(self, response_id: str, owner: str) -> Json:
         """End one that runs in the background; one that has ended stays as it is."""
-        response = await self.response(response_id)
+        response = await self.response(response_id, owner)
         if not response["background"]:
             raise ApiError(
                 400,
                 "got cancel for a response that was not made with background; end its connection instead",
             )
         await self._runs.cancel(response_id)
-        return await self.response(response_id)
+        return await self.response(response_id, owner)
 
-    async def delete(self, response_id: str) -> Json:
+    async def delete(self, response_id: str, owner: str) -> Json:
         """Forget one; it ends first if it runs."""
+        await self.response(response_id, owner)
         await self._runs.cancel(response_id)
-        await asyncio.to_thread(self._store.delete, response_id)
+        await asyncio.to_thread(self._store.delete, response_id, owner)
         return {"id": response_id, "object": "response", "deleted": True}
 
     async def input_items(
-        self, response_id: str, limit: int, order: str, after: str | None
+        self, response_id: str, limit: int, order: str, after: str | None, owner: str
     ) -> Json:
         """A page of the items that a response answers, those of the responses before it too."""
-        items = [item.data for item in await asyncio.to_thread(self._store.inputs, response_id)]
+        kept = await asyncio.to_thread(self._store.inputs, response_id, owner)
+        items = [item.data for item in kept]
         if order == "desc":
             items.reverse()
         if after is not None:
@@ -122,9 +135,10 @@ class Responses:
             "has_more": len(items) > limit,
         }
 
-    def render(self, body: ResponseRequest) -> Json:
+    def render(self, body: ResponseRequest, owner: str) -> Json:
         """The exact prompt of a request."""
-        _, asked = self._read(body)
+        self._service.require_model(body.model)
+        _, asked = self._read(body, owner)
         return rendered(self._service.model, asked)
 
     async def close(self) -> None:
@@ -132,16 +146,17 @@ class Responses:
         await self._runs.close()
         self._store.close()
 
-    def _read(self, body: ResponseRequest) -> tuple[list[KeptItem], Asked]:
+    def _read(self, body: ResponseRequest, owner: str) -> tuple[list[KeptItem], Asked]:
         """What a request goes on from, its own input included, and the turn that it asks for."""
         body.check()
         settings = self._service.settings
         context: list[KeptItem] = []
         if body.previous_response_id is not None:
-            context = self._store.context(body.previous_response_id)
+            context = self._store.context(body.previous_response_id, owner)
         taken = [str(item.data["id"]) for item in context]
-        context += InputReader(self._store.item, self._seal, taken).read(body.input or ())
-        blocks = blocks_of([item.data for item in context])
+        find = partial(self._store.item, owner=owner)
+        context += InputReader(find, self._seal, taken).read(body.input or ())
+        blocks = blocks_of([item.data for item in context], body.declared())
         if body.truncation == "auto":
             blocks = fitted(
                 self._service.model,
@@ -152,33 +167,23 @@ class Responses:
         return context, body.asked(blocks, settings)
 
     async def _create_in_background(
-        self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, context: list[KeptItem]
+        self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, kept: _Kept
     ) -> Response:
         response = writer.response
         try:
-            await asyncio.to_thread(self._store.add, response, context)
+            await asyncio.to_thread(self._store.add, response, kept.context, kept.owner)
         except BaseException:
             self._service.forget([turn])
             raise
-        run = self._runs.start(str(response["id"]), turn, writer)
+        run = self._runs.start(str(response["id"]), turn, writer, kept.owner)
         return self._streamed(run.follow(-1)) if body.stream else JSONResponse(response)
 
-    async def _whole(
-        self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, context: list[KeptItem]
-    ) -> Json:
-        async with contextlib.aclosing(self._written(body, turn, writer, context)) as events:
-            async for _ in events:
-                pass
-        if writer.failure is not None:
-            raise writer.failure
-        return writer.response
-
     def _written(
-        self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, context: list[KeptItem]
+        self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, kept: _Kept
     ) -> AsyncGenerator[Json, None]:
         def store() -> None:
             response = writer.response
-            self._store.add(response, context)
+            self._store.add(response, kept.context, kept.owner)
             self._store.finish(response)
 
         async def keep(_: Sequence[Json]) -> None:
@@ -195,6 +200,23 @@ class Responses:
         self, events: AsyncGenerator[Json, None], on_end: Callable[[], None] = lambda: None
     ) -> Response:
         return streamed(_lines(events), self._service.settings.ping_s, on_end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is kept with a response: the items that it answers, and whose it is."""
+
+    context: list[KeptItem]
+    owner: str
+
+
+async def _whole(events: AsyncGenerator[Json, None], writer: ResponseWriter) -> Json:
+    async with contextlib.aclosing(events):
+        async for _ in events:
+            pass
+    if writer.failure is not None:
+        raise writer.failure
+    return writer.response
 
 
 def _number(made: Json) -> int:
@@ -235,41 +257,42 @@ def add_responses(app: FastAPI, service: Service) -> None:
         return await responses.create(body, request)
 
     @app.post("/v1/responses/input_tokens", tags=["responses"])
-    def count_input_tokens(body: ResponseRequest) -> dict[str, Any]:
+    def count_input_tokens(body: ResponseRequest, request: Request) -> dict[str, Any]:
         """How many tokens the model would read."""
-        num = responses.render(body)["count"]
+        num = responses.render(body, owner_of(request))["count"]
         return {"object": "response.input_tokens", "input_tokens": num}
 
     @app.post("/v1/responses/render", tags=["tokens"])
-    def render_response(body: ResponseRequest) -> dict[str, Any]:
+    def render_response(body: ResponseRequest, request: Request) -> dict[str, Any]:
         """The exact prompt of a request."""
-        return responses.render(body)
+        return responses.render(body, owner_of(request))
 
     @app.get("/v1/responses/{response_id}", tags=["responses"], response_model=None)
     async def get_response(
-        response_id: str, stream: bool = False, starting_after: int = -1
+        response_id: str, request: Request, stream: bool = False, starting_after: int = -1
     ) -> Response:
         """One response; with `stream`, the events of one that was made in the background."""
         if stream:
-            return await responses.stream(response_id, starting_after)
-        return JSONResponse(await responses.response(response_id))
+            return await responses.stream(response_id, starting_after, owner_of(request))
+        return JSONResponse(await responses.response(response_id, owner_of(request)))
 
     @app.delete("/v1/responses/{response_id}", tags=["responses"])
-    async def delete_response(response_id: str) -> dict[str, Any]:
+    async def delete_response(response_id: str, request: Request) -> dict[str, Any]:
         """Forget a response."""
-        return await responses.delete(response_id)
+        return await responses.delete(response_id, owner_of(request))
 
     @app.post("/v1/responses/{response_id}/cancel", tags=["responses"])
-    async def cancel_response(response_id: str) -> dict[str, Any]:
+    async def cancel_response(response_id: str, request: Request) -> dict[str, Any]:
         """End a response that is written in the background."""
-        return await responses.cancel(response_id)
+        return await responses.cancel(response_id, owner_of(request))
 
     @app.get("/v1/responses/{response_id}/input_items", tags=["responses"])
     async def list_input_items(
         response_id: str,
+        request: Request,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         order: Literal["asc", "desc"] = "desc",
         after: str | None = None,
     ) -> dict[str, Any]:
         """What a response answers."""
-        return await responses.input_items(response_id, limit, order, after)
+        return await responses.input_items(response_id, limit, order, after, owner_of(request))

@@ -149,44 +149,6 @@ class MessageItem:
         return _output_text("".join(self._texts), list(self._logprobs))
 
 
-class CallItem:
-    """A call of a function."""
-
-    def __init__(self, name: str) -> None:
-        self.id = new_id("fc_")
-        self._call_id = new_id("call_")
-        self._name = name
-        self._texts: list[str] = []
-
-    def item(self, status: str) -> Json:
-        """See Item."""
-        return {
-            "id": self.id,
-            "type": "function_call",
-            "call_id": self._call_id,
-            "name": self._name,
-            "arguments": "".join(self._texts),
-            "status": status,
-        }
-
-    def begin(self) -> Iterator[Json]:
-        """See Item."""
-        yield from ()
-
-    def delta(self, text: str) -> Json:
-        """More of its arguments."""
-        self._texts.append(text)
-        return {"type": "response.function_call_arguments.delta", "delta": text}
-
-    def end(self) -> Iterator[Json]:
-        """See Item."""
-        yield {
-            "type": "response.function_call_arguments.done",
-            "name": self._name,
-            "arguments": "".join(self._texts),
-        }
-
-
 def excerpt_of(reasoning: str, num_sentences: int) -> str:
     """Its first sentences, word for word: nothing here is put in other words, since no second model reads it."""
     sentences = (match.group() for match in _SENTENCE.finditer(reasoning.strip()))

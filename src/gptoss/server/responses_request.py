@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from gptoss.chat.tool_set import ToolSet, tool_set
+from gptoss.chat.tool_set import ToolSet
 from gptoss.harmony import DeveloperContent, Message, ResponseFormat, Role
 from gptoss.server.chat_reply import Json, new_id
+from gptoss.server.request_schemas.formats import AnswerFormat
+from gptoss.server.request_schemas.responses import Included, ResponseInput
+from gptoss.server.request_schemas.tools import ResponseTools, ToolChoice
+from gptoss.server.request_schemas.wholes import RESPONSE_NEEDS
 from gptoss.server.responses_input import Block
+from gptoss.server.responses_tools import check_choice, echoed_choice, echoed_tools, tools_of
 from gptoss.server.service import Asked
 from gptoss.server.settings import ServerSettings
-from gptoss.server.wire import Count, EffortName, SamplingFields, Wire, limits, system_content
+from gptoss.server.shown import Shown
+from gptoss.server.wire import (
+    Count,
+    EffortName,
+    SamplingFields,
+    Verbosity,
+    Wire,
+    ignored_verbosity,
+    limits,
+    system_content,
+)
 from gptoss.server.wire_errors import ApiError
 from gptoss.structured import Answer, TurnRules, answer_of, declared_tools, tool_choice_of
 
@@ -35,7 +50,6 @@ _VOID = (
     "computer_call_output.output.image_url",
     "code_interpreter_call.outputs",
 )
-_TOOL_FIELDS = ("name", "description", "parameters", "strict")
 _FORMAT_FIELDS = ("name", "schema", "strict", "description")
 
 SummaryName = Literal["auto", "concise", "detailed"]
@@ -48,42 +62,74 @@ class Reasoning(Wire):
     """How the model thinks, and what is said of it."""
 
     effort: EffortName | None = None
+    """How long it thinks: `none` not at all; `minimal` is `low`, `xhigh` and `max` are `high`."""
     summary: SummaryName | None = None
+    """How long a summary of the chain of thought is: its first sentences, word for word."""
     generate_summary: SummaryName | None = None
+    """The same, by its older name."""
 
 
 class TextOptions(Wire):
     """The form of the answer."""
 
-    format: dict[str, Any] | None = None
+    format: Annotated[dict[str, Any], Shown(AnswerFormat)] | None = None
+    """The form of the answer, which is enforced."""
+    verbosity: Verbosity | None = None
+    """Is taken, and does nothing."""
 
 
 class ResponseRequest(SamplingFields):
     """The body of `/v1/responses`. Fields that are not here are ignored, as OpenAI does, or refused by name."""
 
+    model_config = ConfigDict(json_schema_extra=RESPONSE_NEEDS)
+
     model: str | None = None
-    input: str | list[dict[str, Any]] | None = None
+    input: Annotated[str | list[dict[str, Any]], Shown(ResponseInput)] | None = None
+    """Text, or items: what is said, calls and their results, and what came in earlier responses."""
     instructions: str | None = None
+    """What the application wants of the model. Not taken over from an earlier response."""
     previous_response_id: str | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
+    """The response to go on from, with everything before it."""
+    tools: Annotated[list[dict[str, Any]], Shown(ResponseTools)] | None = None
+    """What the model may call. Calls are held to the schemas."""
+    tool_choice: Annotated[str | dict[str, Any], Shown(ToolChoice)] | None = None
+    """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""
     parallel_tool_calls: bool | None = None
+    """Whether one response may have several calls; true unless said otherwise."""
     text: TextOptions | None = None
+    """The form of the answer."""
     reasoning: Reasoning | None = None
+    """How it thinks, and what is said of it."""
     reasoning_tokens: Annotated[int, Field(ge=0)] | None = None
-    include: list[str] | None = None
+    """Ends the chain of thought after so many tokens, and lets it answer."""
+    include: Annotated[list[str], Shown(list[Included])] | None = None
+    """What else is told; all but the first two are of tools that are not here."""
     max_output_tokens: Count | None = None
+    """Of the response, its chain of thought included; otherwise what the context holds."""
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    """How many of the likeliest tokens are told in the place of each of the answer's."""
     metadata: _Metadata | None = None
+    """Is kept with the response."""
     store: bool | None = None
+    """Whether the response is kept; true unless said otherwise."""
     stream: bool | None = None
-    stream_options: Wire | None = None
+    """Whether the response comes in pieces, as events."""
+    stream_options: Annotated[Wire, Shown(dict[str, Any])] | None = None
+    """Is taken, and does nothing."""
     background: bool | None = None
+    """Whether it is answered at once with a response that is written on its own, and can be asked for."""
     return_progress: bool | None = None
+    """Whether a stream says how much of the prompt is read."""
+    continue_final_message: bool | None = None
+    """Whether the assistant's last message is gone on with."""
     truncation: Literal["auto", "disabled"] | None = None
+    """`auto`: the oldest items are left out where the context is too small. Otherwise an error."""
     user: str | None = None
+    """Is said again."""
     prompt_cache_key: str | None = None
+    """Is said again."""
     safety_identifier: str | None = None
+    """Is said again."""
 
     @property
     def is_stored(self) -> bool:
@@ -122,13 +168,16 @@ class ResponseRequest(SamplingFields):
                     f"got include {name[:100]!r}, wanted {ENCRYPTED} or {LOGPROBS}",
                     param="include",
                 )
-        choice = self.tool_choice
-        if isinstance(choice, dict) and choice.get("type") not in ("function", "allowed_tools"):
-            raise ApiError(
-                400,
-                f"got a tool choice of the type {str(choice.get('type'))[:100]!r}, wanted function or allowed_tools",
-                param="tool_choice.type",
-            )
+        check_choice(self.tool_choice)
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Fields that were taken and do nothing."""
+        return ignored_verbosity(self.text.verbosity if self.text else None, "text.verbosity")
+
+    def declared(self) -> ToolSet:
+        """All tools. Raises ApiError and MessageError for what is none, or cannot be had."""
+        return tools_of(self.tools or ())
 
     def asked(self, blocks: Sequence[Block], settings: ServerSettings) -> Asked:
         """The turn after a conversation. Raises ApiError and GptossError for what cannot be met."""
@@ -141,15 +190,19 @@ class ResponseRequest(SamplingFields):
             )
         if not blocks and not self.instructions:
             raise ApiError(400, "got no input, wanted text or items", param="input")
-        tools = tool_set(self._declared())
+        declared = self.declared()
+        # The model is told of none where it must not call any.
+        tools = ToolSet() if self.tool_choice == "none" else declared
         answer, told = answer_of(self.text.format if self.text else None)
         conversation = self._conversation(blocks, tools, told)
-        return Asked(
+        asked = Asked(
             conversation,
             self.sampling((self.top_logprobs or 0) if self.has_logprobs else None),
             limits(self.max_output_tokens, self.reasoning_tokens, None),
             self._rules(conversation, tools, answer),
+            tools=declared,
         )
+        return asked.continued() if self.continue_final_message else asked
 
     def echo(self, model: str) -> Json:
         """A response that has not begun, with everything that the request said."""
@@ -178,20 +231,15 @@ class ResponseRequest(SamplingFields):
             "service_tier": "default",
             "store": self.is_stored,
             "temperature": sampling.temperature,
-            "text": {"format": _flat_format(self.text.format if self.text else None)},
-            "tool_choice": _flat_choice(self.tool_choice),
-            "tools": [_echoed_tool(tool) for tool in self.tools or ()],
+            "text": _echoed_text(self.text or TextOptions()),
+            "tool_choice": echoed_choice(self.tool_choice),
+            "tools": echoed_tools(self.tools or ()),
             "top_logprobs": self.top_logprobs or 0,
             "top_p": sampling.top_p,
             "truncation": self.truncation or "disabled",
             "usage": None,
             "user": self.user,
         }
-
-    def _declared(self) -> list[dict[str, Any]]:
-        """The tools that the model is told of: none where it must not call any."""
-        tools = [_function(tool, f"tools[{at}]") for at, tool in enumerate(self.tools or ())]
-        return [] if self.tool_choice == "none" else tools
 
     def _conversation(
         self, blocks: Sequence[Block], tools: ToolSet, told: ResponseFormat | None
@@ -208,9 +256,9 @@ class ResponseRequest(SamplingFields):
         return opening + said
 
     def _rules(self, conversation: list[Message], tools: ToolSet, answer: Answer) -> TurnRules:
-        choice, allowed = tool_choice_of(self.tool_choice, tools.recipients)
+        choice, allowed = tool_choice_of(self.tool_choice, tools.kinds)
         return TurnRules(
-            tools=declared_tools(conversation, tools.strict),
+            tools=declared_tools(conversation, tools.strict, tools.texts),
             choice=choice,
             allowed=allowed,
             is_parallel=self.parallel_tool_calls is not False,
@@ -219,41 +267,9 @@ class ResponseRequest(SamplingFields):
         )
 
 
-def _function(tool: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A tool as chat APIs have it."""
-    kind = tool.get("type", "function")
-    if kind != "function":
-        raise ApiError(
-            400,
-            f"got a tool of the type {str(kind)[:100]!r}, wanted function: the server runs no tools of its own",
-            param=f"{where}.type",
-        )
-    if not isinstance(tool.get("name"), str):
-        raise ApiError(
-            400,
-            f"got no name in {where}, wanted the function's name, description and parameters beside its type",
-            param=f"{where}.name",
-        )
-    description = tool.get("description")
-    if not isinstance(description, str | None):
-        raise ApiError(
-            400,
-            f"got {description!r:.100} as description, wanted text",
-            param=f"{where}.description",
-        )
-    return {"type": "function", "function": {field: tool.get(field) for field in _TOOL_FIELDS}}
-
-
-def _echoed_tool(tool: Mapping[str, Any]) -> Json:
-    return {"type": "function", **{field: tool.get(field) for field in _TOOL_FIELDS}}
-
-
-def _flat_choice(choice: str | dict[str, Any] | None) -> object:
-    """A tool choice in this API's form, also where it was sent in that of Chat Completions."""
-    if not isinstance(choice, dict):
-        return choice or "auto"
-    inner = choice.get(str(choice.get("type")))
-    return {"type": choice.get("type"), **inner} if isinstance(inner, dict) else choice
+def _echoed_text(text: TextOptions) -> Json:
+    verbosity = {} if text.verbosity is None else {"verbosity": text.verbosity}
+    return {"format": _flat_format(text.format), **verbosity}
 
 
 def _flat_format(form: dict[str, Any] | None) -> object:

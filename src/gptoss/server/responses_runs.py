@@ -79,10 +79,11 @@ async def _prefilled(turn: Turn) -> AsyncGenerator[tuple[int, int], None]:
 
 
 class Run:
-    """A response that runs on its own."""
+    """A response that runs on its own, for its owner."""
 
-    def __init__(self, turn: Turn, writer: ResponseWriter) -> None:
+    def __init__(self, turn: Turn, writer: ResponseWriter, owner: str) -> None:
         self.writer = writer
+        self.owner = owner
         self._turn = turn
         self.events: list[Json] = []
         self._is_over = False
@@ -128,17 +129,17 @@ class Runs:
         self._store = store
         self._run_by_id: dict[str, tuple[Run, asyncio.Task[None]]] = {}
 
-    def start(self, response_id: str, turn: Turn, writer: ResponseWriter) -> Run:
+    def start(self, response_id: str, turn: Turn, writer: ResponseWriter, owner: str) -> Run:
         """Run a response that is in the store."""
-        run = Run(turn, writer)
+        run = Run(turn, writer, owner)
         task = asyncio.create_task(self._run(response_id, run, turn))
         self._run_by_id[response_id] = (run, task)
         return run
 
-    def find(self, response_id: str) -> Run | None:
-        """One that still runs."""
+    def find(self, response_id: str, owner: str) -> Run | None:
+        """One of the owner's that still runs."""
         found = self._run_by_id.get(response_id)
-        return None if found is None else found[0]
+        return None if found is None or found[0].owner != owner else found[0]
 
     async def cancel(self, response_id: str) -> None:
         """End one, if it still runs, and wait until it is kept."""

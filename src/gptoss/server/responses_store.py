@@ -19,7 +19,8 @@ from gptoss.server.responses_seal import KEY_BYTES
 from gptoss.server.wire_errors import ApiError
 
 LIVE = ("queued", "in_progress")
-_FORMAT = 1
+# The second has owners.
+_FORMAT = 2
 _SCHEMA = """
 PRAGMA auto_vacuum = FULL;
 PRAGMA secure_delete = ON;
@@ -29,7 +30,7 @@ PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS responses (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, created REAL NOT NULL,
-    is_live INTEGER NOT NULL, body TEXT NOT NULL, events BLOB
+    is_live INTEGER NOT NULL, body TEXT NOT NULL, events BLOB, owner TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS items (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, data TEXT NOT NULL
@@ -55,7 +56,9 @@ class KeptItem:
 class ResponseStore:
     """Keeps responses for a time, within a size; the oldest make room. From any thread, and slow: not for event loops.
 
-    Opening it says of every response that was live in another process that it failed.
+    To all but their owner they are not there; who that is, `Keys.owner_of` says. Those of a file that knew no owners
+    are everybody's, where no keys are asked for. Opening it says of every response that was live in another process
+    that it failed.
     """
 
     def __init__(
@@ -87,13 +90,13 @@ class ResponseStore:
         with self._lock:
             self._db.close()
 
-    def add(self, response: Json, context: Iterable[KeptItem]) -> None:
+    def add(self, response: Json, context: Iterable[KeptItem], owner: str) -> None:
         """Keep a response, and the items that it answers."""
         with self._lock, self._db:
             body = _dumps({**response, "output": []})
             cursor = self._db.execute(
-                "INSERT INTO responses (id, created, is_live, body) VALUES (?, ?, ?, ?)",
-                (response["id"], response["created_at"], _is_live(response), body),
+                "INSERT INTO responses (id, created, is_live, body, owner) VALUES (?, ?, ?, ?, ?)",
+                (response["id"], response["created_at"], _is_live(response), body, owner),
             )
             number = int(cursor.lastrowid or 0)
             for position, item in enumerate(context):
@@ -105,10 +108,13 @@ class ResponseStore:
         output = response["output"]
         assert isinstance(output, list)
         with self._lock, self._db:
-            found = self._row(str(response["id"]))
+            self._make_room()
+            found = self._db.execute(
+                "SELECT number FROM responses WHERE id = ?", (response["id"],)
+            ).fetchone()
             if found is None:
                 return
-            number = found[0]
+            number = int(found[0])
             body = _dumps({**response, "output": []})
             packed = None if events is None else zlib.compress(_dumps(events).encode(), 6)
             self._db.execute(
@@ -121,23 +127,23 @@ class ResponseStore:
                 self._use(number, position, KeptItem(item), is_output=True)
             self._make_room()
 
-    def response(self, response_id: str) -> Json:
+    def response(self, response_id: str, owner: str) -> Json:
         """One response. Raises ApiError 404."""
         with self._lock, self._db:
-            number, body, _ = self._required(response_id)
+            number, body, _ = self._required(response_id, owner)
             made: Json = json.loads(body)
             made["output"] = [item.data for item in self._items(number, outputs=(1,))]
             return made
 
-    def inputs(self, response_id: str) -> list[KeptItem]:
+    def inputs(self, response_id: str, owner: str) -> list[KeptItem]:
         """All items that a response answers, those of the responses before it too. Raises ApiError 404."""
         with self._lock, self._db:
-            return self._items(self._required(response_id)[0], outputs=(0,))
+            return self._items(self._required(response_id, owner)[0], outputs=(0,))
 
-    def context(self, response_id: str) -> list[KeptItem]:
+    def context(self, response_id: str, owner: str) -> list[KeptItem]:
         """What the next response goes on from. Raises ApiError 404, and 400 for one that is not finished."""
         with self._lock, self._db:
-            row = self._row(response_id)
+            row = self._row(response_id, owner)
             if row is None:
                 raise ApiError(
                     404,
@@ -155,25 +161,28 @@ class ResponseStore:
                 )
             return self._items(number, outputs=(0, 1))
 
-    def events(self, response_id: str) -> list[Json] | None:
+    def events(self, response_id: str, owner: str) -> list[Json] | None:
         """The stream of one that ran in the background. Raises ApiError 404."""
         with self._lock, self._db:
-            packed = self._required(response_id)[2]
+            packed = self._required(response_id, owner)[2]
         return None if packed is None else list(json.loads(zlib.decompress(packed)))
 
-    def item(self, item_id: str) -> KeptItem | None:
+    def item(self, item_id: str, owner: str) -> KeptItem | None:
         """An item that is kept with some response; the first of that id, which no later one can replace."""
         with self._lock, self._db:
             self._make_room()
             row = self._db.execute(
-                "SELECT number, data FROM items WHERE id = ? ORDER BY number LIMIT 1", (item_id,)
+                "SELECT items.number, data FROM items JOIN uses ON item = items.number "
+                "JOIN responses ON responses.number = response "
+                "WHERE items.id = ? AND owner = ? ORDER BY items.number LIMIT 1",
+                (item_id, owner),
             ).fetchone()
         return None if row is None else KeptItem(json.loads(row[1]), int(row[0]))
 
-    def delete(self, response_id: str) -> None:
+    def delete(self, response_id: str, owner: str) -> None:
         """Forget a response, and the items that no other one uses. Raises ApiError 404."""
         with self._lock, self._db:
-            self._delete(self._required(response_id)[0])
+            self._delete(self._required(response_id, owner)[0])
 
     def _read_key(self) -> bytes:
         with self._db:
@@ -181,6 +190,12 @@ class ResponseStore:
             given = {"key": secrets.token_bytes(KEY_BYTES), "format": str(_FORMAT).encode()}
             self._db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", given.items())
             kept = dict(self._db.execute("SELECT name, value FROM meta"))
+            if kept["format"] == b"1":
+                self._db.execute("ALTER TABLE responses ADD COLUMN owner TEXT NOT NULL DEFAULT ''")
+                self._db.execute(
+                    "UPDATE meta SET value = ? WHERE name = 'format'", (given["format"],)
+                )
+                kept["format"] = given["format"]
         if kept["format"] != given["format"]:
             raise sqlite3.DatabaseError("it was made by another version of this program")
         return bytes(kept["key"])
@@ -205,16 +220,17 @@ class ResponseStore:
         )
         return (pages - free) * size
 
-    def _row(self, response_id: str) -> tuple[int, str, bytes | None] | None:
+    def _row(self, response_id: str, owner: str) -> tuple[int, str, bytes | None] | None:
         """Number, body and events."""
         self._make_room()
         row: tuple[int, str, bytes | None] | None = self._db.execute(
-            "SELECT number, body, events FROM responses WHERE id = ?", (response_id,)
+            "SELECT number, body, events FROM responses WHERE id = ? AND owner = ?",
+            (response_id, owner),
         ).fetchone()
         return row
 
-    def _required(self, response_id: str) -> tuple[int, str, bytes | None]:
-        row = self._row(response_id)
+    def _required(self, response_id: str, owner: str) -> tuple[int, str, bytes | None]:
+        row = self._row(response_id, owner)
         if row is None:
             raise ApiError(404, f"got the response {response_id[:200]!r}, which is not kept here")
         return row

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
+from gptoss.chat.tool_set import ToolSet
 from gptoss.chat.turn import Turn
 from gptoss.engine import FinishReason
 from gptoss.harmony import (
@@ -19,7 +20,14 @@ from gptoss.harmony import (
     ToolCallStarted,
 )
 from gptoss.server.chat_reply import Json, extension_of, logprobs_of
-from gptoss.server.responses_items import CallItem, Item, MessageItem, ReasoningItem
+from gptoss.server.responses_calls import (
+    CallItem,
+    ClientCallItem,
+    CustomCallItem,
+    FunctionCallItem,
+    call_item,
+)
+from gptoss.server.responses_items import Item, MessageItem, ReasoningItem
 from gptoss.server.wire_errors import ApiError
 from gptoss.tokenizer import Tokenizer
 
@@ -29,12 +37,19 @@ _ERROR_CODE_BY_STATUS = {429: "rate_limit_exceeded", 400: "invalid_prompt"}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What of a turn is to be said besides its text; as `ReasoningItem` has it."""
+    """What of a turn is to be said besides its text.
+
+    summary, seal  see `ReasoningItem`
+    tools          that may be called
+    ignored        fields of the request that do nothing
+    """
 
     has_logprobs: bool = False
     has_progress: bool = False
     summary: str | None = None
     seal: Callable[[str], str] | None = None
+    tools: ToolSet = field(default_factory=ToolSet)
+    ignored: tuple[str, ...] = ()
 
 
 class ResponseWriter:
@@ -53,6 +68,9 @@ class ResponseWriter:
         self._wanted = wanted
         self._output: list[Json] = []
         self._open: Item | None = None
+        # A call that is told when it is whole, and those that never were.
+        self._held: ClientCallItem | None = None
+        self._cut_calls: list[Json] = []
         self._num_events = 0
         self._num_logprobs = 0
 
@@ -106,16 +124,38 @@ class ResponseWriter:
                 events, said = self._message("final_answer")
                 return [*events, self._at(said, said.delta(text, self._logprobs()))]
             case ToolCallStarted(_, recipient):
-                call = CallItem(recipient.removeprefix("functions."))
-                return [*self._close("completed"), *self._begin_item(call)]
+                return self._begin_call(call_item(recipient, self._wanted.tools))
             case ToolCallDelta(_, text):
-                assert isinstance(self._open, CallItem)
-                return [self._at(self._open, self._open.delta(text))]
+                return self._feed_call(text)
             case ToolCallFinished(_, is_complete):
-                return self._close("completed" if is_complete else "incomplete")
+                return self._end_call("completed" if is_complete else "incomplete")
             case TurnFinished(reply):
                 return self._finish(reply)
         return []
+
+    def _begin_call(self, call: CallItem) -> list[Json]:
+        events = self._close("completed")
+        if isinstance(call, ClientCallItem):
+            self._held = call
+            return events
+        return [*events, *self._begin_item(call)]
+
+    def _feed_call(self, text: str) -> list[Json]:
+        if self._held is not None:
+            self._held.add(text)
+            return []
+        item = self._open
+        assert isinstance(item, FunctionCallItem | CustomCallItem)
+        return [self._at(item, each) for each in item.feed(text)]
+
+    def _end_call(self, status: str) -> list[Json]:
+        held, self._held = self._held, None
+        if held is None:
+            return self._close(status)
+        if status != "completed" or not held.read():
+            self._cut_calls.append({"name": held.name, "arguments": held.arguments})
+            return []
+        return [*self._begin_item(held), *self._close(status)]
 
     def fail(self, error: ApiError) -> list[Json]:
         """The last events of a stream that cannot go on."""
@@ -134,7 +174,10 @@ class ResponseWriter:
 
     def _finish(self, reply: Reply) -> list[Json]:
         self._response["usage"] = usage_of(reply)
-        self._response["gptoss"] = extension_of(reply)
+        self._response["gptoss"] = {
+            **extension_of(reply, self._wanted.ignored),
+            "cut_calls": self._cut_calls,
+        }
         if reply.finish_reason is FinishReason.CANCELLED and not self.is_cancelled:
             return self.fail(ApiError(503, "the server ended before the response was finished"))
         is_whole = reply.finish_reason in (FinishReason.STOP, FinishReason.TOOL_CALLS)
@@ -153,7 +196,7 @@ class ResponseWriter:
 
     def _said_nothing(self) -> list[Json]:
         """An empty answer is an answer."""
-        if any(item["type"] in ("message", "function_call") for item in self._output):
+        if any(item["type"] != "reasoning" for item in self._output):
             return []
         events, _ = self._message("final_answer")
         return [*events, *self._close("completed")]
@@ -202,7 +245,9 @@ class ResponseWriter:
         return self._numbered({"type": kind, "response": self.response})
 
     def _at(self, item: Item, event: Json) -> Json:
-        return self._in_output({**event, "item_id": item.id})
+        # The events of a shell's commands have no field for it.
+        place = {} if isinstance(item, ClientCallItem) else {"item_id": item.id}
+        return self._in_output({**event, **place})
 
     def _in_output(self, event: Json) -> Json:
         return self._numbered({**event, "output_index": len(self._output)})

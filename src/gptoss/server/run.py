@@ -54,7 +54,11 @@ def run(
 def _listen(settings: ServerSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        # Connections inherit it; asyncio sets it on sockets whose protocol is named, which this one's is not. Without
+        # it, a reply's body waits 40 ms for the client to acknowledge its head.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         raise ServerError(
             f"cannot listen on {settings.host}, port {settings.port}: {error.strerror or error}; "

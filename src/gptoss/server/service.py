@@ -6,28 +6,54 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from gptoss import harmony
 from gptoss.chat import LoadedModel, Reply, TurnEvent, TurnFinished
-from gptoss.chat.turn import Turn, TurnLimits, begin_turns
+from gptoss.chat.tool_set import ToolSet
+from gptoss.chat.turn import Turn, TurnLimits, begin_turns, prompt_of
 from gptoss.engine import SamplingParams
+from gptoss.harmony import Channel
 from gptoss.server.metrics import Metrics
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import ApiError
 from gptoss.structured import TurnRules
+from gptoss.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A turn that a request asks for, in `num` ways; `rules`: what it is held to."""
+    """A turn that a request asks for, in `num` ways.
+
+    rules  what it is held to
+    begun  see `begin_turns`
+    tools  what the request calls those that may be called
+    """
 
     conversation: harmony.Conversation
     sampling: SamplingParams
     limits: TurnLimits
     rules: TurnRules
     num: int = 1
+    begun: harmony.Message | None = None
+    tools: ToolSet = field(default_factory=ToolSet)
+
+    def continued(self) -> Asked:
+        """The same, going on with the last message. Raises ApiError if it is not one that can be."""
+        *before, last = self.conversation
+        is_text = last.role == "assistant" and not last.is_tool_call
+        if not is_text or last.channel not in (Channel.ANALYSIS, Channel.FINAL):
+            raise ApiError(
+                400,
+                "got a last message that cannot be gone on with, wanted the assistant's answer or chain of thought",
+                param="continue_final_message",
+            )
+        return replace(self, conversation=before, begun=last)
+
+    def prompt(self, tokenizer: Tokenizer) -> list[int]:
+        """Its tokens as the model reads them."""
+        return prompt_of(self.conversation, tokenizer, self.begun)
 
 
 # Tokens that come faster than a person can see are sent together.
@@ -117,6 +143,7 @@ class Service:
                 asked.limits,
                 compiled,
                 asked.num,
+                asked.begun,
             )
         )
         try:

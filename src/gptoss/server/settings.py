@@ -12,6 +12,8 @@ from gptoss.errors import ServerError
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A key that can be guessed is none.
 MIN_KEY_CHARACTERS = 16
+# The owner of what is kept where no key is asked for.
+EVERYBODY = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,17 @@ class Keys:
         return cls(tuple(_digest(key) for key in keys))
 
     def accept(self, key: str | None) -> bool:
-        """Whether it is one of them, in a time that says nothing of which, or of how much of one."""
+        """Whether it is one of them; the time says nothing of how much of a wrong one is right."""
         digest = _digest(key or "")
         found = [hmac.compare_digest(digest, known) for known in self.digests]
-        return not self.digests or any(found)
+        # Not `any`, which ends at the one that is right.
+        return not found or max(found)
+
+    def owner_of(self, key: str | None) -> str:
+        """A name of whoever has that key, which does not give the key away; without keys, everybody's."""
+        if not self.digests:
+            return EVERYBODY
+        return hashlib.sha256(b"gptoss owner" + _digest(key or "")).hexdigest()[:32]
 
 
 def _digest(key: str) -> bytes:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from gptoss import harmony
 from gptoss.chat import LoadedModel
 from gptoss.server.chat_request import ChatRequest
+from gptoss.server.request_schemas.wholes import one_of_text
 from gptoss.server.service import Asked, Service
 from gptoss.server.wire import Wire
 from gptoss.server.wire_errors import ApiError
@@ -19,15 +19,21 @@ Json = dict[str, object]
 class TokenizeRequest(Wire):
     """Text to cut. Special tokens spelled in it are text, as everywhere."""
 
+    model_config = ConfigDict(json_schema_extra=one_of_text("content", "prompt"))
+
     content: str | None = None
+    """The text."""
     prompt: str | None = None
+    """The same, where there is no `content`."""
     with_pieces: bool = False
+    """Whether to say what each token spells."""
 
 
 class DetokenizeRequest(Wire):
     """Token ids to put together."""
 
     tokens: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=1_000_000)]
+    """Token ids, special ones too."""
 
 
 def tokenize(service: Service, body: TokenizeRequest) -> Json:
@@ -59,12 +65,13 @@ def detokenize(service: Service, body: DetokenizeRequest) -> Json:
 
 def render(service: Service, body: ChatRequest) -> Json:
     """The prompt of a chat request."""
+    service.require_model(body.model)
     return rendered(service.model, body.asked(service.settings))
 
 
 def rendered(model: LoadedModel, asked: Asked) -> Json:
     """A prompt: its text, and its tokens as the model reads them."""
-    ids = harmony.render(asked.conversation, model.tokenizer)
+    ids = asked.prompt(model.tokenizer)
     return {
         "prompt": model.tokenizer.decode(ids),
         "tokens": ids,

@@ -6,26 +6,28 @@ import datetime
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from gptoss.chat.turn import TurnLimits
 from gptoss.engine import SamplingParams
 from gptoss.harmony import Effort, SystemContent, ToolNamespace
+from gptoss.server.request_schemas.sampling import BIAS, MAX_BIASES, MAX_STOPS, Filled, StopList
+from gptoss.server.shown import Shown
 from gptoss.server.wire_errors import ApiError
 
 EffortName = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-MAX_STOPS = 16
-MAX_BIASES = 1024
+Verbosity = Literal["low", "medium", "high"]
 
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
-Stop = str | Annotated[list[str], Field(max_length=MAX_STOPS)] | None
-Bias = Annotated[dict[str, float], Field(max_length=MAX_BIASES)]
+Stops = Annotated[list[str], Field(max_length=MAX_STOPS), Shown(StopList)]
+Stop = Annotated[str, Shown(Filled)] | Stops | None
+Bias = Annotated[dict[str, float], Field(max_length=MAX_BIASES), WithJsonSchema(BIAS)]
 
 
 class Wire(BaseModel):
     """A request's object. Types are taken as they are written: `true` is no number, `"1"` neither."""
 
-    model_config = ConfigDict(strict=True, extra="allow")
+    model_config = ConfigDict(strict=True, extra="allow", use_attribute_docstrings=True)
 
     def refuse(self, fields: Mapping[str, str]) -> None:
         """Raises ApiError for a field that asks for what there is not; each with what to do instead."""
@@ -39,20 +41,30 @@ class StreamOptions(Wire):
     """Of a stream."""
 
     include_usage: bool | None = None
+    """Whether a last chunk says how many tokens it took."""
 
 
 class SamplingFields(Wire):
     """How tokens are chosen, as all of OpenAI's requests say it, and further ways that local servers have."""
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """Divides the logits; 0 takes the most likely token. 1 unless said otherwise."""
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Keeps the fewest of the most likely tokens whose probabilities reach this sum. 1: all."""
     top_k: Annotated[int, Field(ge=0)] | None = None
+    """Keeps so many of the most likely tokens. 0: all."""
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Keeps tokens at least this share as likely as the most likely one. 0: all."""
     seed: int | None = None
+    """The same one gives the same answer again, whatever else runs; otherwise one is drawn."""
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    """Subtracted from a token's logit for each time that the answer has it."""
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    """Subtracted once from the logit of each token that the answer has."""
     repetition_penalty: Annotated[float, Field(ge=0.01, le=10)] | None = None
+    """Divides the logits of tokens that the prompt or the answer has. 1: none."""
     logit_bias: Bias | None = None
+    """By token id, as text: -100 to 100, added to its logit."""
 
     def sampling(self, logprobs: int | None = None) -> SamplingParams:
         """Raises RequestError for values out of range."""
@@ -94,6 +106,11 @@ def system_content(
     by_name = {None: "medium", "none": "low", "minimal": "low", "xhigh": "high", "max": "high"}
     level = Effort(by_name.get(effort, effort or "medium"))
     return SystemContent(current_date=datetime.date.today().isoformat(), effort=level, tools=tools)
+
+
+def ignored_verbosity(verbosity: Verbosity | None, field: str) -> tuple[str, ...]:
+    """The field, unless it asks for what the model does anyway: it has no such dial, and is not told what it lacks."""
+    return () if verbosity in (None, "medium") else (field,)
 
 
 def limits(max_tokens: int | None, reasoning_tokens: int | None, stop: Stop) -> TurnLimits:

@@ -82,8 +82,12 @@ class ApiError(Exception):
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         scope = scope or {"path": ""}
+        request_id = request_id_of(scope)
+        if request_id is not None:
+            # What nobody expected is answered before all that would add it.
+            headers["X-Request-Id"] = request_id
         if is_anthropic or scope["path"].startswith(ANTHROPIC_PATH):
-            body = self.anthropic_body(request_id_of(scope))
+            body = self.anthropic_body(request_id)
         else:
             body = self.body()
         return JSONResponse(body, self.status, headers)

@@ -18,11 +18,10 @@ from gptoss.structured.schema_limits import within_limits
 from gptoss.structured.token_mask import indexed
 from gptoss.structured.trial import Trial
 from gptoss.structured.turn_grammar import (
-    ANSWER,
     ANY_OBJECT,
     SchemaPart,
-    answer_lark,
     schema_parts,
+    text_parts,
     turn_grammar,
 )
 from gptoss.tokenizer import Tokenizer
@@ -144,7 +143,7 @@ class _Compilation:
         special_id = self._tokenizer.special_id
         whole = turn_grammar(rules, special_id, grammars)
         later = turn_grammar(rules.without_reasoning(), special_id, grammars)
-        self._try_answer(rules)
+        self._try_texts(rules)
         return CompiledTurn(rules, whole, later, tuple(self._not_enforced))
 
     def _grammar(self, part: SchemaPart, schema: Schema) -> dict[str, object]:
@@ -172,13 +171,12 @@ class _Compilation:
         self._not_enforced += [f"{part.what}: {each}" for each in said]
         return grammar
 
-    def _try_answer(self, rules: TurnRules) -> None:
-        self._check_time()
-        if rules.may_answer and rules.answer.is_grammar:
-            grammar: dict[str, object] = {"lark_grammar": answer_lark(rules.answer)}
-            error = self._try(as_text({ANSWER: grammar}))
+    def _try_texts(self, rules: TurnRules) -> None:
+        for part in text_parts(rules):
+            self._check_time()
+            error = self._try(as_text({part.name: {"lark_grammar": part.lark}}))
             if error is not None:
-                raise SchemaError(f"the grammar of the answer cannot be used: {first_line(error)}")
+                raise SchemaError(f"the grammar of {part.what} cannot be used: {first_line(error)}")
 
     def _try(self, grammar: str) -> str | None:
         """What is wrong with it."""

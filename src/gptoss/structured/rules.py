@@ -30,7 +30,7 @@ class AnswerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The shape of the final message.
+    """The shape of the final message, or of a text that a tool takes.
 
     kind       what `value` is
     value      the schema, the regular expression, the Lark grammar, or the texts to choose from; None for the others
@@ -83,7 +83,8 @@ class ToolRule:
     is_strict    whether keywords that cannot be enforced are refused; otherwise they are reported, and where a schema
                  cannot be enforced at all, arguments are any JSON object
     is_built_in  whether the model was trained to call it from its chain of thought, as `python` and the browser
-    takes_text   whether its argument is free text, as `python` takes code
+    takes_text   whether its argument is bare text, as `python` takes code
+    text         the shape of that text: free, or of a grammar
     """
 
     recipient: str
@@ -91,6 +92,7 @@ class ToolRule:
     is_strict: bool = False
     is_built_in: bool = False
     takes_text: bool = False
+    text: Answer = Answer()
 
 
 class ToolChoice(StrEnum):
@@ -168,7 +170,10 @@ class TurnRules:
     def key(self) -> str:
         """What tells these rules from others, as text."""
         tools = [
-            [tool.recipient, tool.parameters, tool.is_strict, tool.is_built_in, tool.takes_text]
+            [
+                *(tool.recipient, tool.parameters, tool.is_strict, tool.is_built_in),
+                *(tool.takes_text, tool.text.kind, tool.text.value),
+            ]
             for tool in self.callable
         ]
         answer = [self.answer.kind, self.answer.value, self.answer.is_strict]
@@ -179,16 +184,25 @@ class TurnRules:
 
 
 def declared_tools(
-    conversation: Iterable[Message], strict: Iterable[str] = ()
+    conversation: Iterable[Message],
+    strict: Iterable[str] = (),
+    texts: Mapping[str, Answer] | None = None,
 ) -> tuple[ToolRule, ...]:
-    """The tools of a conversation's system and developer messages; those of the recipients `strict` are strict."""
-    names = frozenset(strict)
+    """The tools of a conversation's system and developer messages.
+
+    strict  recipients whose arguments match their schema in every keyword
+    texts   recipients whose argument is bare text, and its shape
+    """
+    names, shapes = frozenset(strict), texts or {}
     tools: dict[str, ToolRule] = {}
     for message in conversation:
         if isinstance(message.content, SystemContent | DeveloperContent):
             is_built_in = isinstance(message.content, SystemContent)
             for namespace in message.content.tools:
                 for tool in _rules(namespace, names, is_built_in=is_built_in):
+                    shape = shapes.get(tool.recipient)
+                    if shape is not None:
+                        tool = ToolRule(tool.recipient, takes_text=True, text=shape)
                     tools[tool.recipient] = tool
     return tuple(tools.values())
 

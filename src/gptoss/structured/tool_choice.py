@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from gptoss.errors import SchemaError
 from gptoss.structured.rules import ToolChoice
@@ -12,14 +12,17 @@ _NAMED = ("function", "custom")
 
 
 def tool_choice_of(
-    choice: object, declared: Collection[str]
+    choice: object, declared: Mapping[str, str]
 ) -> tuple[ToolChoice, tuple[str, ...] | None]:
     """Whether a tool is called, and the recipients that may be; None: all of them.
 
     choice    None (auto, or none where no tool is declared), "auto", "none", "required",
-              {"type": "function", "function": {"name"}}, or {"type": "allowed_tools", "mode", "tools"};
-              what stands in "function" or "allowed_tools" may also stand beside "type", as the Responses API has it
-    declared  recipients of the declared tools; a name means `functions.NAME`, else a tool of that very name
+              {"type": "function", "function": {"name"}}, the same with "custom", {"type": KIND} for a tool whose kind
+              is its name, or {"type": "allowed_tools", "mode", "tools"};
+              what stands in "function", "custom" or "allowed_tools" may also stand beside "type", as the Responses API
+              has it
+    declared  recipients of the declared tools, and the kind of each. A name means `functions.NAME`, else the tool of
+              that very recipient; with "namespace" beside it, `NAMESPACE.NAME`
 
     Raises SchemaError for anything else, or a tool that is not declared.
     """
@@ -46,7 +49,7 @@ def tool_choice_of(
     return ToolChoice(mode), tuple(_recipient(tool, declared) for tool in tools)
 
 
-def _recipient(tool: object, declared: Collection[str]) -> str:
+def _recipient(tool: object, declared: Mapping[str, str]) -> str:
     """Of a tool that is named in a choice."""
     if not isinstance(tool, Mapping):
         raise SchemaError(
@@ -59,9 +62,17 @@ def _recipient(tool: object, declared: Collection[str]) -> str:
         raise SchemaError(
             'got a tool choice without a name, wanted {"type": "function", "function": {"name"}}'
         )
-    for recipient in (f"functions.{name}", name):
-        if recipient in declared:
+    namespace = fields.get("namespace") if isinstance(fields, Mapping) else None
+    meant = (f"functions.{name}", name) if namespace is None else (f"{namespace}.{name}",)
+    found = [recipient for recipient in meant if recipient in declared]
+    for recipient in found:
+        if kind in (None, declared[recipient]):
             return recipient
+    if found:
+        raise SchemaError(
+            f"got the tool choice {name!r} of the type {kind!r}, which is declared as {declared[found[0]]}; "
+            "say that type"
+        )
     names = ", ".join(each.removeprefix("functions.") for each in sorted(declared))
     raise SchemaError(
         f"got the tool choice {name!r}, wanted a declared tool: {names or 'there is none'}"

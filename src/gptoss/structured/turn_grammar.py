@@ -44,6 +44,15 @@ class SchemaPart:
     is_strict: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A grammar of text that a turn holds to: its name in the turn's, what it is, for people, and itself as Lark."""
+
+    name: str
+    what: str
+    lark: str
+
+
 def schema_parts(rules: TurnRules) -> list[SchemaPart]:
     """Every schema of a turn: of the tools that may be called, and of the answer."""
     found = []
@@ -59,6 +68,18 @@ def schema_parts(rules: TurnRules) -> list[SchemaPart]:
     return found
 
 
+def text_parts(rules: TurnRules) -> list[TextPart]:
+    """Every grammar of a turn that is no schema. Raises SchemaError for one that would reach out of its text."""
+    found = []
+    for index, tool in enumerate(rules.callable):
+        if tool.takes_text and tool.text.is_grammar:
+            what = f"the input of {tool.recipient}"
+            found.append(TextPart(f"text{index}", what, text_lark(tool.text, what)))
+    if rules.may_answer and rules.answer.is_grammar:
+        found.append(TextPart(ANSWER, "the answer", text_lark(rules.answer)))
+    return found
+
+
 def turn_grammar(
     rules: TurnRules, special_id: Callable[[str], int], grammars: Mapping[str, dict[str, object]]
 ) -> str:
@@ -67,7 +88,7 @@ def turn_grammar(
     special_id  a marker's token id
     grammars    those of `schema_parts`, by name
 
-    Raises SchemaError for a Lark grammar that would reach out of the answer.
+    Raises SchemaError for a Lark grammar that would reach out of its text.
     """
     return _Writer(rules, special_id, grammars).write()
 
@@ -82,6 +103,8 @@ class _Writer:
         self._rules = rules
         self._mark = {marker: f"<[{special_id(marker)}]>" for marker in Marker}
         self._grammars = [{"name": name, **grammar} for name, grammar in grammars.items()]
+        texts = text_parts(rules)
+        self._grammars += [{"name": part.name, "lark_grammar": part.lark} for part in texts]
         ends = [self._mark[Marker.END], self._mark[Marker.START], _quoted("assistant")]
         self._next = " ".join(ends)
 
@@ -111,7 +134,10 @@ class _Writer:
     def _calls(self) -> list[str]:
         calls: list[str] = []
         for index, tool in enumerate(self._rules.callable):
-            calls += self._call(tool, "TEXT" if tool.takes_text else f"@args{index}")
+            argument = f"@args{index}"
+            if tool.takes_text:
+                argument = f"@text{index}" if tool.text.is_grammar else "TEXT"
+            calls += self._call(tool, argument)
         return calls
 
     def _call(self, tool: ToolRule, argument: str) -> list[str]:
@@ -136,40 +162,40 @@ class _Writer:
         if answer.kind is AnswerKind.TEXT:
             return f"{header} TEXT"
         if not answer.is_json:
-            self._grammars.append({"name": ANSWER, "lark_grammar": answer_lark(answer)})
             return f"{header} @{ANSWER}"
         json_type = f'" " {mark[Marker.CONSTRAIN]} "json"'
         named = f"{mark[Marker.CHANNEL]} {_quoted(Channel.FINAL)}"
         return f"{named} ({json_type})? {mark[Marker.MESSAGE]} @{ANSWER}"
 
 
-def answer_lark(answer: Answer) -> str:
-    """The Lark grammar of an answer that is no JSON. Raises SchemaError for one that would reach out of the answer."""
-    if isinstance(answer.value, tuple):
-        return f"start: {' | '.join(_quoted(text) for text in answer.value)}"
-    text = str(answer.value)
+def text_lark(shape: Answer, what: str = "the answer") -> str:
+    """The Lark grammar of a text that is no JSON. Raises SchemaError for one that would reach out of the text."""
+    if isinstance(shape.value, tuple):
+        return f"start: {' | '.join(_quoted(text) for text in shape.value)}"
+    text = str(shape.value)
     if len(text) > MAX_GRAMMAR_CHARACTERS:
         raise SchemaError(
-            f"the grammar of the answer has {len(text):,} characters, wanted at most {MAX_GRAMMAR_CHARACTERS:,}"
+            f"the grammar of {what} has {len(text):,} characters, wanted at most {MAX_GRAMMAR_CHARACTERS:,}"
         )
-    if answer.kind is AnswerKind.REGEX:
+    if shape.kind is AnswerKind.REGEX:
         return f"start: /{_slashed(text)}/"
-    syntax = _without_literals(text)
+    syntax = _without_literals(text, what)
     if len(re.findall(r"[&~]", syntax)) > MAX_INTERSECTIONS:
         raise SchemaError(
-            f"the grammar of the answer uses & and ~ more than {MAX_INTERSECTIONS} times; use fewer, "
+            f"the grammar of {what} uses & and ~ more than {MAX_INTERSECTIONS} times; use fewer, "
             "each may double its cost"
         )
-    found = re.search(r"<|@|%(?!ignore\b)\w*", syntax)
+    # What llguidance calls `common` is a list of its own, such as INT and WS.
+    found = re.search(r"<|@|%(?!(?:ignore|import\s+common)\b)\w*", syntax)
     if found:
         raise SchemaError(
-            f"got {found[0]!r} in the grammar of the answer outside of a string: it can hold no special tokens, "
-            "no other grammars and no directives but %ignore"
+            f"got {found[0]!r} in the grammar of {what} outside of a string: it can hold no special tokens, "
+            "no other grammars and no directives but %ignore and %import of common terminals"
         )
     return text
 
 
-def _without_literals(text: str) -> str:
+def _without_literals(text: str, what: str) -> str:
     """What in a Lark grammar is neither string, regular expression nor comment.
 
     Raises SchemaError for one of these that ends nowhere.
@@ -181,7 +207,7 @@ def _without_literals(text: str) -> str:
         if literal is None:
             begun = text[found.start() :][:40]
             raise SchemaError(
-                f"the grammar of the answer has a string or regular expression without an end: {begun!r}"
+                f"the grammar of {what} has a string or regular expression without an end: {begun!r}"
             )
         at = literal.end()
         kept.append(" ")

@@ -1,0 +1,31 @@
+"""Tools that a server would have to run. This one runs none: each is refused with what to do instead."""
+
+from __future__ import annotations
+
+from gptoss.server.wire_errors import ApiError
+
+# By how the type's name begins; dates and `preview` may follow.
+_REMEDIES = {
+    "web_search": "declare a function that searches, and ask a search engine in it",
+    "web_fetch": "declare a function that fetches a page",
+    "file_search": "declare a function that searches your files",
+    "code_interpreter": "declare a function or a custom tool that takes code, and run it yourself",
+    "code_execution": "declare a function that takes code, and run it yourself",
+    "computer": "the model sees no pictures; declare functions for what is to be done",
+    "browser": "the model sees no pictures; declare functions for what is to be done",
+    "image_generation": "the model writes text; declare a function that makes pictures",
+    "mcp": "connect to that MCP server yourself, and declare its tools as functions",
+    "tool_search": "declare every tool, without defer_loading; all are told to the model",
+    "programmatic_tool_calling": "declare the tools alone; the model calls them itself",
+}
+
+
+def refuse_hosted(kind: object, where: str) -> None:
+    """Raises ApiError if a tool of that type is one of these."""
+    for name, remedy in _REMEDIES.items():
+        if isinstance(kind, str) and kind.startswith(name):
+            raise ApiError(
+                400,
+                f"got {kind[:100]!r} as {where}, which is not supported: the server runs no tools of its own; {remedy}",
+                param=where,
+            )

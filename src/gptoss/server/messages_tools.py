@@ -1,0 +1,162 @@
+"""Tools of Anthropic's Messages API -> functions: those of the caller's own, and those of fixed schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gptoss.server.hosted_tools import refuse_hosted
+from gptoss.server.wire import Wire
+from gptoss.server.wire_errors import ApiError
+
+
+class Tool(Wire):
+    """A tool that the caller runs.
+
+    name  one of the caller's own, or the fixed one of its type
+    """
+
+    type: str | None = None
+    name: str | None = None
+    description: str | None = None
+    input_schema: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """A tool whose schema Anthropic's models know by heart; this one is told."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+
+
+_STRING = {"type": "string"}
+_PATH = {"type": "string", "description": "Of a file or directory."}
+_LINES = {
+    "type": "array",
+    "items": {"type": "integer"},
+    "minItems": 2,
+    "maxItems": 2,
+    "description": "The first line and the last, counted from 1; -1: to the end.",
+}
+_LINE = {
+    "type": "integer",
+    "minimum": 0,
+    "description": "After which line; 0: before the first.",
+}
+_OLD = {"type": "string", "description": "Text that stands there exactly once."}
+
+
+def _command(name: str, *optional: str, **fields: object) -> dict[str, object]:
+    properties = {"command": {"type": "string", "enum": [name]}, **fields}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [field for field in properties if field not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _editor(inserted: str, *more: Mapping[str, object]) -> dict[str, object]:
+    """`inserted`: the field of what `insert` puts there."""
+    return {
+        "anyOf": [
+            _command("view", "view_range", path=_PATH, view_range=_LINES),
+            _command("create", path=_PATH, file_text=_STRING),
+            _command("str_replace", "new_str", path=_PATH, old_str=_OLD, new_str=_STRING),
+            _command("insert", path=_PATH, insert_line=_LINE, **{inserted: _STRING}),
+            *more,
+        ]
+    }
+
+
+_BASH = _Fixed(
+    "bash",
+    "Runs a command in a bash session that goes on from call to call, and returns what it writes. "
+    "`restart` begins a new session.",
+    {
+        "anyOf": [
+            {
+                "type": "object",
+                "properties": {"command": _STRING},
+                "required": ["command"],
+                "additionalProperties": False,
+            },
+            {
+                "type": "object",
+                "properties": {"restart": {"type": "boolean", "enum": [True]}},
+                "required": ["restart"],
+                "additionalProperties": False,
+            },
+        ]
+    },
+)
+_EDITING = "Views, creates and edits files."
+# What `insert` puts there is `new_str` to the first editors and `insert_text` to the later ones, as Anthropic's models
+# write it (anthropic-sdk-python, issue 1155).
+_OLD_EDITOR = _Fixed(
+    "str_replace_editor",
+    f"{_EDITING} `undo_edit` takes the last edit of a file back.",
+    _editor("new_str", _command("undo_edit", path=_PATH)),
+)
+_EDITOR = _Fixed("str_replace_based_edit_tool", _EDITING, _editor("insert_text"))
+_MEMORY = _Fixed(
+    "memory",
+    "Keeps notes for later conversations, as files below the directory /memories. View it before other work.",
+    _editor(
+        "insert_text",
+        _command("delete", path=_PATH),
+        _command("rename", old_path=_PATH, new_path=_PATH),
+    ),
+)
+_FIXED = {
+    "bash_20241022": _BASH,
+    "bash_20250124": _BASH,
+    "text_editor_20241022": _OLD_EDITOR,
+    "text_editor_20250124": _OLD_EDITOR,
+    "text_editor_20250429": _EDITOR,
+    "text_editor_20250728": _EDITOR,
+    "memory_20250818": _MEMORY,
+}
+
+
+def chat_tool(tool: Tool, where: str) -> dict[str, Any]:
+    """The tool as Chat Completions has it. Raises ApiError for one that cannot be had."""
+    if tool.type in _FIXED:
+        return _fixed(tool, _FIXED[tool.type], where)
+    if tool.type not in (None, "custom"):
+        refuse_hosted(tool.type, where)
+        raise ApiError(
+            400,
+            f"{where}: got a tool of the type {tool.type[:100]!r}, wanted custom, {', '.join(_FIXED)}",
+            param=where,
+        )
+    if tool.name is None:
+        raise ApiError(400, f"{where}: got no name, wanted the tool's", param=f"{where}.name")
+    if tool.input_schema is None:
+        raise ApiError(400, f"{where}: got no input_schema, wanted a JSON Schema", param=where)
+    function: dict[str, Any] = {"name": tool.name, "parameters": tool.input_schema}
+    if tool.description is not None:
+        function["description"] = tool.description
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    return {"type": "function", "function": function}
+
+
+def _fixed(tool: Tool, fixed: _Fixed, where: str) -> dict[str, Any]:
+    if tool.name != fixed.name:
+        raise ApiError(
+            400,
+            f"{where}: got the name {tool.name!r:.100} for {tool.type}, wanted {fixed.name!r}",
+            param=f"{where}.name",
+        )
+    function = {
+        "name": fixed.name,
+        "description": fixed.description,
+        "parameters": dict(fixed.parameters),
+        "strict": True,
+    }
+    return {"type": "function", "function": function}

@@ -1,0 +1,122 @@
+"""What each route answers, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gptoss.server.reply_schemas import chat, completions, messages, operation, responses
+from gptoss.server.reply_schemas.errors import AnthropicError, AnyError, Error
+from gptoss.server.reply_schemas.response_events import ResponseEvent
+from gptoss.server.reply_schemas.response_items import ItemList
+
+# Of a body that is text.
+TEXT = str
+DESCRIPTIONS = {
+    400: "The request is wrong; the error says what was got and wanted.",
+    401: "There is no API key, or an unknown one.",
+    403: "The host or the origin is not allowed.",
+    404: "There is no such model, response or item.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    429: "Too many requests are waiting.",
+    500: "A fault of the server.",
+    503: "The model is being opened, or the server is about to end.",
+}
+# What stands before a route can refuse: its body, if it has one, and whoever asks.
+BODY_STATUSES = (400, 408, 413, 415)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a route answers with `stream`.
+
+    data      of its events
+    has_done  whether `[DONE]` comes after them
+    """
+
+    data: Any
+    has_done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route answers.
+
+    reply     the schema of 200; TEXT, or None where the body is empty
+    statuses  those of errors, beside what stands before all routes
+    stream    if it can be asked for one
+    error     the schema of errors
+    others    statuses with replies of their own that are no errors
+    """
+
+    reply: Any
+    statuses: tuple[int, ...] = ()
+    stream: Stream | None = None
+    error: Any = Error
+    others: Mapping[int, Any] = field(default_factory=dict)
+
+
+_TURN = (404, 429, 500, 503)
+_CHAT_STREAM = Stream(chat.ChatCompletionChunk | Error, has_done=True)
+_COMPLETION_STREAM = Stream(completions.CompletionChunk | Error, has_done=True)
+_RESPONSE_STREAM = Stream(ResponseEvent)
+_MESSAGE_STREAM = Stream(messages.MessageEvent)
+
+ANSWERS = {
+    "GET /health": Answer(operation.Health),
+    "GET /ready": Answer(operation.Ready, others={503: operation.NotReady}),
+    "GET /ping": Answer(None, others={503: None}),
+    "GET /version": Answer(operation.Version),
+    "GET /metrics": Answer(TEXT),
+    "GET /v1/models": Answer(operation.ModelList, (503,)),
+    "GET /v1/models/{name}": Answer(operation.Model, (404, 503)),
+    "POST /tokenize": Answer(operation.Tokens, (503,)),
+    "POST /detokenize": Answer(operation.Text, (503,)),
+    "POST /render": Answer(operation.Prompt, (404, 503)),
+    "POST /v1/chat/completions": Answer(chat.ChatCompletion, _TURN, _CHAT_STREAM),
+    "POST /v1/completions": Answer(completions.Completion, _TURN, _COMPLETION_STREAM),
+    "POST /v1/responses": Answer(responses.Response, _TURN, _RESPONSE_STREAM),
+    "POST /v1/responses/input_tokens": Answer(responses.InputTokenCount, (404, 500, 503)),
+    "POST /v1/responses/render": Answer(operation.Prompt, (404, 500, 503)),
+    "GET /v1/responses/{response_id}": Answer(
+        responses.Response, (400, 404, 500), _RESPONSE_STREAM
+    ),
+    "DELETE /v1/responses/{response_id}": Answer(responses.DeletedResponse, (404, 500)),
+    "POST /v1/responses/{response_id}/cancel": Answer(responses.Response, (404, 500)),
+    "GET /v1/responses/{response_id}/input_items": Answer(ItemList, (400, 404, 500)),
+    "POST /v1/messages": Answer(messages.Message, _TURN, _MESSAGE_STREAM, AnthropicError),
+    "POST /v1/messages/count_tokens": Answer(
+        messages.MessageTokens, (404, 503), error=AnthropicError
+    ),
+    "POST /invocations": Answer(
+        chat.ChatCompletion | completions.Completion | responses.Response | messages.Message,
+        _TURN,
+        Stream(
+            chat.ChatCompletionChunk
+            | completions.CompletionChunk
+            | ResponseEvent
+            | messages.MessageEvent
+            | Error,
+            has_done=True,
+        ),
+        AnyError,
+    ),
+}
+# By name, whichever the route is.
+PARAMETERS = {
+    "name": "One of the model's names.",
+    "response_id": "The `id` of a response that is kept.",
+    "stream": "Whether to get its events, from the first one on: of one that was made with `background`.",
+    "starting_after": "The `sequence_number` of the last event that is not wanted any more.",
+    "limit": "Items on a page.",
+    "order": "From the newest item on, or from the oldest.",
+    "after": "The `id` of the item before the page, as in `last_id`.",
+}
+# Where a response that is kept can be asked for again.
+LINKS = {
+    name: {"operationId": name, "parameters": {"response_id": "$response.body#/id"}}
+    for name in ("get_response", "list_input_items", "cancel_response", "delete_response")
+}

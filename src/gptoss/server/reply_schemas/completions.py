@@ -1,0 +1,80 @@
+"""`/v1/completions`: the whole reply, and the chunks of a stream."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gptoss.server.reply_schemas.reply import ABSENT, Count, Reply, UnixSeconds
+
+
+class CompletionLogprobs(Reply):
+    """The tokens of a text. All four lists are as long as each other."""
+
+    tokens: list[str]
+    """What each spells."""
+    token_logprobs: list[float]
+    """Natural logarithms of their probabilities; -9999 stands for never."""
+    top_logprobs: list[dict[str, float]]
+    """The likeliest in the place of each, by what they spell; special tokens are left out."""
+    text_offset: list[Count]
+    """Characters before each, those of an echoed prompt included."""
+
+
+class CompletionChoice(Reply):
+    """One of the texts; prompts come one after the other, each with its `n` texts."""
+
+    index: Count
+    text: str
+    """With `echo`, the prompt stands before it."""
+    logprobs: CompletionLogprobs | None
+    """If `logprobs` asked for them."""
+    finish_reason: Literal["stop", "length"]
+
+
+class CompletionChunkChoice(Reply):
+    """A piece of one of the texts."""
+
+    index: Count
+    text: str
+    logprobs: CompletionLogprobs | None
+    """Of the tokens of the piece, if `logprobs` asked for them."""
+    finish_reason: Literal["stop", "length"] | None
+    """In the last chunk of a text, otherwise null."""
+
+
+class CompletionUsage(Reply):
+    """Tokens of a request; those of all prompts and of all texts together."""
+
+    prompt_tokens: Count
+    completion_tokens: Count
+    total_tokens: Count
+
+
+class Completion(Reply):
+    """Texts that go on from prompts."""
+
+    id: str
+    object: Literal["text_completion"]
+    created: UnixSeconds
+    model: str
+    system_fingerprint: str
+    """What a text depends on beside the request: version and precision."""
+    choices: Annotated[list[CompletionChoice], Field(min_length=1)]
+    usage: CompletionUsage
+
+
+class CompletionChunk(Reply):
+    """A piece of a stream."""
+
+    id: str
+    """The same in all of a stream."""
+    object: Literal["text_completion"]
+    created: UnixSeconds
+    model: str
+    system_fingerprint: str
+    choices: Annotated[list[CompletionChunkChoice], Field(max_length=1)]
+    """One, or none in the chunk that tells of `usage`."""
+    usage: CompletionUsage = ABSENT
+    """In the last chunk, with `stream_options.include_usage`."""

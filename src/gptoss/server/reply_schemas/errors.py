@@ -1,0 +1,71 @@
+"""Errors, as OpenAI's and Anthropic's APIs have them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from typing_extensions import TypeAliasType
+
+from gptoss.server.reply_schemas.reply import Reply
+
+
+class ErrorDetail(Reply):
+    """What went wrong."""
+
+    message: str
+    """What was got, what was wanted, and what to do, in one line of English."""
+    type: Literal[
+        "invalid_request_error",
+        "authentication_error",
+        "permission_error",
+        "not_found_error",
+        "timeout_error",
+        "rate_limit_error",
+        "overloaded_error",
+        "server_error",
+    ]
+    """The kind of error; it follows from the status."""
+    param: str | None
+    """Which field of the request is wrong, as in `messages.0.content`; null where it is none, or not known."""
+    code: str | None
+    """
+    For programs, where the status alone says too little: `model_not_found`, `invalid_api_key`, `queue_full`,
+    `previous_response_not_found`, `item_not_found`, `duplicate_item`, `invalid_encrypted_content`. Otherwise null.
+    """
+
+
+class Error(Reply):
+    """An error, as OpenAI's API has it; also the last event of a stream that cannot go on."""
+
+    error: ErrorDetail
+
+
+class AnthropicErrorDetail(Reply):
+    """What went wrong."""
+
+    type: Literal[
+        "invalid_request_error",
+        "authentication_error",
+        "permission_error",
+        "not_found_error",
+        "request_too_large",
+        "timeout_error",
+        "rate_limit_error",
+        "overloaded_error",
+        "api_error",
+    ]
+    """The kind of error; it follows from the status."""
+    message: str
+    """What was got, what was wanted, and what to do, in one line of English."""
+
+
+class AnthropicError(Reply):
+    """An error, as Anthropic's API has it; also the event `error`, which ends a stream that cannot go on."""
+
+    type: Literal["error"]
+    error: AnthropicErrorDetail
+    request_id: str
+    """The same as in the header `X-Request-Id`."""
+
+
+AnyError = TypeAliasType("AnyError", Error | AnthropicError)

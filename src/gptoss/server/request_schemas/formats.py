@@ -1,0 +1,79 @@
+"""The form of an answer, as `gptoss.structured.answer_of` reads it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from typing_extensions import TypeAliasType
+
+from gptoss.server.request_schemas.form import Form, Word
+from gptoss.structured.rules import MAX_CHOICES
+
+
+class TextFormat(Form):
+    """Any text."""
+
+    type: Literal["text"]
+
+
+class JsonObjectFormat(Form):
+    """Any JSON object."""
+
+    type: Literal["json_object"]
+
+
+class RegexFormat(Form):
+    """Text that a regular expression matches, whole."""
+
+    type: Literal["regex"]
+    regex: str
+    """As Rust's crate `regex` has them."""
+
+
+class LarkFormat(Form):
+    """Text of a grammar."""
+
+    type: Literal["lark"]
+    lark: str
+    """A Lark grammar, as llguidance has them."""
+
+
+class ChoiceFormat(Form):
+    """One of several texts."""
+
+    type: Literal["choice"]
+    choice: Annotated[
+        list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=MAX_CHOICES)
+    ]
+
+
+class NamedSchema(Form):
+    """A JSON Schema with its name."""
+
+    name: Word = "answer"
+    """What the model is told that it is called."""
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+    """JSON Schema, which is enforced while tokens are sampled."""
+    strict: bool | None = None
+    """false: what cannot be enforced is left out and reported in `gptoss.not_enforced`, rather than refused."""
+    description: str | None = None
+    """For the model."""
+
+
+class NestedSchemaFormat(Form):
+    """JSON of a schema, as Chat Completions has it."""
+
+    type: Literal["json_schema"]
+    json_schema: NamedSchema
+
+
+class FlatSchemaFormat(NamedSchema):
+    """JSON of a schema, as the Responses API has it."""
+
+    type: Literal["json_schema"]
+
+
+PlainFormat = TextFormat | JsonObjectFormat | RegexFormat | LarkFormat | ChoiceFormat
+AnswerFormat = TypeAliasType("AnswerFormat", NestedSchemaFormat | FlatSchemaFormat | PlainFormat)
+FlatAnswerFormat = TypeAliasType("FlatAnswerFormat", FlatSchemaFormat | PlainFormat)

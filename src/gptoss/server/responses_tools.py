@@ -1,0 +1,185 @@
+"""Tools and tool choices of the Responses API: what the model is told of them, and how a response says them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gptoss.chat.tool_set import FUNCTIONS, DeclaredTool, ToolSet, declared_tool, tool_set
+from gptoss.harmony import BROWSER, PYTHON, ToolDescription
+from gptoss.server.chat_reply import Json
+from gptoss.server.client_tools import CLIENT_TOOLS
+from gptoss.server.hosted_tools import refuse_hosted
+from gptoss.server.responses_text import wrong
+from gptoss.server.wire_errors import ApiError
+
+_FUNCTION_FIELDS = ("name", "description", "parameters", "strict")
+_CUSTOM_FIELDS = ("name", "description", "format")
+# Namespaces that mean something else to the model, or hold the tools without one.
+_TAKEN_NAMES = (FUNCTIONS, BROWSER.name, PYTHON.name)
+_KINDS = ("function", "custom", "namespace", *CLIENT_TOOLS)
+_CHOICES = ("function", "custom", "allowed_tools", *CLIENT_TOOLS)
+# What tools may ask for and there is not, and what to do instead.
+_REFUSED = {
+    "defer_loading": "every tool is told to the model from the start; leave it out",
+    "async": "a call waits for its result; leave it out",
+}
+
+Tool = Mapping[str, Any]
+
+
+def tools_of(tools: Sequence[Tool]) -> ToolSet:
+    """The declared tools. Raises ApiError and MessageError for what is none, or cannot be had."""
+    declared: list[DeclaredTool] = []
+    about: dict[str, str] = {}
+    for index, tool in enumerate(tools):
+        where = f"tools[{index}]"
+        if tool.get("type") == "namespace":
+            name, description = _namespace(tool, where, about)
+            about[name] = description
+            inner = tool.get("tools")
+            if not isinstance(inner, list) or not inner:
+                raise wrong(f"{where}.tools", "a list of functions and custom tools", inner)
+            for at, each in enumerate(inner):
+                declared.append(_tool(each, f"{where}.tools[{at}]", name))
+        else:
+            declared.append(_tool(tool, where, FUNCTIONS))
+    return tool_set(declared, about)
+
+
+def check_choice(choice: str | Mapping[str, Any] | None) -> None:
+    """Raises ApiError for a kind of choice that is none."""
+    if not isinstance(choice, Mapping):
+        return
+    kind = choice.get("type")
+    if kind not in _CHOICES:
+        refuse_hosted(kind, "tool_choice.type")
+        raise wrong("tool_choice.type", ", ".join(_CHOICES), kind)
+
+
+def echoed_tools(tools: Sequence[Tool]) -> list[Json]:
+    """As a response has them."""
+    return [_echoed(tool) for tool in tools]
+
+
+def echoed_choice(choice: str | Mapping[str, Any] | None) -> object:
+    """A tool choice in this API's form, also where it was sent in that of Chat Completions."""
+    if not isinstance(choice, Mapping):
+        return choice or "auto"
+    kind = choice.get("type")
+    if kind == "local_shell":
+        # OpenAI's types have no choice of it alone; this one means the same.
+        return {"type": "allowed_tools", "mode": "required", "tools": [{"type": kind}]}
+    inner = choice.get(str(kind))
+    flat = {"type": kind, **inner} if isinstance(inner, Mapping) else choice
+    return {"mode": "auto", **flat} if kind == "allowed_tools" else flat
+
+
+def _namespace(tool: Tool, where: str, known: Mapping[str, str]) -> tuple[str, str]:
+    """Its name and description."""
+    name, description = tool.get("name"), tool.get("description")
+    description = "" if description is None else description
+    if not isinstance(name, str):
+        raise wrong(f"{where}.name", "the namespace's name", name)
+    if not isinstance(description, str):
+        raise wrong(f"{where}.description", "text", description)
+    if name in _TAKEN_NAMES or name in known:
+        reason = "comes twice" if name in known else "means something else to the model"
+        raise ApiError(
+            400,
+            f"got the namespace {name!r} in {where}, which {reason}; give it another name",
+            param=f"{where}.name",
+        )
+    return name, description
+
+
+def _tool(tool: object, where: str, namespace: str) -> DeclaredTool:
+    if not isinstance(tool, Mapping):
+        raise wrong(where, "a tool: an object", tool)
+    kind = tool.get("type", "function")
+    for field, remedy in _REFUSED.items():
+        if tool.get(field):
+            raise ApiError(
+                400,
+                f"got {field} in {where}, which is not supported: {remedy}",
+                param=f"{where}.{field}",
+            )
+    callers = tool.get("allowed_callers")
+    if callers is not None and (not isinstance(callers, list) or "direct" not in callers):
+        raise wrong(
+            f"{where}.allowed_callers", "direct among them: the model itself calls", callers
+        )
+    if isinstance(kind, str) and kind in CLIENT_TOOLS and namespace == FUNCTIONS:
+        return _client_tool(tool, kind, where)
+    if kind not in ("function", "custom"):
+        refuse_hosted(kind, f"{where}.type")
+        wanted = _KINDS if namespace == FUNCTIONS else ("function", "custom")
+        raise wrong(f"{where}.type", ", ".join(wanted), kind)
+    if not isinstance(tool.get("name"), str):
+        fields = _CUSTOM_FIELDS if kind == "custom" else _FUNCTION_FIELDS
+        raise ApiError(
+            400,
+            f"got no name in {where}, wanted the tool's {', '.join(fields)} beside its type",
+            param=f"{where}.name",
+        )
+    if not isinstance(tool.get("description"), str | None):
+        raise wrong(f"{where}.description", "text", tool["description"])
+    return declared_tool(_flat(tool), namespace)
+
+
+def _client_tool(tool: Tool, kind: str, where: str) -> DeclaredTool:
+    made = CLIENT_TOOLS[kind]
+    description = made.description
+    environment = tool.get("environment")
+    if kind == "shell" and environment is not None:
+        place = environment.get("type") if isinstance(environment, Mapping) else environment
+        if place != "local" or not isinstance(environment, Mapping):
+            raise ApiError(
+                400,
+                f"got the environment {place!r:.100} in {where}, wanted local: the server has no containers; "
+                "run the commands yourself, in a container of yours if need be",
+                param=f"{where}.environment",
+            )
+        description += _skills(environment.get("skills"), f"{where}.environment.skills")
+    return DeclaredTool(ToolDescription(kind, description, made.parameters), kind, is_strict=True)
+
+
+def _skills(skills: object, where: str) -> str:
+    """What the model is told of them: it reads their files with the shell."""
+    if skills is None or skills == []:
+        return ""
+    lines = [
+        "",
+        "Skills, each a directory with instructions in SKILL.md, to be read before its use:",
+    ]
+    if not isinstance(skills, list):
+        raise wrong(where, "a list of skills", skills)
+    for index, skill in enumerate(skills):
+        fields = skill if isinstance(skill, Mapping) else {}
+        name, what, path = (fields.get(each) for each in ("name", "description", "path"))
+        if not all(isinstance(each, str) for each in (name, what, path)):
+            raise wrong(f"{where}[{index}]", "a skill's name, description and path", skill)
+        lines.append(f"- {name} ({path}): {what}")
+    return "\n".join(lines)
+
+
+def _flat(tool: Tool) -> Json:
+    """A function or custom tool with the fields that mean something here."""
+    kind = tool.get("type", "function")
+    fields = _CUSTOM_FIELDS if kind == "custom" else _FUNCTION_FIELDS
+    return {"type": kind, **{field: tool.get(field) for field in fields}}
+
+
+def _echoed(tool: Tool) -> Json:
+    kind = tool.get("type", "function")
+    if kind == "function":
+        return _flat(tool)
+    fields = ("name", "description", "format", "environment")
+    made: Json = {"type": kind}
+    made |= {field: tool[field] for field in fields if tool.get(field) is not None}
+    form = made.get("format")
+    if isinstance(form, dict) and isinstance(form.get("grammar"), dict):
+        made["format"] = {"type": "grammar", **form["grammar"]}
+    if kind == "namespace":
+        made = {"description": "", **made, "tools": echoed_tools(tool["tools"])}
+    return made

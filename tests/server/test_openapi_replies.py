@@ -1,0 +1,254 @@
+"""Real replies of every route, held to the OpenAPI document: no field too many, none too few, none that never comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from gptoss.errors import EngineError
+from gptoss.server.service import Service
+from tests.conftest import ScriptedModel
+from tests.server.conftest import MakeClient, Script, sums, wait_until
+from tests.server.documented import EVENTS, Documented
+from tests.server.documented_tools import of_tools
+from tests.server.messages_bodies import WEATHER
+from tests.server.messages_bodies import body as message
+from tests.server.responses_shapes import ANSWER, CALL, SAY, THINK, TOOL, asked
+
+Json = dict[str, Any]
+
+CHAT, COMPLETIONS, RESPONSES = "/v1/chat/completions", "/v1/completions", "/v1/responses"
+MESSAGES, COUNT, INVOCATIONS = "/v1/messages", "/v1/messages/count_tokens", "/invocations"
+KEPT, ITEMS = "/v1/responses/{response_id}", "/v1/responses/{response_id}/input_items"
+CANCEL = "/v1/responses/{response_id}/cancel"
+
+CHAT_TOOL = {"type": "function", "function": {k: v for k, v in TOOL.items() if k != "type"}}
+FIND = {"name": "find", "input_schema": TOOL["parameters"]}
+LENIENT = {"type": "object", "properties": {"a": {"type": "string"}}, "minContains": 1}
+LENIENT_FORMAT = {
+    "type": "json_schema",
+    "json_schema": {"name": "a", "schema": LENIENT, "strict": False},
+}
+FORMATS = (
+    {"type": "text"},
+    {"type": "json_object"},
+    {
+        "type": "json_schema",
+        "name": "a",
+        "schema": {"const": 1},
+        "description": "1",
+        "strict": True,
+    },
+    {"type": "regex", "regex": "[0-9]+"},
+    {"type": "choice", "choice": ["46", "47"]},
+    {"type": "lark", "lark": 'start: "46"'},
+)
+ENCRYPTED, LOGPROBS = "reasoning.encrypted_content", "message.output_text.logprobs"
+
+
+class Asker:
+    """Asks, each time the client that `make` makes, and holds the replies to the document."""
+
+    def __init__(self, make: Callable[[], TestClient], documented: Documented) -> None:
+        self.make = make
+        self.documented = documented
+
+    def ask(self, method: str, path: str, body: Json | None = None, **values: str) -> Json:
+        """The reply, if it is JSON."""
+        reply = self.make().request(method, path.format(**values), json=body)
+        self.documented.require(method, path, reply)
+        is_json = reply.headers.get("content-type") == "application/json"
+        return dict(reply.json()) if is_json else {}
+
+    def both(self, path: str, body: Json) -> Json:
+        """As a whole, then as a stream; the whole."""
+        whole = self.ask("POST", path, body)
+        self.ask("POST", path, {**body, "stream": True})
+        return whole
+
+
+@pytest.fixture
+def documented(client: TestClient) -> Documented:
+    return Documented(client.app.openapi())
+
+
+@pytest.fixture
+def nano(client: TestClient, documented: Documented) -> Asker:
+    return Asker(lambda: client, documented)
+
+
+@pytest.fixture
+def scripted(
+    make_client: MakeClient, scripted_model: ScriptedModel, documented: Documented
+) -> Callable[[str], Asker]:
+    """Of models that write what they are told to."""
+    return lambda markup: Asker(lambda: make_client(scripted_model(markup)), documented)
+
+
+def test_every_route_answers_as_the_document_says(
+    nano: Asker,
+    scripted: Callable[[str], Asker],
+    scripted_model: ScriptedModel,
+    scripted_nano: Script,
+    make_client: MakeClient,
+    documented: Documented,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All in one, since at the end nothing may be left that the document says and that never came."""
+    of_operation(nano)
+    slow = Asker(lambda: make_client(scripted_model(THINK + ANSWER, pause_s=0.02)), documented)
+    of_progress(slow)
+    of_chat(nano, scripted)
+    of_completions(nano)
+    of_messages(nano, scripted)
+    of_responses(nano, scripted)
+    of_tools(nano, lambda markup: Asker(lambda: make_client(scripted_nano(markup)), documented))
+    of_kept_responses(nano)
+    of_invocations(nano)
+    of_errors(nano, service, monkeypatch)
+    wanted = {
+        (f"{method} {path}", "200", kind)
+        for method, path, operation in documented.operations()
+        for kind in operation["responses"]["200"].get("content", {"": {}})
+    }
+    assert wanted - documented.seen == set()
+    assert documented.fields() - documented.seen_fields == set()
+
+
+def of_operation(nano: Asker) -> None:
+    for path in ("/health", "/ready", "/ping", "/version", "/metrics", "/v1/models"):
+        nano.ask("GET", path)
+    nano.ask("GET", "/v1/models/{name}", name="nano")
+    made = nano.ask("POST", "/tokenize", {"content": "Grüße", "with_pieces": True})
+    nano.ask("POST", "/tokenize", {"prompt": "a"})
+    nano.ask("POST", "/detokenize", {"tokens": made["tokens"]})
+    nano.ask("POST", "/render", sums())
+
+
+def of_progress(slow: Asker) -> None:
+    """Of a model that cannot be done before it is asked how far it is."""
+    slow.ask("POST", CHAT, sums(stream=True, return_progress=True))
+    slow.ask("POST", RESPONSES, asked(stream=True, return_progress=True))
+
+
+def of_chat(nano: Asker, scripted: Callable[[str], Asker]) -> None:
+    nano.both(CHAT, sums(logprobs=True, top_logprobs=2, stream_options={"include_usage": True}))
+    nano.both(CHAT, sums(n=2))
+    nano.both(CHAT, sums(reasoning_effort="none", seed=3, temperature=1))
+    nano.both(CHAT, sums(response_format=LENIENT_FORMAT, reasoning_tokens=1, max_tokens=30))
+    scripted(THINK + SAY + CALL).both(CHAT, sums(tools=[CHAT_TOOL]))
+    # What ends inside of the format, and what goes on for ever.
+    nano.both(CHAT, sums(max_tokens=1))
+    scripted("<|channel|>analysis<|message|>" + "yes no " * 150).both(CHAT, sums(max_tokens=300))
+
+
+def of_completions(nano: Asker) -> None:
+    body = {"prompt": ["12 + 34 =", "a"], "max_tokens": 4, "n": 2, "temperature": 0}
+    nano.both(COMPLETIONS, body)
+    more = {"echo": True, "logprobs": 2, "stream_options": {"include_usage": True}}
+    nano.both(COMPLETIONS, {**body, "prompt": [1, 2, 3], **more})
+
+
+def of_messages(nano: Asker, scripted: Callable[[str], Asker]) -> None:
+    nano.both(MESSAGES, message())
+    nano.both(MESSAGES, message(thinking={"type": "enabled", "display": "omitted"}))
+    nano.both(MESSAGES, message(max_tokens=2))
+    nano.both(MESSAGES, message(stop_sequences=["4"], tools=[WEATHER]))
+    nano.ask("POST", COUNT, message())
+    scripted(THINK + SAY + CALL).both(MESSAGES, message(model=None, tools=[FIND]))
+
+
+def of_responses(nano: Asker, scripted: Callable[[str], Asker]) -> None:
+    nano.both(
+        RESPONSES,
+        asked(
+            include=[ENCRYPTED, LOGPROBS],
+            top_logprobs=2,
+            reasoning={"effort": "high", "summary": "detailed"},
+            metadata={"a": "b"},
+            instructions="Add.",
+            user="u",
+            safety_identifier="s",
+            prompt_cache_key="p",
+        ),
+    )
+    nano.both(RESPONSES, asked(max_output_tokens=3, truncation="auto", store=False))
+    for form in FORMATS:
+        nano.both(RESPONSES, asked(text={"format": form}, max_output_tokens=30))
+    for choice in ("none", {"type": "allowed_tools", "mode": "auto", "tools": [TOOL]}):
+        nano.both(RESPONSES, asked(tools=[TOOL], tool_choice=choice, max_output_tokens=9))
+    made = scripted(THINK + SAY + CALL).both(RESPONSES, asked("Find.", tools=[TOOL]))
+    call = next(item for item in made["output"] if item["type"] == "function_call")
+    result = {"type": "function_call_output", "call_id": call["call_id"]}
+    for output in ("a cat", [{"type": "input_text", "text": "a cat"}]):
+        items = [
+            {"role": "developer", "content": "Find."},
+            {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]},
+            *made["output"],
+            {**result, "output": output},
+        ]
+        after = nano.ask("POST", RESPONSES, {"input": items, "tools": [TOOL]})
+        kept = nano.ask("GET", ITEMS, response_id=after["id"])
+        assert len(kept["data"]) == len(items)
+    nano.ask("POST", "/v1/responses/input_tokens", {"input": items})
+    nano.ask("POST", "/v1/responses/render", {"input": items})
+
+
+def of_kept_responses(nano: Asker) -> None:
+    first = nano.ask("POST", RESPONSES, asked(reasoning={"summary": "concise"}))
+    made = nano.ask(
+        "POST", RESPONSES, asked("1 + 1", previous_response_id=first["id"], background=True)
+    )
+    assert made["status"] == "queued"
+    nano.ask("POST", RESPONSES, asked(background=True, stream=True))
+    response_id = made["id"]
+
+    def is_over() -> bool:
+        return nano.ask("GET", KEPT, response_id=response_id)["status"] == "completed"
+
+    wait_until(is_over)
+    reply = nano.make().get(f"/v1/responses/{response_id}?stream=true")
+    nano.documented.require("GET", KEPT, reply)
+    items = nano.ask("GET", ITEMS, response_id=response_id)
+    assert len(items["data"]) == 4
+    nano.ask("POST", CANCEL, response_id=response_id)
+    nano.ask("DELETE", KEPT, response_id=response_id)
+    never_ends = {"format": {"type": "regex", "regex": "[a-z]{3000}"}}
+    long = nano.ask("POST", RESPONSES, asked("Go on.", text=never_ends, background=True))
+    nano.ask("GET", KEPT, response_id=long["id"])
+    ended = nano.ask("POST", CANCEL, response_id=long["id"])
+    assert ended["status"] == "cancelled"
+
+
+def of_invocations(nano: Asker) -> None:
+    nano.both(INVOCATIONS, sums())
+    nano.both(INVOCATIONS, {"prompt": "12 + 34", "max_tokens": 3})
+    nano.both(INVOCATIONS, asked())
+    nano.both(INVOCATIONS, {**message(), "anthropic_version": "bedrock-2023-05-31"})
+
+
+def of_errors(nano: Asker, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of streams."""
+    whole = service.events
+
+    async def events(turn: Any) -> Any:
+        num = 0
+        async for event in whole(turn):
+            if (num := num + 1) > 1:
+                raise EngineError("a wheel came off")
+            yield event
+
+    with monkeypatch.context() as patched:
+        patched.setattr(service, "events", events)
+        for path, body in ((CHAT, sums()), (RESPONSES, asked()), (MESSAGES, message())):
+            reply = nano.make().post(path, json={**body, "stream": True})
+            assert "a wheel came off" in reply.text
+            assert reply.headers["content-type"].startswith(EVENTS)
+            nano.documented.require("POST", path, reply)
+    with monkeypatch.context() as patched:
+        patched.setattr(Service, "is_ready", False)
+        assert nano.ask("GET", "/ready")["status"] == "not ready"
