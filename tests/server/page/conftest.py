@@ -115,7 +115,8 @@ class Visit:
 MakeVisit = Callable[..., Visit]
 
 
-@pytest.fixture(scope="session")
+# For a module alone: as long as it lives, an event loop runs in this thread, and no other test could have one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = next((found for name in _NAMES if (found := shutil.which(name))), None)
     if path is None:
