@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from gptoss.chat import LoadedModel
 from gptoss.errors import EngineError, QueueFullError
 from gptoss.server.app import create_app
-from gptoss.server.responses_store import ResponseStore
+from gptoss.server.responses.store import ResponseStore
 from gptoss.server.service import Service
 from gptoss.server.settings import ServerSettings
 from tests.server.conftest import KEY, MakeClient, keys_of

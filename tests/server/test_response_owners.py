@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from gptoss.errors import ServerError
-from gptoss.server.responses_store import KeptItem, ResponseStore
+from gptoss.server.responses.store import KeptItem, ResponseStore
 from gptoss.server.settings import EVERYBODY, Keys
 from gptoss.server.wire_errors import ApiError
 from tests.conftest import ScriptedModel

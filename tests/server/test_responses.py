@@ -12,10 +12,10 @@ from starlette.testclient import TestClient
 
 from gptoss.chat import LoadedModel
 from gptoss.harmony import Conversation, DeveloperContent, Message, Role, render
-from gptoss.server.responses_input import Block
-from gptoss.server.responses_request import ResponseRequest
-from gptoss.server.responses_store import ResponseStore
-from gptoss.server.responses_truncation import fitted
+from gptoss.server.responses.input import Block
+from gptoss.server.responses.request import ResponseRequest
+from gptoss.server.responses.store import ResponseStore
+from gptoss.server.responses.truncation import fitted
 from gptoss.server.service import Service
 from gptoss.server.settings import ServerSettings
 from tests.conftest import ScriptedModel

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gptoss.errors import ServerError
-from gptoss.server.responses_items import excerpt_of
-from gptoss.server.responses_seal import Seal
-from gptoss.server.responses_store import KeptItem, ResponseStore
+from gptoss.server.responses.items import excerpt_of
+from gptoss.server.responses.seal import Seal
+from gptoss.server.responses.store import KeptItem, ResponseStore
 from gptoss.server.wire_errors import ApiError
 
 DAY = 86400.0

@@ -17,17 +17,17 @@ from starlette.routing import Match, Route
 import gptoss
 from gptoss.errors import GptossError
 from gptoss.server import models, tokens
-from gptoss.server.chat_completions import create_chat_completion
-from gptoss.server.chat_request import ChatRequest
+from gptoss.server.chat.request import ChatRequest
+from gptoss.server.chat.routes import create_chat_completion
 from gptoss.server.completions import CompletionRequest, create_completion
-from gptoss.server.docs_page import POLICY, docs_page
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
-from gptoss.server.messages import add_messages
-from gptoss.server.openapi import DocumentedApp
+from gptoss.server.messages.routes import add_messages
+from gptoss.server.openapi.document import DocumentedApp
+from gptoss.server.openapi.page import POLICY, docs_page
 from gptoss.server.page import add_page
 from gptoss.server.request_log import RequestLog
-from gptoss.server.responses import add_responses
+from gptoss.server.responses.routes import add_responses
 from gptoss.server.service import Service
 from gptoss.server.wire_errors import ApiError, api_error, invalid
 

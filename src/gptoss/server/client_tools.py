@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gptoss.server.chat_reply import Json
 from gptoss.server.wire_errors import invalid
 
+Json = dict[str, object]
 _MOST = 2**31 - 1
 _Positive = Annotated[int, Field(ge=1)]
 

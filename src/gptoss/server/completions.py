@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 
 from gptoss.engine import FinishReason, Generation, Token
 from gptoss.kernels import Float32
-from gptoss.server.chat_reply import Json, fingerprint, new_id
+from gptoss.server.chat.reply import Json, fingerprint, new_id
 from gptoss.server.connection import unless_gone
 from gptoss.server.request_schemas.completions import MAX_PROMPTS, Prompts
 from gptoss.server.service import Service

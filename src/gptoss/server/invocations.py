@@ -11,12 +11,12 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
 from gptoss.errors import GptossError
-from gptoss.server.chat_completions import create_chat_completion
-from gptoss.server.chat_request import ChatRequest
+from gptoss.server.chat.request import ChatRequest
+from gptoss.server.chat.routes import create_chat_completion
 from gptoss.server.completions import CompletionRequest, create_completion
-from gptoss.server.messages import create_message
-from gptoss.server.messages_request import MessagesRequest
-from gptoss.server.responses_request import ResponseRequest
+from gptoss.server.messages.request import MessagesRequest
+from gptoss.server.messages.routes import create_message
+from gptoss.server.responses.request import ResponseRequest
 from gptoss.server.service import Service
 from gptoss.server.wire_errors import ApiError, api_error, invalid
 

@@ -8,7 +8,7 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gptoss.server.chat_reply import new_id
+from gptoss.server.chat.reply import new_id
 from gptoss.server.metrics import Metrics
 
 _LOG = logging.getLogger("gptoss.server")

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from gptoss.chat import LoadedModel
-from gptoss.server.chat_request import ChatRequest
+from gptoss.server.chat.request import ChatRequest
 from gptoss.server.request_schemas.wholes import one_of_text
 from gptoss.server.service import Asked, Service
 from gptoss.server.wire import Wire

@@ -1,4 +1,4 @@
-"""Calls and their results as input items, as `gptoss.server.responses_call_items` reads them."""
+"""Calls and their results as input items, as `gptoss.server.responses.call_items` reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Input items of the Responses API, as `gptoss.server.responses_input` reads them."""
+"""Input items of the Responses API, as `gptoss.server.responses.input` reads them."""
 
 from __future__ import annotations
 

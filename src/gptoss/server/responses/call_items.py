@@ -8,9 +8,9 @@ from typing import Any
 
 from gptoss.chat.tool_set import FUNCTIONS, ToolSet
 from gptoss.harmony import Channel, Message, Role, custom_call
-from gptoss.server.chat_reply import Json, new_id
+from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.client_tools import CLIENT_CALLS, CLIENT_OUTPUTS
-from gptoss.server.responses_text import joined, string_of, text_of, wrong
+from gptoss.server.responses.text import joined, string_of, text_of, wrong
 
 CALLS = ("function_call", "custom_tool_call", *CLIENT_CALLS)
 OUTPUTS = ("function_call_output", "custom_tool_call_output", *CLIENT_OUTPUTS)

@@ -14,15 +14,15 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from gptoss.chat.turn import Turn
-from gptoss.server.chat_reply import Json
+from gptoss.server.chat.reply import Json
 from gptoss.server.connection import owner_of, unless_gone
-from gptoss.server.responses_input import InputReader, blocks_of
-from gptoss.server.responses_request import ENCRYPTED, ResponseRequest
-from gptoss.server.responses_runs import Runs, written
-from gptoss.server.responses_seal import Seal
-from gptoss.server.responses_store import KeptItem, ResponseStore
-from gptoss.server.responses_truncation import fitted
-from gptoss.server.responses_writer import ResponseWriter, Wanted
+from gptoss.server.responses.input import InputReader, blocks_of
+from gptoss.server.responses.request import ENCRYPTED, ResponseRequest
+from gptoss.server.responses.runs import Runs, written
+from gptoss.server.responses.seal import Seal
+from gptoss.server.responses.store import KeptItem, ResponseStore
+from gptoss.server.responses.truncation import fitted
+from gptoss.server.responses.writer import ResponseWriter, Wanted
 from gptoss.server.service import Asked, Service
 from gptoss.server.sse import event, streamed
 from gptoss.server.tokens import rendered

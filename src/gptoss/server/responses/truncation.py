@@ -8,7 +8,7 @@ from gptoss import harmony
 from gptoss.chat import LoadedModel
 from gptoss.harmony import Conversation, Message, Role
 from gptoss.harmony.reasoning import without_old_reasoning
-from gptoss.server.responses_input import Block
+from gptoss.server.responses.input import Block
 
 # An answer gets this share of the context at least, if it may be as long.
 _ANSWER_SHARE = 8

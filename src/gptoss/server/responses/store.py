@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gptoss.errors import ServerError
-from gptoss.server.chat_reply import Json
-from gptoss.server.responses_seal import KEY_BYTES
+from gptoss.server.chat.reply import Json
+from gptoss.server.responses.seal import KEY_BYTES
 from gptoss.server.wire_errors import ApiError
 
 LIVE = ("queued", "in_progress")

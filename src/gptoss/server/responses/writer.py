@@ -19,15 +19,15 @@ from gptoss.harmony import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from gptoss.server.chat_reply import Json, extension_of, logprobs_of
-from gptoss.server.responses_calls import (
+from gptoss.server.chat.reply import Json, extension_of, logprobs_of
+from gptoss.server.responses.calls import (
     CallItem,
     ClientCallItem,
     CustomCallItem,
     FunctionCallItem,
     call_item,
 )
-from gptoss.server.responses_items import Item, MessageItem, ReasoningItem
+from gptoss.server.responses.items import Item, MessageItem, ReasoningItem
 from gptoss.server.wire_errors import ApiError
 from gptoss.tokenizer import Tokenizer
 

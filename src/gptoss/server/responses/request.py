@@ -10,13 +10,13 @@ from pydantic import ConfigDict, Field
 
 from gptoss.chat.tool_set import ToolSet
 from gptoss.harmony import DeveloperContent, Message, ResponseFormat, Role
-from gptoss.server.chat_reply import Json, new_id
+from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.request_schemas.formats import AnswerFormat
 from gptoss.server.request_schemas.responses import Included, ResponseInput
 from gptoss.server.request_schemas.tools import ResponseTools, ToolChoice
 from gptoss.server.request_schemas.wholes import RESPONSE_NEEDS
-from gptoss.server.responses_input import Block
-from gptoss.server.responses_tools import check_choice, echoed_choice, echoed_tools, tools_of
+from gptoss.server.responses.input import Block
+from gptoss.server.responses.tools import check_choice, echoed_choice, echoed_tools, tools_of
 from gptoss.server.service import Asked
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shown import Shown

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gptoss.server.chat_request import ChatRequest
-from gptoss.server.messages_signature import reasoning_of
-from gptoss.server.messages_tools import Tool, chat_tool
+from gptoss.server.chat.request import ChatRequest
+from gptoss.server.messages.signature import reasoning_of
+from gptoss.server.messages.tools import Tool, chat_tool
 from gptoss.server.request_schemas.messages import (
     MessageParams,
     MessageTool,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gptoss.chat.tool_set import ToolSet
 from gptoss.harmony import Channel, DeveloperContent, Message, Role
-from gptoss.server.chat_reply import Json, new_id
-from gptoss.server.responses_call_items import (
+from gptoss.server.chat.reply import Json, new_id
+from gptoss.server.responses.call_items import (
     CALLS,
     OUTPUTS,
     call_message,
@@ -15,9 +15,9 @@ from gptoss.server.responses_call_items import (
     read_call,
     read_output,
 )
-from gptoss.server.responses_seal import Seal
-from gptoss.server.responses_store import KeptItem
-from gptoss.server.responses_text import joined, text_of, wrong
+from gptoss.server.responses.seal import Seal
+from gptoss.server.responses.store import KeptItem
+from gptoss.server.responses.text import joined, text_of, wrong
 from gptoss.server.wire_errors import ApiError
 
 # A message that is dropped for want of room takes with it what belongs to it.

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from gptoss.server.docs_fields import Fields, prose
-from gptoss.server.docs_style import STYLE
+from gptoss.server.openapi.page_fields import Fields, prose
+from gptoss.server.openapi.page_style import STYLE
 
 Json = dict[str, Any]
 

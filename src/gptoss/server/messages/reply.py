@@ -15,8 +15,8 @@ from gptoss.harmony import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from gptoss.server.chat_reply import Json, new_id
-from gptoss.server.messages_signature import signature_of
+from gptoss.server.chat.reply import Json, new_id
+from gptoss.server.messages.signature import signature_of
 from gptoss.server.sse import event
 
 

@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse, Response
 
 from gptoss.chat import TurnFinished
 from gptoss.chat.turn import Turn
-from gptoss.server.chat_reply import Json
+from gptoss.server.chat.reply import Json
 from gptoss.server.connection import unless_gone
-from gptoss.server.messages_reply import Blocks, Ending, content_of, message
-from gptoss.server.messages_request import CountRequest, MessagesRequest
+from gptoss.server.messages.reply import Blocks, Ending, content_of, message
+from gptoss.server.messages.request import CountRequest, MessagesRequest
 from gptoss.server.service import Service
 from gptoss.server.sse import event, streamed
 from gptoss.server.wire_errors import api_error, request_id_of

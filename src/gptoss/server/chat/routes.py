@@ -13,8 +13,8 @@ from gptoss.chat import Reply, TurnEvent, TurnFinished
 from gptoss.chat.tool_set import ToolSet
 from gptoss.chat.turn import Turn
 from gptoss.harmony import ToolCallDelta, ToolCallStarted
-from gptoss.server.chat_calls import CallDeltas, call_of
-from gptoss.server.chat_reply import (
+from gptoss.server.chat.calls import CallDeltas, call_of
+from gptoss.server.chat.reply import (
     Chunks,
     Json,
     choice_of,
@@ -25,7 +25,7 @@ from gptoss.server.chat_reply import (
     new_id,
     usage_of,
 )
-from gptoss.server.chat_request import ChatRequest
+from gptoss.server.chat.request import ChatRequest
 from gptoss.server.connection import unless_gone
 from gptoss.server.service import Service
 from gptoss.server.sse import DONE, event, streamed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gptoss.chat.tool_set import FUNCTIONS, DeclaredTool, ToolSet
-from gptoss.server.chat_reply import Json, new_id
+from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.client_tools import CLIENT_TOOLS, ClientTool
 from gptoss.server.wrapped_text import WrappedText
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from gptoss.chat.tool_set import FUNCTIONS, DeclaredTool, ToolSet, declared_tool, tool_set
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
-from gptoss.server.chat_reply import Json
+from gptoss.server.chat.reply import Json
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import refuse_hosted
-from gptoss.server.responses_text import wrong
+from gptoss.server.responses.text import wrong
 from gptoss.server.wire_errors import ApiError
 
 _FUNCTION_FIELDS = ("name", "description", "parameters", "strict")

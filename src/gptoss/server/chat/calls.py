@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gptoss.chat.reply import ToolCall
 from gptoss.chat.tool_set import FUNCTIONS, ToolSet
-from gptoss.server.chat_reply import Json, new_id
+from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.wrapped_text import WrappedText, unwrapped
 
 

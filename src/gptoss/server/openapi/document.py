@@ -12,9 +12,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from gptoss.server.guard import PUBLIC_PATHS
-from gptoss.server.openapi_examples import EXAMPLES
-from gptoss.server.openapi_limits import set_limits
-from gptoss.server.openapi_routes import (
+from gptoss.server.openapi.examples import EXAMPLES
+from gptoss.server.openapi.limits import set_limits
+from gptoss.server.openapi.routes import (
     ANSWERS,
     BODY_STATUSES,
     DESCRIPTIONS,

@@ -1,0 +1,1 @@
+"""Chat Completions: requests, turns, replies."""

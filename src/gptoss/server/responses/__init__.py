@@ -1,0 +1,1 @@
+"""The Responses API: items, runs, store."""
