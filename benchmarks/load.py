@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import statistics
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,30 +30,40 @@ from gptoss.engine import SamplingParams
 from gptoss.harmony import Effort, Message, Role, SystemContent
 from gptoss.structured import Answer, AnswerKind, TurnRules
 
+SERVE = (sys.executable, "-m", "gptoss", "serve", "--port", "0", "--log", "error")
 TOKENS = 400
 NUM_PAIRS = 5
 LEAVING_SHARE = 0.2
 
 
 class Server:
-    """`gptoss serve` as a process."""
+    """`gptoss serve` as a process, or another command that says the same when it starts."""
 
-    def __init__(self, *options: str) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "gptoss",
-            "serve",
-            "--port",
-            "0",
-            "--log",
-            "error",
-            *options,
-        ]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    def __init__(
+        self,
+        *options: str,
+        command: Sequence[str] = SERVE,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._process = subprocess.Popen(
+            [*command, *options],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
         assert self._process.stderr is not None
         self.url = self._process.stderr.readline().partition("gptoss: ")[2].partition("/v1")[0]
         self._process.stderr.readline()
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
+    def said(self) -> Iterator[str]:
+        """The lines that it writes from now on, until it ends. Who reads none must not let it write many."""
+        assert self._process.stderr is not None
+        yield from self._process.stderr
 
     def status(self) -> dict[str, int]:
         """Resident KiB, threads and open descriptors."""

@@ -1,0 +1,30 @@
+"""The server of a soak: python -m benchmarks.soak_server STORE KEEP_S PING_S SPEEDUP.
+
+All of `gptoss serve` but its options, which do not say how long responses are kept and how soon a stream says that it
+is alive.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import gptoss
+from gptoss.server.run import run
+from gptoss.server.settings import ServerSettings
+from gptoss.structured import compiler, trial
+
+
+def main() -> None:
+    store = Path(sys.argv[1])
+    keep_s, ping_s, speedup = map(float, sys.argv[2:])
+    # These bound computing, which a faster clock does not make any faster.
+    compiler.MAX_COMPILE_S *= speedup
+    trial.MAX_SECONDS *= speedup
+    trial._MAX_START_S *= speedup
+    settings = ServerSettings(port=0, store=store, store_s=keep_s, ping_s=ping_s)
+    run(settings, lambda: gptoss.load("nano"), log_level="error")
+
+
+if __name__ == "__main__":
+    main()
