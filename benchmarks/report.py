@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("svg")
 from matplotlib import pyplot as plt
@@ -289,6 +290,24 @@ def load_text() -> list[str]:
     ]
 
 
+def soak_text() -> list[str]:
+    """The server for a day."""
+    f = {row["metric"]: float(row["value"]) for row in read("soak.csv")}
+    rows = read("soak_curve.csv")
+    late = [row for row in rows if float(row["server_hours"]) >= 18]
+    hours = [float(row["server_hours"]) for row in late]
+    slope = np.polyfit(hours, [float(row["rss_kib"]) / 1024 for row in late], 1)[0]
+    return [
+        f"A day by the server's own clock, which ran {f['speedup']:.0f} times as fast "
+        f"(`python -m benchmarks.soak`): {f['requests']:,.0f} requests of every kind, wrong ones and clients that "
+        f"leave among them. Resident memory came to {f['rss_mib']:.0f} MiB; its slope was "
+        f"{f['rss_mib_per_hour']:.2f} MiB an hour after the first quarter, and {slope:.2f} in the last; "
+        f"{f['threads_growth']:.0f} threads more, {f['descriptors_at_end']:.0f} descriptors at the end. "
+        f"{f['lost']:.0f} were lost: schemas and grammars refused for a second of the clock, which had become a "
+        "sixteenth (it is a second of the processor since).",
+    ]
+
+
 def put(path: Path, name: str, lines: list[str]) -> None:
     """Replace what stands between two marks of that name."""
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
@@ -304,6 +323,7 @@ def main() -> None:
     put(README, "speed", [line for table in tables for line in table()])
     put(STRUCTURED, "structured", structured_table())
     put(SERVER, "load", load_text())
+    put(SERVER, "soak", soak_text())
 
 
 if __name__ == "__main__":
