@@ -303,8 +303,7 @@ def soak_text() -> list[str]:
         f"leave among them. Resident memory came to {f['rss_mib']:.0f} MiB; its slope was "
         f"{f['rss_mib_per_hour']:.2f} MiB an hour after the first quarter, and {slope:.2f} in the last; "
         f"{f['threads_growth']:.0f} threads more, {f['descriptors_at_end']:.0f} descriptors at the end. "
-        f"{f['lost']:.0f} were lost: schemas and grammars refused for a second of the clock, which had become a "
-        "sixteenth (it is a second of the processor since).",
+        f"{f['lost']:.0f} lost.",
     ]
 
 
