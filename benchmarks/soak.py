@@ -1,6 +1,6 @@
 """The server for a day: python -m benchmarks.soak [--hours 24] [--speedup 16] [--requests 43200].
 
-Clients of every kind (see soak_clients) ask one `gptoss serve` with the embedded model, in all so many requests over so
+Clients of every kind (see soak_clients) ask one server with the embedded model, in all so many requests over so
 many hours. With a speedup, the hours are those of the server's own clock (see fast_clock.c): its timers, the time that
 responses are kept and what it tells clients run so much faster, while computing takes what it takes, and has the real
 time for it. `--speedup 1` is real time.
