@@ -203,8 +203,8 @@ def begin_turns(
     limits = limits or TurnLimits()
     tokenizer = model.tokenizer
     declared = harmony.declared_recipients(conversation)
-    start = len(harmony.render(conversation, tokenizer))
-    prompt = prompt_of(conversation, tokenizer, begun)
+    rendered = harmony.render(conversation, tokenizer)
+    start, prompt = len(rendered), [*rendered, *_opening(begun, tokenizer)]
     requests, budgets = [], []
     for index in range(num):
         held: tuple[Constraint, ...] = ()
@@ -239,15 +239,19 @@ def begin_turns(
 def prompt_of(
     conversation: harmony.Conversation, tokenizer: Tokenizer, begun: harmony.Message | None = None
 ) -> list[int]:
-    """What a turn goes on from; see `begin_turns`. A message that is begun has a header, and is not closed."""
-    prompt = harmony.render(conversation, tokenizer)
+    """What a turn goes on from; see `begin_turns`."""
+    return [*harmony.render(conversation, tokenizer), *_opening(begun, tokenizer)]
+
+
+def _opening(begun: harmony.Message | None, tokenizer: Tokenizer) -> list[int]:
+    """A message that is begun has a header, and is not closed."""
     if begun is None:
-        return prompt
+        return []
     channel = [
         tokenizer.special_id(Marker.CHANNEL),
         *tokenizer.encode(begun.channel or Channel.FINAL),
     ]
-    return [*prompt, *channel, tokenizer.special_id(Marker.MESSAGE), *tokenizer.encode(begun.text)]
+    return [*channel, tokenizer.special_id(Marker.MESSAGE), *tokenizer.encode(begun.text)]
 
 
 def _check_beginning(constraint: Constraint, prompt: Sequence[int]) -> None:
