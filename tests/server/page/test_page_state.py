@@ -31,6 +31,21 @@ def other_tab(visit: Visit) -> Visit:
     return other
 
 
+def hold_database(visit: Visit) -> None:
+    """Nothing is saved any more, as long as the page is open."""
+    visit.page.evaluate(
+        """() => new Promise((resolve) => {
+          const opening = indexedDB.open('gptoss');
+          opening.onsuccess = () => {
+            const stores = ['conversations', 'summaries'];
+            const held = opening.result.transaction(stores, 'readwrite').objectStore(stores[0]);
+            const hold = () => (held.count().onsuccess = () => (resolve(), hold()));
+            hold();
+          };
+        })"""
+    )
+
+
 def take_file(visit: Visit, conversations: list[dict[str, Any]]) -> None:
     file = {"format": "gptoss-conversations", "version": 1, "conversations": conversations}
     with visit.page.expect_file_chooser() as chooser:
@@ -49,8 +64,28 @@ def test_two_tabs_lose_nothing(visit: Visit) -> None:
     for each in (visit, other):
         each.page.reload()
         expect(each.answers).to_have_count(3)
+        each.wait()
         assert each.answer() == "6"
         each.assert_clean()
+
+
+def test_choice_is_kept_when_the_page_is_left_at_once(visit: Visit) -> None:
+    visit.ask("What is 1 + 1?")
+    visit.message.press("ArrowUp")
+    visit.page.get_by_label("Edit your message").press("Enter")
+    expect(visit.page.get_by_label("Version 2 of 2")).to_be_visible()
+    visit.wait()
+    hold_database(visit)
+    visit.page.get_by_role("button", name="Previous version").click()
+    visit.page.locator(".efforts label", has_text="high").click()
+    for _ in range(2):
+        # The second time, the database has it.
+        visit.page.reload()
+        expect(visit.page.get_by_label("Version 1 of 2")).to_be_visible()
+        expect(visit.page.locator("input[value=high]")).to_be_checked()
+        kept = visit.page.wait_for_function("() => !localStorage.getItem('gptoss.unsaved')")
+        assert kept.json_value()
+    visit.assert_clean()
 
 
 def test_conversation_that_another_tab_deleted_stays_deleted(visit: Visit) -> None:
@@ -117,8 +152,9 @@ def test_selection_stays_while_the_answer_goes_on(
 ) -> None:
     visit = make_visit(make_server(scripted_model(SLOW, pause_s=0.02))).open()
     visit.send("Hello")
+    # Its title is finished then.
+    expect(visit.answers.last).to_contain_text("One thing")
     title = visit.answers.last.locator("h1")
-    expect(title).to_be_visible()
     title.evaluate("node => getSelection().selectAllChildren(node)")
     visit.wait()
     assert visit.page.evaluate("getSelection().toString()") == "Title"

@@ -1,5 +1,6 @@
 // All conversations, the one that is shown, and what can be done with them.
 
+import { forget, keep, read } from '../api/storage';
 import { Database } from '../conversation/database';
 import { newId } from '../conversation/id';
 import { itemsOf } from '../conversation/items';
@@ -19,6 +20,10 @@ import { Runs } from './runs.svelte';
 import { settings } from './settings.svelte';
 
 const SAVE_MS = 1000;
+const UNSAVED = 'gptoss.unsaved';
+
+/** What is chosen with one touch, and shown at once. */
+type Choice = Pick<Conversation, 'id' | 'leaf' | 'options'>;
 
 class Chats {
   summaries = $state<Summary[]>([]);
@@ -68,6 +73,7 @@ class Chats {
       return;
     }
     this.current = found;
+    this.chooseUnsaved();
     this.runs.resume(this.current);
     if (location.hash !== `#${id}`) history.pushState(null, '', `#${id}`);
   }
@@ -128,7 +134,7 @@ class Chats {
 
   showBranch(id: string): void {
     tree.show(this.current, id);
-    void this.save(this.current, true);
+    void this.saveChoice();
   }
 
   async change(id: string, how: (conversation: Conversation) => void): Promise<void> {
@@ -144,7 +150,7 @@ class Chats {
   choose(options: Partial<Options>): void {
     Object.assign(this.current.options, options);
     settings.chooseOptions(options);
-    void this.save(this.current, true);
+    void this.saveChoice();
   }
 
   async remove(id: string): Promise<void> {
@@ -222,6 +228,24 @@ class Chats {
     } catch (error) {
       notices.fail(error);
     }
+  }
+
+  /** Save a choice, which is not lost either where the page is gone before the database has it. */
+  private async saveChoice(): Promise<void> {
+    const { id, leaf, options } = this.current;
+    if (leaf === null) return;
+    const choice = JSON.stringify({ id, leaf, options } satisfies Choice);
+    keep(UNSAVED, choice);
+    await this.save(this.current, true);
+    if (read(UNSAVED) === choice) forget(UNSAVED);
+  }
+
+  /** Take up what was chosen just before this page was left. */
+  private chooseUnsaved(): void {
+    const choice = JSON.parse(read(UNSAVED) ?? '{}') as Partial<Choice>;
+    if (choice.id !== this.current.id || !Object.hasOwn(this.current.turns, choice.leaf!)) return;
+    Object.assign(this.current, choice);
+    void this.saveChoice();
   }
 
   private async changed(id: string | null): Promise<void> {
