@@ -29,6 +29,11 @@ window.violations = [];
 document.addEventListener('securitypolicyviolation', (event) =>
   window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
+# The embedded model is wrong once in a hundred answers, where they are drawn.
+_GREEDY = """
+if (self === top && location.protocol === 'http:' && !localStorage.getItem('gptoss.options'))
+  localStorage.setItem('gptoss.options', '{"temperature": 0}');
+"""
 expect.set_options(timeout=15_000)
 
 
@@ -54,6 +59,7 @@ class Visit:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda told: self._on_console(told.type, told.text))
         self.page.add_init_script(_WATCH)
+        self.page.add_init_script(_GREEDY)
 
     def _on_console(self, kind: str, text: str) -> None:
         # A status that the page handles is told by the browser as an error all the same.
