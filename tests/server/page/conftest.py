@@ -7,11 +7,13 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
-from tests.server.conftest import LiveServer
+from tests.conftest import ScriptedModel, ScriptedTransformer
+from tests.server.conftest import LiveServer, MakeServer
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 # It is to look up nothing, and a container lets it have no sandbox of its own.
@@ -47,6 +49,8 @@ class Visit:
     strangers: list[str] = field(default_factory=list)
     dialogs: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    # What writes slowly, so that somebody can do something in the middle of an answer.
+    slow: ScriptedTransformer | None = None
 
     def watch(self) -> None:
         """From now on."""
@@ -107,6 +111,8 @@ class Visit:
 
     def wait(self) -> None:
         """Until the last answer is finished."""
+        if self.slow is not None:
+            self.slow.pause_s = 0.0
         expect(self.answers.last).to_have_attribute("aria-busy", "false")
 
     def show_thoughts(self) -> None:
@@ -156,6 +162,26 @@ def make_visit(browser: Browser) -> Iterator[MakeVisit]:
 def visit(make_visit: MakeVisit, live_server: LiveServer) -> Visit:
     """A visitor of a server with the embedded model; nothing untoward may have happened at its end."""
     return make_visit(live_server).open()
+
+
+BeginAnswer = Callable[..., Visit]
+
+
+@pytest.fixture
+def begin_answer(
+    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
+) -> BeginAnswer:
+    """Makes a visitor who said Hello, and sees the beginning of a scripted answer, which takes seconds from there."""
+
+    def begin(markup: str, beginning: str, **options: object) -> Visit:
+        model = scripted_model(markup, pause_s=0.05)
+        visit = make_visit(make_server(model), **options).open()
+        visit.slow = cast(ScriptedTransformer, model.transformer)
+        visit.send("Hello")
+        expect(visit.answers.last).to_contain_text(beginning)
+        return visit
+
+    return begin
 
 
 def id_of(visit: Visit) -> str:

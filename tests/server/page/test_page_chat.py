@@ -8,9 +8,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.conftest import ScriptedModel
+from gptoss.tokenizer import Tokenizer
+from tests.conftest import ScriptedModel, ids_of
 from tests.server.conftest import KEY, LiveServer, MakeServer, keys_of
-from tests.server.page.conftest import MakeVisit, Visit
+from tests.server.page.conftest import BeginAnswer, MakeVisit, Visit
 
 SUM = "What is 48213 + 9077?"
 # As long as somebody needs to do something in the middle of it.
@@ -99,12 +100,8 @@ def test_edited_question_makes_a_branch(visit: Visit) -> None:
     visit.assert_clean()
 
 
-def test_stop(
-    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
-) -> None:
-    visit = make_visit(make_server(scripted_model(THINKING, pause_s=0.02))).open()
-    visit.send("Hello")
-    expect(visit.page.locator(".latest")).to_contain_text("One thing")
+def test_stop(begin_answer: BeginAnswer) -> None:
+    visit = begin_answer(THINKING, "One thing")
     visit.page.keyboard.press("Escape")
     expect(visit.page.get_by_text("Stopped.")).to_be_visible()
     visit.wait()
@@ -113,12 +110,8 @@ def test_stop(
     visit.assert_clean()
 
 
-def test_page_that_is_opened_anew_goes_on_with_the_answer(
-    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
-) -> None:
-    visit = make_visit(make_server(scripted_model(THINKING, pause_s=0.02))).open()
-    visit.send("Hello")
-    expect(visit.page.locator(".latest")).to_contain_text("One thing")
+def test_page_that_is_opened_anew_goes_on_with_the_answer(begin_answer: BeginAnswer) -> None:
+    visit = begin_answer(THINKING, "One thing")
     visit.page.reload()
     visit.wait()
     assert visit.answer() == "Done."
@@ -127,12 +120,8 @@ def test_page_that_is_opened_anew_goes_on_with_the_answer(
     visit.assert_clean()
 
 
-def test_answer_goes_on_while_another_conversation_is_shown(
-    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
-) -> None:
-    visit = make_visit(make_server(scripted_model(THINKING, pause_s=0.02))).open()
-    visit.send("Hello")
-    expect(visit.page.locator(".latest")).to_contain_text("One thing")
+def test_answer_goes_on_while_another_conversation_is_shown(begin_answer: BeginAnswer) -> None:
+    visit = begin_answer(THINKING, "One thing")
     visit.page.get_by_role("button", name="New chat").click()
     expect(visit.answers).to_have_count(0)
     visit.page.get_by_role("link", name="Hello").click()
@@ -141,22 +130,16 @@ def test_answer_goes_on_while_another_conversation_is_shown(
     visit.assert_clean()
 
 
-def test_answer_now(
-    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
-) -> None:
-    model = scripted_model(THINKING, pause_s=0.02)
-    visit = make_visit(make_server(model)).open()
-    visit.send("Hello")
-    expect(visit.page.locator(".latest")).to_contain_text("One thing")
-    # The script goes on where the second response begins.
-    script = model.transformer.script  # type: ignore[attr-defined]
-    end = scripted_model(THINKING).transformer.script[-len("Done.") - 1 :]  # type: ignore[attr-defined]
+def test_answer_now(begin_answer: BeginAnswer, nano_tokenizer: Tokenizer) -> None:
+    visit = begin_answer(THINKING, "One thing")
+    assert visit.slow is not None
     with visit.page.expect_request(
         lambda request: request.url.endswith("/v1/responses") and request.method == "POST"
     ) as asked:
         visit.page.get_by_role("button", name="Answer now").click()
         expect(visit.page.get_by_role("button", name="Answer now")).to_have_count(0)
-        script[:] = end
+        # The script goes on where the second response begins.
+        visit.slow.script = ids_of("Done.<|return|>", nano_tokenizer)
     body = asked.value.post_data_json
     assert body["reasoning_tokens"] == 0
     assert body["input"][-1]["content"][0]["text"].startswith("One thing")
@@ -313,12 +296,8 @@ def test_failure_is_told_and_can_be_tried_again(visit: Visit) -> None:
     assert visit.answer() == "57290"
 
 
-def test_broken_connection_is_taken_up_again(
-    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
-) -> None:
-    visit = make_visit(make_server(scripted_model(THINKING, pause_s=0.02))).open()
-    visit.send("Hello")
-    expect(visit.page.locator(".latest")).to_contain_text("One thing")
+def test_broken_connection_is_taken_up_again(begin_answer: BeginAnswer) -> None:
+    visit = begin_answer(THINKING, "One thing")
     with visit.page.expect_request(re.compile(r"starting_after=\d")):
         visit.page.context.set_offline(True)
         visit.page.wait_for_timeout(100)
@@ -338,12 +317,20 @@ def test_nothing_is_left_on_the_server(visit: Visit, live_server: LiveServer) ->
 
 
 def test_progress_of_a_long_prompt(visit: Visit) -> None:
-    visit.message.fill("word " * 700)
-    visit.message.press("Enter")
-    expect(visit.page.get_by_label("How much of the prompt is read")).to_be_visible()
-    told = re.compile(r"Reading [0-9,]+ of [0-9,]+ tokens")
-    expect(visit.answers.last).to_contain_text(told)
-    visit.wait()
+    # It can be too short for a look from outside.
+    visit.page.evaluate(
+        """() => {
+          window.told = new Set();
+          const look = () => {
+            const bar = document.querySelector('[aria-label="How much of the prompt is read"]');
+            if (bar) told.add(bar.closest('article').innerText.trim());
+          };
+          new MutationObserver(look).observe(document.body, {childList: true, subtree: true});
+        }"""
+    )
+    visit.ask("word " * 700)
+    told = visit.page.evaluate("[...told]")
+    assert re.match(r"Reading [0-9,]+ of 2,\d\d\d tokens", told[0])
     visit.assert_clean()
 
 

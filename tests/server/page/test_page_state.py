@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.conftest import ScriptedModel
 from tests.server.conftest import KEY, LiveServer, MakeServer, keys_of
-from tests.server.page.conftest import MakeVisit, Visit
+from tests.server.page.conftest import BeginAnswer, MakeVisit, Visit
 
 SLOW = (
     "<|channel|>final<|message|># Title\n\n"
@@ -100,12 +99,9 @@ def test_conversation_that_another_tab_deleted_stays_deleted(visit: Visit) -> No
     expect(visit.page.get_by_role("navigation").get_by_role("link")).to_have_count(0)
 
 
-def test_answer_of_another_tab_comes_here_as_well(
-    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
-) -> None:
-    visit = make_visit(make_server(scripted_model(SLOW, pause_s=0.02))).open()
+def test_answer_of_another_tab_comes_here_as_well(begin_answer: BeginAnswer) -> None:
+    visit = begin_answer(SLOW, "One thing")
     other = Visit(visit.page.context.new_page(), visit.url).open()
-    visit.send("Hello")
     other.page.get_by_role("link", name="Hello").click()
     expect(other.answers.last).to_contain_text("One thing")
     for each in (visit, other):
@@ -116,12 +112,8 @@ def test_answer_of_another_tab_comes_here_as_well(
     expect(visit.answers.last).to_contain_text("Done.")
 
 
-def test_part_of_an_answer_outlives_the_server(
-    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
-) -> None:
-    visit = make_visit(make_server(scripted_model(SLOW, pause_s=0.02))).open()
-    visit.send("Hello")
-    expect(visit.answers.last).to_contain_text("One thing")
+def test_part_of_an_answer_outlives_the_server(begin_answer: BeginAnswer) -> None:
+    visit = begin_answer(SLOW, "One thing")
     # It saves once a second.
     visit.page.wait_for_timeout(1200)
     # As a server does that was started anew.
@@ -135,37 +127,25 @@ def test_part_of_an_answer_outlives_the_server(
     expect(visit.page.get_by_role("button", name="Continue")).to_be_visible()
 
 
-def test_stop_while_the_server_is_away(
-    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
-) -> None:
-    visit = make_visit(make_server(scripted_model(SLOW, pause_s=0.02))).open()
-    visit.send("Hello")
-    expect(visit.answers.last).to_contain_text("One thing")
+def test_stop_while_the_server_is_away(begin_answer: BeginAnswer) -> None:
+    visit = begin_answer(SLOW, "One thing")
     visit.page.route("**/cancel", lambda route: route.abort())
     visit.page.get_by_role("button", name="Stop").click()
     visit.wait()
     expect(visit.answers.last).to_contain_text("Stopped.")
 
 
-def test_selection_stays_while_the_answer_goes_on(
-    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
-) -> None:
-    visit = make_visit(make_server(scripted_model(SLOW, pause_s=0.02))).open()
-    visit.send("Hello")
+def test_selection_stays_while_the_answer_goes_on(begin_answer: BeginAnswer) -> None:
     # Its title is finished then.
-    expect(visit.answers.last).to_contain_text("One thing")
+    visit = begin_answer(SLOW, "One thing")
     title = visit.answers.last.locator("h1")
     title.evaluate("node => getSelection().selectAllChildren(node)")
     visit.wait()
     assert visit.page.evaluate("getSelection().toString()") == "Title"
 
 
-def test_reader_who_scrolls_up_is_left_alone(
-    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
-) -> None:
-    server = make_server(scripted_model(SLOW, pause_s=0.03))
-    visit = make_visit(server, viewport={"width": 900, "height": 420}).open()
-    visit.send("Hello")
+def test_reader_who_scrolls_up_is_left_alone(begin_answer: BeginAnswer) -> None:
+    visit = begin_answer(SLOW, "One thing", viewport={"width": 900, "height": 420})
     expect(visit.answers.last.locator("p").nth(12)).to_be_attached()
     place = "node => node.scrollHeight - node.scrollTop - node.clientHeight"
     thread = visit.page.locator(".thread")
@@ -178,12 +158,8 @@ def test_reader_who_scrolls_up_is_left_alone(
     assert thread.evaluate(place) < 60
 
 
-def test_escape_while_renaming_does_not_stop_the_answer(
-    make_server: MakeServer, make_visit: MakeVisit, scripted_model: ScriptedModel
-) -> None:
-    visit = make_visit(make_server(scripted_model(SLOW, pause_s=0.02))).open()
-    visit.send("Hello")
-    expect(visit.answers.last).to_contain_text("One thing")
+def test_escape_while_renaming_does_not_stop_the_answer(begin_answer: BeginAnswer) -> None:
+    visit = begin_answer(SLOW, "One thing")
     visit.page.locator("summary[aria-label='More for Hello']").click()
     visit.page.get_by_role("menuitem", name="Rename").click()
     visit.page.get_by_role("textbox", name="Title").press("Escape")
