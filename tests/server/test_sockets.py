@@ -69,6 +69,26 @@ def test_bad_http_is_refused_and_nothing_else_suffers(data: bytes, live_server: 
     assert httpx.get(f"{live_server.url}/health").status_code == 200
 
 
+@pytest.mark.parametrize("way", ["", "Expect: 100-continue\r\n"], ids=["plain", "expect"])
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+def test_refusal_reaches_who_sends_all_before_it_reads(
+    make_server: MakeServer, connection: str, way: str
+) -> None:
+    """Proof 1, for clients that do not look at what comes before they have sent everything."""
+    server = make_server(max_body_bytes=1_000_000)
+    # More than all buffers on the way hold.
+    size = 30_000_000
+    head = "POST /tokenize HTTP/1.1\r\nHost: localhost\r\n"
+    head += f"Connection: {connection}\r\n{way}Content-Length: {size}\r\n\r\n"
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
+            peer.sendall(head.encode() + b"[" * size)
+            assert peer.recv(1 << 16).startswith(b"HTTP/1.1 413")
+            if connection == "keep-alive":
+                peer.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert peer.recv(1 << 16).startswith(b"HTTP/1.1 200")
+
+
 def test_requests_behind_each_other_on_one_connection(live_server: LiveServer) -> None:
     one = b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n"
     last = b"GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

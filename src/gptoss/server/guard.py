@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from gptoss.server.wire_errors import ApiError
 PUBLIC_PATHS = ("/health", "/ping")
 # Deeper JSON is an attack, and would meet the interpreter's own limit.
 MAX_JSON_DEPTH = 128
+# How long what comes after a refusal is let pass.
+_LINGER_S = 10.0
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 
 
@@ -37,11 +40,12 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        upload = _Upload(receive)
         try:
             self._check(scope)
-            body = await self._body(scope, receive)
+            body = await self._body(scope, upload)
         except ApiError as error:
-            await error.response(scope)(scope, receive, send)
+            await error.response(scope)(scope, upload, _ends_after(upload, send))
             return
         await self._app(scope, _replayed(body, receive), send)
 
@@ -106,6 +110,42 @@ class Guard:
         if body:
             _check_json(body)
         return body
+
+
+class _Upload:
+    """What the client sends, and whether that was all."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._is_over = False
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._is_over = not message.get("more_body", False)
+        return message
+
+    async def pass_by(self) -> None:
+        """Take the rest of it, and keep nothing."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                while not self._is_over:
+                    await self()
+
+
+def _ends_after(upload: _Upload, send: Send) -> Send:
+    """Sends all of a reply at once, and ends it when the upload has ended.
+
+    A connection that is closed on somebody who still sends is reset, and the reply may be lost with it.
+    """
+
+    async def send_before(message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            await send({**message, "more_body": True})
+            await upload.pass_by()
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
+        await send(message)
+
+    return send_before
 
 
 def _too_large(most: int) -> ApiError:
