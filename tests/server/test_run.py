@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -156,3 +157,24 @@ def test_configurations_that_are_none(text: str, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def num_heaps_of_threads(pid: int) -> int:
+    """Of a process: glibc's are 64 MiB each at a multiple of that, of which the first part can be used."""
+    size = 64 << 20
+    parts = [line.split() for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    parts = [(*(int(edge, 16) for edge in part[0].split("-")), part[1]) for part in parts]
+    return sum(
+        start % size == 0
+        and rest_end - start == size
+        and (end, rights, rest_rights) == (rest, "rw-p", "---p")
+        for (start, end, rights), (rest, rest_end, rest_rights) in itertools.pairwise(parts)
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of the memory of a process on Linux")
+def test_threads_have_one_heap(tmp_path: Path) -> None:
+    with serving(log=tmp_path / "log") as (address, process):
+        body = {**LONG, "stream": False, "max_tokens": 20}
+        assert httpx.post(f"{address}/v1/chat/completions", json=body).status_code == 200
+        assert num_heaps_of_threads(process.pid) == 0
