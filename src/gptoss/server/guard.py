@@ -45,7 +45,9 @@ class Guard:
             self._check(scope)
             body = await self._body(scope, upload)
         except ApiError as error:
-            await error.response(scope)(scope, upload, _ends_after(upload, send))
+            # One that was too slow has had its time.
+            end = send if error.status == 408 else _ends_after(upload, send)
+            await error.response(scope)(scope, upload, end)
             return
         await self._app(scope, _replayed(body, receive), send)
 
