@@ -235,8 +235,10 @@ class Chats {
     const { id, leaf, options } = this.current;
     if (leaf === null) return;
     const choice = JSON.stringify({ id, leaf, options } satisfies Choice);
+    // Begun first: it must not depend on there being room for the other.
+    const saving = this.save(this.current, true);
     keep(UNSAVED, choice);
-    await this.save(this.current, true);
+    await saving;
     if (read(UNSAVED) === choice) forget(UNSAVED);
   }
 
