@@ -1,13 +1,17 @@
 """Keeps prefixes on the disk from one run to the next.
 
 A safetensors file: the tree's tokens and places, the pages, and at the end a checksum of all of it. What wrote it is in
-its metadata; a file that was written by anything else, or that is damaged, is refused.
+its metadata; a file that was written by anything else, or that is damaged, is refused. It says what users said: it is
+readable by its user alone, and believed only if nobody else could have written it. It is read piece by piece, not
+mapped: whatever becomes of it meanwhile ends in a refusal.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +19,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.engine.prefix_cache import Node, PrefixCache
-from gptoss.errors import CheckpointError, PrefixFileError
+from gptoss.errors import PrefixFileError
+from gptoss.files.json_text import shorten
+from gptoss.files.private import PRIVATE, make_private, make_private_folder
+from gptoss.files.regular import open_own
 from gptoss.model.config import LayerType
 from gptoss.model.kv_cache import KVCache
 from gptoss.model.page_pool import PAGE_SIZE
-from gptoss.model.safetensors import SafetensorsFile, TensorSpec
+from gptoss.model.safetensors import SafetensorsStream, TensorSpec
 from gptoss.model.safetensors_writer import cannot_write, write_safetensors
 
 # Changes with the layout of this file and of pages.
 VERSION = "1"
 # Of pages in one file; the prefixes used last are kept.
 MAX_BYTES = 1 << 30
+# Of a model's name in that of the file, which systems limit to 255 bytes.
+_NAME_CHARACTERS = 40
 
 _NONE = -1
+# Columns of the tree before a node's tokens.
+_FACTS = 4
 _DIGEST_BYTES = 32
 
 
@@ -35,16 +46,24 @@ class PrefixFile:
     """The file of one model run in one way, there or not. `identity` says everything that keys and values depend on."""
 
     def __init__(self, directory: Path, name: str, identity: Mapping[str, str]) -> None:
-        self._metadata = {"gptoss_prefixes": VERSION, **identity}
+        self._metadata = {"format": "pt", "gptoss_prefixes": VERSION, **identity}
         key = hashlib.sha256(repr(sorted(self._metadata.items())).encode()).hexdigest()[:16]
-        self.path = directory / f"{name}-prefixes-{key}.safetensors"
+        self.path = directory / f"{name[:_NAME_CHARACTERS]}-prefixes-{key}.safetensors"
 
     def make_folder(self) -> None:
-        """Raises OutputError where the file's folder cannot be made."""
+        """Make the file's folder, for its user alone; files of others than this model's are closed to others too.
+
+        Raises OutputError where it cannot be made.
+        """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.path.parent)
+            kept = list(self.path.parent.glob("*-prefixes-*.safetensors"))
         except OSError as error:
             raise cannot_write(self.path, error) from None
+        for path in kept:
+            # Earlier versions followed the umask. What is not ours, or no file, cannot be helped.
+            with contextlib.suppress(OSError):
+                make_private(path)
 
     def save(self, prefixes: PrefixCache, *, max_bytes: int = MAX_BYTES) -> int:
         """Write the prefixes used last; how many tokens. Raises OutputError when it cannot be written."""
@@ -73,26 +92,50 @@ class PrefixFile:
                 yield piece
 
         self.make_folder()
-        write_safetensors(self.path, specs, pieces, self._metadata)
+        write_safetensors(self.path, specs, pieces, self._metadata, mode=PRIVATE)
         return sum(len(node.tokens) for node in nodes)
 
     def restore(self, prefixes: PrefixCache) -> int:
         """Take the file's prefixes into an empty cache, as many as fit; how many tokens. 0: there is no file.
 
-        Raises PrefixFileError for a file that is damaged, or of another model, version or way to run.
+        Raises PrefixFileError, with the cache as it was, for a file that is damaged, of another model, version or way
+        to run, or that others could have written.
         """
-        if not self.path.exists():
-            return 0
         try:
-            file = SafetensorsFile(self.path)
-            tensors = {name: file.read(name) for name in file.tensors}
-        except CheckpointError as error:
-            raise PrefixFileError(str(error)) from None
-        found = {name: file.metadata.get(name) for name in self._metadata}
-        if found != self._metadata:
+            with open_own(self.path) as descriptor:
+                return self._restore(self._open(descriptor), prefixes)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise self._refused(error.strerror or str(error)) from None
+
+    def _open(self, descriptor: int) -> SafetensorsStream:
+        num_bytes = os.fstat(descriptor).st_size
+        if num_bytes > 2 * MAX_BYTES:
+            raise self._refused(f"it has {num_bytes:,} bytes, more than are ever written")
+        try:
+            return SafetensorsStream(descriptor)
+        except ValueError as error:
+            raise self._refused(f"it is damaged: {error}") from None
+
+    def _restore(self, file: SafetensorsStream, prefixes: PrefixCache) -> int:
+        if file.header.metadata != self._metadata:
             raise self._refused("it was written by another model, version or way to run")
-        self._check(tensors, prefixes.cache)
-        return self._insert(tensors, prefixes)
+        self._check_specs(file.header.tensors, prefixes.cache)
+        tree = file.read("tree")
+        if not _is_sound(tree, file.header.tensors["sliding"].shape[0]):
+            raise self._refused("its tree makes no sense: it is damaged")
+        places = _Places(tree, prefixes.cache)
+        try:
+            digest = hashlib.blake2b(_raw(tree), digest_size=_DIGEST_BYTES)
+            for kind, name in ((LayerType.FULL, "full"), (LayerType.SLIDING, "sliding")):
+                places.fill(kind, _hashed(file.rows(name), digest.update))
+            if file.read("checksum").tobytes() != digest.digest():
+                raise self._refused("its checksum is wrong: it is damaged")
+        except BaseException:
+            places.give_back()
+            raise
+        return _insert(tree, places, prefixes)
 
     def _pieces(
         self,
@@ -110,65 +153,116 @@ class PrefixFile:
             elif node.sliding is not None:
                 yield np.ascontiguousarray(pages[LayerType.SLIDING][:, node.sliding])
 
-    def _check(self, tensors: Mapping[str, NDArray[Any]], cache: KVCache) -> None:
-        digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        for name in ("tree", "full", "sliding"):
-            if name not in tensors:
+    def _check_specs(self, specs: Mapping[str, TensorSpec], cache: KVCache) -> None:
+        """Every tensor is as `save` writes it."""
+        for name in ("tree", "full", "sliding", "checksum"):
+            if name not in specs:
                 raise self._refused(f"it has no {name}")
-            digest.update(_raw(tensors[name]))
-        checksum = tensors.get("checksum")
-        if checksum is None or checksum.tobytes() != digest.digest():
-            raise self._refused("its checksum is wrong: it is damaged")
-        for name, kind in (("full", LayerType.FULL), ("sliding", LayerType.SLIDING)):
+        count = specs["tree"].shape[0] if specs["tree"].shape else 0
+        num_sliding = specs["sliding"].shape[0] if specs["sliding"].shape else 0
+        wanted = {
+            "tree": TensorSpec("tree", "I64", (count, _FACTS + PAGE_SIZE)),
+            "checksum": TensorSpec("checksum", "U8", (_DIGEST_BYTES,)),
+        }
+        for name, kind, pages in (
+            ("full", LayerType.FULL, count),
+            ("sliding", LayerType.SLIDING, num_sliding),
+        ):
             layers, _, num_bytes = _bytes_of_pages(cache, kind).shape
-            if tensors[name].shape[1:] != (layers, num_bytes):
-                raise self._refused("its pages have another shape")
-        if tensors["tree"].ndim != 2 or tensors["tree"].shape[1] != 4 + PAGE_SIZE:
-            raise self._refused("its tree has another shape")
-        self._check_tree(tensors["tree"], len(tensors["full"]), len(tensors["sliding"]))
-
-    def _insert(self, tensors: Mapping[str, NDArray[Any]], prefixes: PrefixCache) -> int:
-        cache, num_tokens = prefixes.cache, 0
-        pages = {kind: _bytes_of_pages(cache, kind) for kind in LayerType}
-        full_pool, sliding_pool = cache.pool(LayerType.FULL), cache.pool(LayerType.SLIDING)
-        nodes: list[Node | None] = []
-        for index, row in enumerate(tensors["tree"].tolist()):
-            parent, place, is_anchor, count = row[:4]
-            above = prefixes.root if parent == _NONE else nodes[parent]
-            if above is None or not full_pool.num_free:
-                nodes.append(None)
-                continue
-            full, sliding = full_pool.take(), None
-            pages[LayerType.FULL][:, full] = tensors["full"][index]
-            if place != _NONE and sliding_pool.num_free:
-                sliding = sliding_pool.take()
-                pages[LayerType.SLIDING][:, sliding] = tensors["sliding"][place]
-            ids = np.asarray(row[4 : 4 + count], np.int32)
-            nodes.append(prefixes.insert(above, ids, full, sliding, is_anchor=bool(is_anchor)))
-            num_tokens += count
-        for node in reversed(nodes):
-            if node is not None:
-                prefixes.touch_path(node)
-        return num_tokens
-
-    def _check_tree(self, tree: NDArray[Any], num_full: int, num_sliding: int) -> None:
-        """Every row's parent is a whole page before it, and every place is one that the file has."""
-        parents, places, _, counts = tree[:, :4].T
-        rows = np.arange(len(tree))
-        is_sound = (
-            len(tree) == num_full
-            and bool(((parents >= _NONE) & (parents < rows)).all())
-            and bool(((places >= _NONE) & (places < num_sliding)).all())
-            and bool(((counts >= 1) & (counts <= PAGE_SIZE)).all())
-            and bool((counts[parents[parents != _NONE]] == PAGE_SIZE).all())
-        )
-        if not is_sound:
-            raise self._refused("its tree makes no sense")
+            wanted[name] = TensorSpec(name, "U8", (pages, layers, num_bytes))
+        for name, spec in specs.items():
+            if spec != wanted.get(name):
+                what = "pages have" if name in ("full", "sliding") else f"{shorten(name)} has"
+                raise self._refused(f"its {what} another shape")
 
     def _refused(self, why: str) -> PrefixFileError:
         return PrefixFileError(
-            f"{self.path} is not used: {why}; delete it, or leave --cache-dir out"
+            f"{self.path} is not used, and made anew when the program ends: {why}"
         )
+
+
+class _Places:
+    """The pages that a tree's nodes get in a cache, as far as there are any; None: no page.
+
+    full     a place for each row of the tree; a node has one only if its parent has
+    sliding  a place for each row that has a sliding page, in order
+    """
+
+    def __init__(self, tree: NDArray[Any], cache: KVCache) -> None:
+        self._cache = cache
+        self.full: list[int | None] = []
+        self.sliding: list[int | None] = []
+        for parent, place in tree[:, :2].tolist():
+            is_held = parent == _NONE or self.full[parent] is not None
+            self.full.append(self._take(LayerType.FULL) if is_held else None)
+            if place != _NONE:
+                is_held = self.full[-1] is not None
+                self.sliding.append(self._take(LayerType.SLIDING) if is_held else None)
+
+    def fill(self, kind: LayerType, contents: Iterable[NDArray[Any]]) -> None:
+        """Put contents, one for each row, into the pages that there are."""
+        pages = _bytes_of_pages(self._cache, kind)
+        places = self.full if kind is LayerType.FULL else self.sliding
+        for place, content in zip(places, contents, strict=True):
+            if place is not None:
+                pages[:, place] = content
+
+    def give_back(self) -> None:
+        """Let all pages go."""
+        for kind, places in ((LayerType.FULL, self.full), (LayerType.SLIDING, self.sliding)):
+            for place in places:
+                if place is not None:
+                    self._cache.pool(kind).give_back(place)
+
+    def _take(self, kind: LayerType) -> int | None:
+        pool = self._cache.pool(kind)
+        return pool.take() if pool.num_free else None
+
+
+def _insert(tree: NDArray[Any], places: _Places, prefixes: PrefixCache) -> int:
+    """Make nodes of the rows that have pages; how many tokens they have."""
+    nodes: list[Node | None] = []
+    num_tokens = 0
+    for row, full in zip(tree, places.full, strict=True):
+        parent, place, is_anchor, count = row[:_FACTS].tolist()
+        above = prefixes.root if parent == _NONE else nodes[parent]
+        if above is None or full is None:
+            nodes.append(None)
+            continue
+        sliding = None if place == _NONE else places.sliding[place]
+        ids = row[_FACTS : _FACTS + count].astype(np.int32)
+        nodes.append(prefixes.insert(above, ids, full, sliding, is_anchor=bool(is_anchor)))
+        num_tokens += count
+    for node in reversed(nodes):
+        if node is not None:
+            prefixes.touch_path(node)
+    return num_tokens
+
+
+def _is_sound(tree: NDArray[Any], num_sliding: int) -> bool:
+    """Whether every row's parent is a whole page before it, places go up, and no two siblings begin alike."""
+    parents, places, anchors, counts = tree[:, :_FACTS].T
+    ids = tree[:, _FACTS:]
+    is_token = np.arange(PAGE_SIZE) < counts[:, None]
+    return (
+        bool(((parents >= _NONE) & (parents < np.arange(len(tree)))).all())
+        and bool(np.array_equal(places[places != _NONE], np.arange(num_sliding)))
+        and bool(((anchors == 0) | (anchors == 1)).all())
+        and bool(((counts >= 1) & (counts <= PAGE_SIZE)).all())
+        and bool((counts[parents[parents != _NONE]] == PAGE_SIZE).all())
+        and bool(((ids >= 0) & (ids <= np.iinfo(np.int32).max)).all())
+        and not ids[~is_token].any()
+        and len({(row[0], row[3:].tobytes()) for row in tree}) == len(tree)
+    )
+
+
+def _hashed(
+    arrays: Iterable[NDArray[Any]], hear: Callable[[memoryview], object]
+) -> Iterator[NDArray[Any]]:
+    """The arrays; `hear` is told the bytes of each."""
+    for array in arrays:
+        hear(_raw(array))
+        yield array
 
 
 def _raw(array: NDArray[Any]) -> memoryview:
@@ -199,15 +293,15 @@ def _latest(
 def _tree(nodes: list[Node]) -> NDArray[np.int64]:
     """A row for each node: parent's row, sliding page's row, whether it is an anchor, number of tokens, tokens."""
     row_by_node = {id(node): row for row, node in enumerate(nodes)}
-    tree = np.zeros((len(nodes), 4 + PAGE_SIZE), np.int64)
+    tree = np.zeros((len(nodes), _FACTS + PAGE_SIZE), np.int64)
     num_sliding = 0
     for row, node in zip(tree, nodes, strict=True):
-        row[:4] = (
+        row[:_FACTS] = (
             row_by_node.get(id(node.parent), _NONE),
             _NONE if node.sliding is None else num_sliding,
             node.is_anchor,
             len(node.tokens),
         )
-        row[4 : 4 + len(node.tokens)] = node.tokens.ids
+        row[_FACTS : _FACTS + len(node.tokens)] = node.tokens.ids
         num_sliding += node.sliding is not None
     return tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gptoss.errors import CheckpointError
-from gptoss.model.json_object import parse_object
+from gptoss.files.json_text import parse_object
 from gptoss.model.safetensors import pickle_refused
 
 INDEX = "model.safetensors.index.json"

@@ -13,8 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from gptoss.errors import ConfigError
+from gptoss.files.json_text import parse_object
 from gptoss.model.config_fields import Fields
-from gptoss.model.json_object import parse_object
 
 # The MXFP4 block, in which the matrix kernels work.
 _BLOCK = 32

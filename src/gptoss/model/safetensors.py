@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import mmap
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.errors import CheckpointError
-from gptoss.model.json_object import parse_object
+from gptoss.files.json_text import parse_object, shorten
+from gptoss.files.regular import open_own, open_regular, read_at
 
 # The header of the released 120b takes about 100 kB.
 MAX_HEADER_BYTES = 16 << 20
 # The header's length, little-endian.
 LENGTH_BYTES = 8
+# torch.save writes a zip archive, and formerly a bare pickle. As a length each is far too large.
+_PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")
 
 # What the format knows; bfloat16 and the eight-bit floats are handed out as their bits.
 DTYPES: Mapping[str, np.dtype[Any]] = {
@@ -61,19 +65,87 @@ class TensorSpec:
         return math.prod(self.shape) * DTYPES[self.dtype].itemsize
 
 
+@dataclass(frozen=True)
+class Header:
+    """All that a file says before its values; `starts` are places in the file. Everything in it is checked."""
+
+    text: bytes
+    tensors: Mapping[str, TensorSpec]
+    starts: Mapping[str, int]
+    metadata: Mapping[str, str]
+
+    @classmethod
+    def read(cls, descriptor: int) -> Header:
+        """The header of an open file. Raises OSError, or ValueError with what is wrong with the file."""
+        total = os.fstat(descriptor).st_size
+        if total < LENGTH_BYTES:
+            raise ValueError(f"it has {total} bytes, wanted at least {LENGTH_BYTES}")
+        start = read_at(descriptor, LENGTH_BYTES, 0)
+        length = int.from_bytes(start, "little")
+        if length > MAX_HEADER_BYTES:
+            if start.startswith(_PICKLE_STARTS):
+                raise _PickleError
+            raise ValueError(f"its header claims {length} bytes, at most {MAX_HEADER_BYTES} go")
+        if LENGTH_BYTES + length > total:
+            raise ValueError(f"its header claims {length} bytes and the file has {total}")
+        text = read_at(descriptor, length, LENGTH_BYTES)
+        return cls.parse(text, total - LENGTH_BYTES - length)
+
+    @classmethod
+    def parse(cls, text: bytes, num_bytes: int) -> Header:
+        """The header before so many bytes of values. Raises ValueError with what is wrong with it."""
+        try:
+            entries = parse_object(text)
+        except ValueError as error:
+            raise ValueError(f"its header cannot be read: {error}") from None
+        metadata = _read_metadata(entries.pop("__metadata__", {}))
+        tensors: dict[str, TensorSpec] = {}
+        spans = []
+        for name, entry in entries.items():
+            tensors[name], begin, end = _read_entry(name, entry)
+            spans.append((begin, end, name))
+        spans.sort()
+        _check_spans(spans, num_bytes)
+        first = LENGTH_BYTES + len(text)
+        return cls(text, tensors, {name: first + begin for begin, _, name in spans}, metadata)
+
+
 class SafetensorsFile:
     """One file, memory-mapped; tensors are read-only views of it.
 
+    `is_own`: it was made by this program, and is believed only if nobody else could have written it. A file that
+    shrinks while it is mapped ends the process (SIGBUS) when its lost part is touched: whoever may write to it can do
+    that.
     Raises CheckpointError when the file is missing, truncated, or anything in its header is off.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, is_own: bool = False) -> None:
         self.path = Path(path)
-        self._mapped = _map(self.path)
-        self._starts: dict[str, int] = {}
-        self.tensors: dict[str, TensorSpec] = {}
-        self.metadata: Mapping[str, object] = {}
-        self._read_header()
+        try:
+            with (open_own if is_own else open_regular)(self.path) as descriptor:
+                self.status = os.fstat(descriptor)
+                self._header = Header.read(descriptor)
+                self._mapped = mmap.mmap(descriptor, self.status.st_size, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot read {self.path}: {error.strerror or error}; wanted a safetensors file of the checkpoint"
+            ) from None
+        except _PickleError:
+            raise pickle_refused(self.path) from None
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self.path} is not a whole safetensors file: {error}; download it again"
+            ) from None
+
+    @property
+    def tensors(self) -> Mapping[str, TensorSpec]:
+        """What the file holds, by name."""
+        return self._header.tensors
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What its writer says of it."""
+        return self._header.metadata
 
     def read(self, name: str) -> NDArray[Any]:
         """The tensor as a view of the file, bfloat16 as uint16 bits.
@@ -84,15 +156,14 @@ class SafetensorsFile:
         spec = self.tensors[name]
         dtype = DTYPES[spec.dtype]
         view = np.frombuffer(
-            self._mapped, dtype, count=math.prod(spec.shape), offset=self._starts[name]
+            self._mapped, dtype, count=math.prod(spec.shape), offset=self._header.starts[name]
         ).reshape(spec.shape)
         return view if view.flags.aligned else view.copy()
 
     @property
     def header(self) -> bytes:
         """The header's bytes: names, types, shapes and places of all tensors."""
-        length = int.from_bytes(self._mapped[:LENGTH_BYTES], "little")
-        return self._mapped[LENGTH_BYTES : LENGTH_BYTES + length]
+        return self._header.text
 
     def sample(self, num_samples: int, num_bytes: int) -> Iterator[bytes]:
         """Bytes from so many places at equal distances, the last ones included."""
@@ -113,91 +184,79 @@ class SafetensorsFile:
         if hasattr(mmap, "MADV_DONTNEED"):
             self._mapped.madvise(mmap.MADV_DONTNEED)
 
-    def _read_header(self) -> None:
-        total = len(self._mapped)
-        length = int.from_bytes(self._mapped[:LENGTH_BYTES], "little")
-        if length > MAX_HEADER_BYTES:
-            raise self._error(f"its header claims {length} bytes, at most {MAX_HEADER_BYTES} go")
-        if LENGTH_BYTES + length > total:
-            raise self._error(f"its header claims {length} bytes and the file has {total}")
-        text = self._mapped[LENGTH_BYTES : LENGTH_BYTES + length]
-        try:
-            header = parse_object(text)
-        except ValueError as error:
-            raise self._error(f"its header cannot be read: {error}") from None
-        metadata = header.pop("__metadata__", None)
-        self.metadata = metadata if isinstance(metadata, dict) else {}
-        spans = [self._read_entry(name, entry) for name, entry in header.items()]
-        self._check_spans(spans, total - LENGTH_BYTES - length)
-        self._starts = {name: LENGTH_BYTES + length + begin for begin, _, name in spans}
 
-    def _read_entry(self, name: str, entry: object) -> tuple[int, int, str]:
-        """Check one tensor's entry; returns where it begins and ends, and its name."""
-        where = f"tensor {_shorten(name)}"
-        if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-            raise self._error(f"{where} has no dtype, shape and data_offsets, or has more")
-        dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-        if not isinstance(dtype, str) or dtype not in DTYPES:
-            raise self._error(f"{where} has the unknown dtype {_shorten(dtype)}")
-        if not _is_list_of_sizes(shape) or len(shape) > 8:
-            raise self._error(f"{where} has the shape {_shorten(shape)}, wanted up to 8 sizes")
-        if not _is_list_of_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-            raise self._error(f"{where} has the offsets {_shorten(offsets)}, wanted begin and end")
-        spec = TensorSpec(name, dtype, tuple(shape))
-        begin, end = offsets
-        if end - begin != spec.num_bytes:
-            raise self._error(
-                f"{where} takes {_shorten(end - begin)} bytes, but {dtype} {_shorten(shape)} "
-                f"needs {_shorten(spec.num_bytes)}"
-            )
-        self.tensors[name] = spec
-        return begin, end, name
+class SafetensorsStream:
+    """An open file that is read piece by piece, so that it may change or shrink meanwhile without harm.
 
-    def _check_spans(self, spans: list[tuple[int, int, str]], num_bytes: int) -> None:
-        """Tensors must fill the rest of the file without gap or overlap."""
-        expected = 0
-        for begin, end, name in sorted(spans):
-            if begin != expected:
-                kind = "overlaps the one before" if begin < expected else "leaves a gap before it"
-                raise self._error(f"tensor {_shorten(name)} {kind}")
-            expected = end
-        if expected > num_bytes:
-            raise self._error(
-                f"it is truncated: {num_bytes} bytes of values, its header announces {expected}"
-            )
-        if expected < num_bytes:
-            raise self._error(f"{num_bytes - expected} bytes at its end belong to no tensor")
+    Every method raises OSError for what cannot be read; the constructor also ValueError for what is wrong in the file.
+    """
 
-    def _error(self, what: str) -> CheckpointError:
-        return CheckpointError(
-            f"{self.path} is not a whole safetensors file: {what}; download it again"
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.header = Header.read(descriptor)
+
+    def read(self, name: str) -> NDArray[Any]:
+        """A tensor as an array of its own."""
+        spec = self.header.tensors[name]
+        data = read_at(self._descriptor, spec.num_bytes, self.header.starts[name])
+        return np.frombuffer(data, DTYPES[spec.dtype]).reshape(spec.shape)
+
+    def rows(self, name: str) -> Iterator[NDArray[Any]]:
+        """A tensor along its first axis, each part as an array of its own."""
+        spec = self.header.tensors[name]
+        count, *rest = spec.shape
+        dtype, num_bytes = DTYPES[spec.dtype], spec.num_bytes // max(1, count)
+        for index in range(count):
+            place = self.header.starts[name] + index * num_bytes
+            yield np.frombuffer(read_at(self._descriptor, num_bytes, place), dtype).reshape(rest)
+
+
+class _PickleError(ValueError):
+    """The file begins as torch.save writes."""
+
+
+def _read_metadata(metadata: object) -> dict[str, str]:
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise ValueError("its __metadata__ is no object of texts")
+    return metadata
+
+
+def _read_entry(name: str, entry: object) -> tuple[TensorSpec, int, int]:
+    """A tensor's checked entry: what it is, where it begins and where it ends."""
+    where = f"tensor {shorten(name)}"
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"{where} has no dtype, shape and data_offsets, or has more")
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise ValueError(f"{where} has the unknown dtype {shorten(dtype)}")
+    if not _is_list_of_sizes(shape) or len(shape) > 8:
+        raise ValueError(f"{where} has the shape {shorten(shape)}, wanted up to 8 sizes")
+    if not _is_list_of_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
+        raise ValueError(f"{where} has the offsets {shorten(offsets)}, wanted begin and end")
+    spec = TensorSpec(name, dtype, tuple(shape))
+    begin, end = offsets
+    if end - begin != spec.num_bytes:
+        raise ValueError(
+            f"{where} takes {shorten(end - begin)} bytes, but {dtype} {shorten(shape)} "
+            f"needs {shorten(spec.num_bytes)}"
         )
+    return spec, begin, end
 
 
-def _map(path: Path) -> mmap.mmap:
-    try:
-        with path.open("rb") as file:
-            if path.stat().st_size < LENGTH_BYTES:
-                raise CheckpointError(
-                    f"{path} is not a whole safetensors file: it has {path.stat().st_size} bytes, "
-                    f"wanted at least {LENGTH_BYTES}; download it again"
-                )
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise CheckpointError(
-            f"cannot read {path}: {reason}; wanted a safetensors file of the checkpoint"
-        ) from None
-    _refuse_pickle(path, mapped[:LENGTH_BYTES])
-    return mapped
-
-
-def _refuse_pickle(path: Path, start: bytes) -> None:
-    """torch.save writes a zip archive, and formerly a bare pickle."""
-    is_pickle = start.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04"))
-    # A header's length may happen to begin like that, but not be so large.
-    if is_pickle and int.from_bytes(start, "little") > MAX_HEADER_BYTES:
-        raise pickle_refused(path)
+def _check_spans(spans: list[tuple[int, int, str]], num_bytes: int) -> None:
+    """Tensors, in order, must fill the rest of the file without gap or overlap."""
+    expected = 0
+    for begin, end, name in spans:
+        if begin != expected:
+            kind = "overlaps the one before" if begin < expected else "leaves a gap before it"
+            raise ValueError(f"tensor {shorten(name)} {kind}")
+        expected = end
+    if expected > num_bytes:
+        raise ValueError(
+            f"it is truncated: {num_bytes} bytes of values, its header announces {expected}"
+        )
+    if expected < num_bytes:
+        raise ValueError(f"{num_bytes - expected} bytes at its end belong to no tensor")
 
 
 def pickle_refused(path: Path) -> CheckpointError:
@@ -210,8 +269,3 @@ def pickle_refused(path: Path) -> CheckpointError:
 
 def _is_list_of_sizes(value: object) -> bool:
     return isinstance(value, list) and all(type(v) is int and 0 <= v < 2**63 for v in value)
-
-
-def _shorten(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.errors import OutputError
+from gptoss.files.whole import SHARED, whole_file
 from gptoss.model.safetensors import DTYPES, LENGTH_BYTES, TensorSpec
 
 # Values are mapped as they lie, so they begin at a multiple of this: a cache line.
@@ -23,25 +23,22 @@ def write_safetensors(
     specs: Sequence[TensorSpec],
     values: Callable[[TensorSpec], Iterable[NDArray[Any]]],
     metadata: Mapping[str, str] | None = None,
+    *,
+    mode: int = SHARED,
 ) -> None:
     """Write tensors in the order given, taking each one's values in pieces.
 
     `values` returns C-contiguous arrays that together have as many bytes as the tensor. The file
-    appears under its name only when it is whole. Raises OutputError when it cannot be written.
+    appears under its name, with `mode`, only when it is whole. Raises OutputError when it cannot be written.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        try:
-            with partial.open("wb") as file:
-                file.write(_header(specs, {"format": "pt", **(metadata or {})}))
-                for spec in specs:
-                    written = sum(file.write(_bytes_of(piece)) for piece in values(spec))
-                    if written != spec.num_bytes:
-                        raise ValueError(f"{spec.name}: {written} of {spec.num_bytes} bytes given")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(path, mode=mode) as file:
+            file.write(_header(specs, {"format": "pt", **(metadata or {})}))
+            for spec in specs:
+                written = sum(file.write(_bytes_of(piece)) for piece in values(spec))
+                if written != spec.num_bytes:
+                    raise ValueError(f"{spec.name}: {written} of {spec.num_bytes} bytes given")
     except OSError as error:
         raise cannot_write(path, error) from None
 
@@ -62,13 +59,9 @@ def write_arrays(path: str | Path, tensors: Mapping[str, tuple[str, NDArray[Any]
 def write_text(path: str | Path, text: str) -> None:
     """Write a small file of the checkpoint, whole or not at all. Raises OutputError."""
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        try:
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(text.encode("utf-8"))
     except OSError as error:
         raise cannot_write(path, error) from None
 
