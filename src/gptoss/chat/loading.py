@@ -144,12 +144,8 @@ def _pack(
     if packing.num_bytes <= SMALL_BYTES:
         return packing.in_memory()
     file = PackedFile(cache_directory() if cache is None else Path(cache), checkpoint, matrices)
-    arrays = file.open(packing)
-    if arrays is not None:
-        _fault_in(arrays, packing.num_bytes)
-        return arrays
     try:
-        file.write(packing, advance)
+        arrays = _open_packed(file, packing, advance)
     except OutputError as error:
         require_memory(packing.num_bytes, error)
         warnings.warn(f"{error}; weights are laid out in memory at every start", stacklevel=3)
@@ -157,9 +153,29 @@ def _pack(
         arrays = packing.in_memory(advance)
         release(checkpoint)
         return arrays
-    arrays = file.open(packing)
-    assert arrays is not None
     _fault_in(arrays, packing.num_bytes)
+    return arrays
+
+
+def _open_packed(file: PackedFile, packing: Packing, advance: Callable[[int], object]) -> Arrays:
+    """The file's tensors; it is made if it is not there, or cannot be used.
+
+    Raises OutputError where it cannot be made.
+    """
+    try:
+        arrays = file.open(packing)
+    except CheckpointError as error:
+        warnings.warn(f"{error}; it is made anew", stacklevel=4)
+        arrays = None
+    if arrays is not None:
+        return arrays
+    file.write(packing, advance)
+    try:
+        arrays = file.open(packing)
+    except CheckpointError as error:
+        raise OutputError(f"{error}, although it was just made") from None
+    if arrays is None:
+        raise OutputError(f"{file.path} has gone again as soon as it was made")
     return arrays
 
 

@@ -15,6 +15,7 @@ from gptoss.chat import Chat
 from gptoss.cli.answer import show_answer, summary
 from gptoss.cli.output import Screen
 from gptoss.errors import GptossError
+from gptoss.files.private import make_private, make_private_folder
 
 _HELP = """\
 /reasoning low|medium|high   how much the model reasons from now on
@@ -60,10 +61,10 @@ def _history() -> History:
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     try:
         folder = Path(state).expanduser() / "gptoss"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         file = folder / "history"
         # Questions are nobody else's business.
-        file.touch(mode=0o600)
+        make_private(file)
         return FileHistory(str(file))
     except (OSError, RuntimeError):
         return InMemoryHistory()

@@ -6,6 +6,7 @@ are shared between processes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.errors import CheckpointError
+from gptoss.files.json_text import shorten
 from gptoss.kernels import Float32
 from gptoss.kernels.bf16 import bf16_to_float32
 from gptoss.model.checkpoint_files import find_shards, locate
 from gptoss.model.config import Config, ExpertFormat
-from gptoss.model.layouts import BF16, ORIGINAL, PACKED, Layout, dtypes_read, layout_of
+from gptoss.model.layouts import BF16, ORIGINAL, PACKED, Layout, dtypes_read, is_vector, layout_of
 from gptoss.model.safetensors import SafetensorsFile
 from gptoss.model.weights import (
     AttentionWeights,
@@ -34,6 +36,8 @@ from gptoss.model.weights import (
 
 # Tensors named in one error.
 _NAMED = 3
+# Those of 120b take 160 MB.
+_MAX_VECTOR_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,13 @@ def open_checkpoint(directory: str | Path) -> Checkpoint:
     Takes the folder itself or one that holds `original/`. Raises ConfigError or CheckpointError
     when anything is missing, damaged, of another shape or dtype, or unexpected.
     """
-    found = locate(Path(directory))
-    paths = find_shards(found)
+    try:
+        found = locate(Path(directory))
+        paths = find_shards(found)
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot read {directory}: {error.strerror or error}; wanted the folder of a checkpoint"
+        ) from None
     config = Config.from_file(found / "config.json")
     files = [SafetensorsFile(path) for path in paths]
     holders = _index_tensors(files)
@@ -72,7 +81,7 @@ def _index_tensors(files: Iterable[SafetensorsFile]) -> dict[str, SafetensorsFil
         for name in file.tensors:
             if name in holders:
                 raise CheckpointError(
-                    f"tensor {name!r} is in both {holders[name].path} and {file.path.name}; "
+                    f"tensor {shorten(name)} is in both {holders[name].path} and {file.path.name}; "
                     "remove the file that does not belong to the checkpoint"
                 )
             holders[name] = file
@@ -116,6 +125,13 @@ def _check_tensors(
             f"{directory} does not fit its config.json ({config.num_layers} layers, "
             f"{layout.title}): {'; '.join(problems)}; get all files of one checkpoint again"
         )
+    # Made anew in memory before anything is planned; a sparse file of any size costs its maker nothing.
+    vector_bytes = 4 * sum(math.prod(spec.shape) for spec in specs if is_vector(spec))
+    if vector_bytes > _MAX_VECTOR_BYTES:
+        raise CheckpointError(
+            f"{directory}: norms and biases take {vector_bytes:,} bytes by its config.json, wanted at most "
+            f"{_MAX_VECTOR_BYTES:,}; not a gpt-oss model"
+        )
     for wanted in specs:
         got = holders[wanted.name].tensors[wanted.name]
         dtypes = dtypes_read(wanted)
@@ -128,9 +144,7 @@ def _check_tensors(
 
 
 def _list_some(names: list[str]) -> str:
-    listed = ", ".join(name if len(name) <= 80 else f"{name[:77]}..." for name in names[:_NAMED])
-    # Names come from the file: what cannot be printed is escaped.
-    listed = listed.encode("ascii", "backslashreplace").decode()
+    listed = ", ".join(shorten(name)[1:-1] for name in names[:_NAMED])
     return f"{listed}, ..." if len(names) > _NAMED else listed
 
 

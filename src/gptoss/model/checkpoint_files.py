@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from gptoss.errors import CheckpointError
-from gptoss.files.json_text import parse_object
+from gptoss.files.json_text import read_object, shorten
 from gptoss.model.safetensors import pickle_refused
 
 INDEX = "model.safetensors.index.json"
@@ -15,6 +16,8 @@ ORIGINAL_FOLDER = "original"
 _PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 # The released index takes about 35 kB.
 _MAX_INDEX_BYTES = 16 << 20
+# As systems allow in a folder.
+_MAX_NAME_BYTES = 255
 
 
 def locate(directory: Path) -> Path:
@@ -67,26 +70,31 @@ def _has_weights(directory: Path) -> bool:
 def _read_index(index: Path) -> list[Path]:
     """The shards by name, whatever the names count from: the released ones count from zero."""
     try:
-        if index.stat().st_size > _MAX_INDEX_BYTES:
-            raise ValueError(f"it is larger than {_MAX_INDEX_BYTES} bytes")
-        weight_map = parse_object(index.read_bytes()).get("weight_map")
+        weight_map = read_object(index, most_bytes=_MAX_INDEX_BYTES).get("weight_map")
         if not isinstance(weight_map, dict) or not weight_map:
             raise ValueError("it has no weight_map from tensors to files")
         names = {_checked_name(name) for name in weight_map.values()}
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{index} cannot be read: {error}; download it again") from None
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"{index} cannot be read: {reason}; download it again") from None
     shards = [index.with_name(name) for name in sorted(names)]
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:
         raise CheckpointError(
             f"{index.parent} lacks {len(missing)} of {len(shards)} files that {INDEX} names "
-            f"({', '.join(missing[:3])}); download them"
+            f"({', '.join(map(shorten, missing[:3]))}); download them"
         )
     return shards
 
 
 def _checked_name(name: object) -> str:
     """A shard lies beside its index: a path could lead anywhere."""
-    if not isinstance(name, str) or not name.endswith(".safetensors") or name != Path(name).name:
-        raise ValueError(f"{name!r} is not the name of a safetensors file")
+    if (
+        not isinstance(name, str)
+        or not name.endswith(".safetensors")
+        or name != Path(name).name
+        or not name.isprintable()
+        or len(os.fsencode(name)) > _MAX_NAME_BYTES
+    ):
+        raise ValueError(f"{shorten(name)} is not the name of a safetensors file")
     return name

@@ -8,13 +8,14 @@ the kind of rotary embedding, is checked and not kept: the forward pass knows no
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from gptoss.errors import ConfigError
-from gptoss.files.json_text import parse_object
-from gptoss.model.config_fields import Fields
+from gptoss.files.json_text import read_object
+from gptoss.model.config_fields import MOST, Fields
 
 # The MXFP4 block, in which the matrix kernels work.
 _BLOCK = 32
@@ -25,6 +26,9 @@ _MAX_HEADS_PER_KV_HEAD = 64
 # So that a hostile file cannot ask for endless lists of tensors; 120b has 36 and 128.
 _MAX_LAYERS = 4096
 _MAX_EXPERTS = 65536
+
+# Betas closer than this would divide by what rounding leaves of their distance.
+_RAMP = 1.001
 
 _ARCHITECTURE = "GptOssForCausalLM"
 # Values that the original configuration leaves to its code.
@@ -61,7 +65,8 @@ class RopeConfig:
     def __post_init__(self) -> None:
         # Otherwise no pair lies between those that are kept and those that are slowed.
         turns = self.original_context / (2 * math.pi)
-        if not self.beta_slow < min(self.beta_fast, turns) or self.original_context > self.theta:
+        least = _RAMP * self.beta_slow
+        if not least < min(self.beta_fast, turns) or self.original_context > self.theta:
             raise _Misfit(
                 f"got a rotary embedding with betas {self.beta_slow} and {self.beta_fast}, context "
                 f"{self.original_context} and base {self.theta}, wanted beta_slow < beta_fast and "
@@ -101,6 +106,7 @@ class Config:
         group = self.num_heads // self.num_kv_heads
         _require_at_most("query heads for each KV head", group, _MAX_HEADS_PER_KV_HEAD)
         _require_at_most("num_experts_per_tok", self.experts_per_token, self.num_experts)
+        _require_at_most("max_position_embeddings", self.max_positions, MOST)
         if not self.layer_types:
             raise ConfigError("got no layers, wanted at least one; see num_hidden_layers")
 
@@ -118,7 +124,7 @@ class Config:
         path = Path(path)
         data = _read_object(path)
         generation = path.with_name("generation_config.json")
-        if generation.is_file():
+        if os.path.lexists(generation):
             data["eos_token_id"] = _read_object(generation).get(
                 "eos_token_id", data.get("eos_token_id")
             )
@@ -215,17 +221,12 @@ def _require_at_most(name: str, value: int, limit: int) -> None:
 
 def _read_object(path: Path) -> dict[str, object]:
     try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_FILE_BYTES + 1)
+        return read_object(path, most_bytes=_MAX_FILE_BYTES)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(
             f"cannot read {path}: {reason}; wanted the {path.name} of a gpt-oss checkpoint"
         ) from None
-    if len(text) > _MAX_FILE_BYTES:
-        raise ConfigError(f"{path} is larger than {_MAX_FILE_BYTES} bytes; wanted a {path.name}")
-    try:
-        return parse_object(text)
     except ValueError as error:
         raise ConfigError(f"{path} cannot be read: {error}; download it again") from None
 

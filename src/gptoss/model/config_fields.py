@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from gptoss.errors import ConfigError
+from gptoss.files.json_text import shorten
 
 # No count of a model comes near; it keeps a hostile file from asking for lists without end.
-_MOST = 2**31 - 1
+MOST = 2**31 - 1
 
 _REQUIRED: Any = object()
 
@@ -29,7 +30,7 @@ class Fields:
 
     def error(self, key: str, wanted: str) -> ConfigError:
         """What to raise when a key's value is not what was wanted."""
-        got = f"{key} = {_shorten(self._data[key])}" if key in self._data else f"no {key!r}"
+        got = f"{key} = {shorten(self._data[key])}" if key in self._data else f"no {key!r}"
         return ConfigError(
             f"{self._source}: got {got}, wanted {wanted}; take the config.json that was "
             "published with the weights"
@@ -39,7 +40,7 @@ class Fields:
         """The value as it stands; None when absent."""
         return self._data.get(key)
 
-    def count(self, key: str, *aliases: str, at_most: int = _MOST) -> int:
+    def count(self, key: str, *aliases: str, at_most: int = MOST) -> int:
         """A whole number from 1, under the first of several spellings that is present."""
         name = next((name for name in (key, *aliases) if name in self), key)
         value = self._data.get(name)
@@ -89,9 +90,4 @@ class Fields:
         """Refuse keys that would change the result and are not understood."""
         for key in self._data:
             if key not in known and key in self:
-                raise self.error(key, f"only {', '.join(known)}")
-
-
-def _shorten(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+                raise self.error(shorten(key), f"only {', '.join(known)}")

@@ -51,8 +51,12 @@ class Layout:
 
 def dtypes_read(spec: TensorSpec) -> tuple[str, ...]:
     """The dtypes that are taken where `spec` is expected."""
-    is_vector = len(spec.shape) == 1 or spec.name.endswith("bias")
-    return (spec.dtype, "F32") if is_vector else (spec.dtype,)
+    return (spec.dtype, "F32") if is_vector(spec) else (spec.dtype,)
+
+
+def is_vector(spec: TensorSpec) -> bool:
+    """Whether it is a norm, a bias or sinks, which are kept in memory as float32."""
+    return len(spec.shape) == 1 or spec.name.endswith("bias")
 
 
 def layout_of(config: Config) -> Layout:

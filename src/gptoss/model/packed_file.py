@@ -21,6 +21,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gptoss.errors import CheckpointError, OutputError
+from gptoss.files.whole import OWN
 from gptoss.model.checkpoint import Checkpoint
 from gptoss.model.packing import Advance, Arrays, Matrices, Packing
 from gptoss.model.safetensors import SafetensorsFile, TensorSpec
@@ -30,6 +31,8 @@ from gptoss.model.safetensors_writer import cannot_write, write_safetensors
 VERSION = "1"
 # Bytes of each weight file that tell two checkpoints of one shape apart, at so many places.
 _SAMPLES, _SAMPLE_BYTES = 64, 256
+# Of a checkpoint's name in that of the file, which systems limit to 255 bytes.
+_NAME_CHARACTERS = 40
 # Left free on the disk.
 _SPARE_BYTES = 256 << 20
 # MADV_POPULATE_READ of Linux.
@@ -49,22 +52,22 @@ class PackedFile:
         }
         self._checkpoint = checkpoint
         key = hashlib.sha256(repr(sorted(self._metadata.items())).encode()).hexdigest()[:16]
-        self.path = (
-            directory / f"{checkpoint.directory.resolve().name}-{matrices}-{key}.safetensors"
-        )
+        name = checkpoint.directory.resolve().name[:_NAME_CHARACTERS]
+        self.path = directory / f"{name}-{matrices}-{key}.safetensors"
 
     def open(self, packing: Packing) -> Arrays | None:
         """The tensors, memory-mapped; None if there is no file.
 
-        Raises CheckpointError for a file that is damaged, of another version or of other weights.
+        Raises CheckpointError for a file that is damaged, of another version or of other weights, or that others could
+        have written. Values are not looked at: that would read all of them at each start.
         """
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return None
-        file = SafetensorsFile(self.path)
+        file = SafetensorsFile(self.path, is_own=True)
         found = {name: file.metadata.get(name) for name in self._metadata}
         if found != self._metadata or tuple(file.tensors.values()) != packing.specs:
             raise CheckpointError(
-                f"{self.path} was made of other weights or by another version; delete it, and it is made anew"
+                f"{self.path} is not used: it was made of other weights or by another version"
             )
         file.use_huge_pages()
         return {name: file.read(name) for name in file.tensors}
@@ -96,7 +99,7 @@ class PackedFile:
                     unreleased = 0
                     release(self._checkpoint)
 
-        write_safetensors(self.path, packing.specs, pieces, self._metadata)
+        write_safetensors(self.path, packing.specs, pieces, self._metadata, mode=OWN)
         release(self._checkpoint)
 
 
@@ -110,7 +113,7 @@ def fingerprint(checkpoint: Checkpoint) -> str:
     """What tells a checkpoint from every other: names, shapes, sizes, times of change and samples of its values."""
     digest = hashlib.sha256()
     for file in checkpoint.files:
-        status = file.path.stat()
+        status = file.status
         digest.update(f"{file.path.name} {status.st_size} {status.st_mtime_ns}".encode())
         digest.update(file.header)
         for sample in file.sample(_SAMPLES, _SAMPLE_BYTES):

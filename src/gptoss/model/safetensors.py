@@ -84,7 +84,7 @@ class Header:
         length = int.from_bytes(start, "little")
         if length > MAX_HEADER_BYTES:
             if start.startswith(_PICKLE_STARTS):
-                raise _PickleError
+                raise _PickleError("it is a pickle file")
             raise ValueError(f"its header claims {length} bytes, at most {MAX_HEADER_BYTES} go")
         if LENGTH_BYTES + length > total:
             raise ValueError(f"its header claims {length} bytes and the file has {total}")
@@ -126,16 +126,8 @@ class SafetensorsFile:
                 self.status = os.fstat(descriptor)
                 self._header = Header.read(descriptor)
                 self._mapped = mmap.mmap(descriptor, self.status.st_size, access=mmap.ACCESS_READ)
-        except OSError as error:
-            raise CheckpointError(
-                f"cannot read {self.path}: {error.strerror or error}; wanted a safetensors file of the checkpoint"
-            ) from None
-        except _PickleError:
-            raise pickle_refused(self.path) from None
-        except ValueError as error:
-            raise CheckpointError(
-                f"{self.path} is not a whole safetensors file: {error}; download it again"
-            ) from None
+        except (OSError, ValueError) as error:
+            raise _refusal(self.path, error, is_own=is_own) from None
 
     @property
     def tensors(self) -> Mapping[str, TensorSpec]:
@@ -213,6 +205,20 @@ class SafetensorsStream:
 
 class _PickleError(ValueError):
     """The file begins as torch.save writes."""
+
+
+def _refusal(path: Path, error: OSError | ValueError, *, is_own: bool) -> CheckpointError:
+    reason = getattr(error, "strerror", None) or error
+    if is_own:
+        # It can be made anew, so there is nothing to do about it.
+        return CheckpointError(f"{path} is not used: {reason}")
+    if isinstance(error, _PickleError):
+        return pickle_refused(path)
+    if isinstance(error, OSError):
+        return CheckpointError(
+            f"cannot read {path}: {reason}; wanted a safetensors file of the checkpoint"
+        )
+    return CheckpointError(f"{path} is not a whole safetensors file: {reason}; download it again")
 
 
 def _read_metadata(metadata: object) -> dict[str, str]:

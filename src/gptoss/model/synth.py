@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.errors import OutputError
+from gptoss.files.whole import whole_file, whole_folder
 from gptoss.kernels.bf16 import float32_to_bf16
 from gptoss.model.config import Config, RopeConfig, alternating_layers
 from gptoss.model.config_writer import write_config, write_json
@@ -74,18 +74,11 @@ def write_checkpoint(
             raise OutputError(
                 f"{directory} is not empty; choose a new folder, so that nothing is overwritten"
             )
-        partial = directory.with_name(f".{directory.name}.partial")
-        # What a run that was killed has left.
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        try:
+        with whole_folder(directory) as partial:
             _write_shards(partial, config, seed, advance)
             for name, content in files.items():
-                (partial / name).write_bytes(content)
-            partial.replace(directory)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+                with whole_file(partial / name) as file:
+                    file.write(content)
     except OSError as error:
         raise cannot_write(directory, error) from None
 
@@ -112,10 +105,13 @@ def _write_shards(
 
 def _shards(specs: tuple[TensorSpec, ...]) -> list[list[TensorSpec]]:
     shards: list[list[TensorSpec]] = [[]]
+    num_bytes = 0
     for spec in specs:
-        if shards[-1] and sum(s.num_bytes for s in shards[-1]) + spec.num_bytes > SHARD_BYTES:
+        if shards[-1] and num_bytes + spec.num_bytes > SHARD_BYTES:
             shards.append([])
+            num_bytes = 0
         shards[-1].append(spec)
+        num_bytes += spec.num_bytes
     return shards
 
 

@@ -14,7 +14,7 @@ from gptoss.kernels.bf16 import float32_to_bf16
 from gptoss.model.config import Config, RopeConfig, alternating_layers
 from gptoss.model.config_writer import write_config
 from gptoss.model.layouts import PACKED
-from gptoss.model.safetensors_writer import write_arrays
+from gptoss.model.safetensors_writer import cannot_write, write_arrays
 from gptoss.train.quantise import quantise_mxfp4
 from gptoss.train.torch_model import Shape, TorchModel
 
@@ -48,7 +48,10 @@ def config_of(shape: Shape, eos_token_ids: tuple[int, ...] = ()) -> Config:
 
 def write_checkpoint(model: TorchModel, directory: Path, eos_token_ids: tuple[int, ...]) -> None:
     """Write model.safetensors, config.json and generation_config.json. Raises OutputError if it cannot."""
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(directory, error) from None
     config = config_of(model.shape, eos_token_ids)
     found = _packed_tensors(model)
     tensors = {spec.name: (spec.dtype, found[spec.name]) for spec in PACKED.specs(config)}

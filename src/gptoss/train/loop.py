@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gptoss.files.whole import whole_file
 from gptoss.train.batches import Batch
 from gptoss.train.quantise import as_exported
 from gptoss.train.torch_model import TorchModel
@@ -100,7 +101,7 @@ class Trainer:
         self.progress = Progress(**state["progress"])
 
     def save(self) -> None:
-        """Write the checkpoint beside and rename it, so that a stop at any time leaves a whole one."""
+        """Write the checkpoint; a stop at any time leaves a whole one."""
         progress = self.progress
         state = {
             "model": self.model.state_dict(),
@@ -112,13 +113,14 @@ class Trainer:
                 "history": progress.history,
             },
         }
-        beside = self._checkpoint.with_suffix(".new")
-        torch.save(state, beside)
-        os.replace(beside, self._checkpoint)
-        with (self.folder / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(("tokens", "loss", "learning_rate", "seconds"))
-            writer.writerows(progress.history)
+        with whole_file(self._checkpoint) as file:
+            torch.save(state, file)
+        table = io.StringIO(newline="")
+        writer = csv.writer(table)
+        writer.writerow(("tokens", "loss", "learning_rate", "seconds"))
+        writer.writerows(progress.history)
+        with whole_file(self.folder / "metrics.csv") as file:
+            file.write(table.getvalue().encode("utf-8"))
 
     @property
     def is_rounded(self) -> bool:
