@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gptoss.tokenizer.vocabulary import _byte_of_character
+from gptoss.tokenizer.vocabulary import PATTERNS, _byte_of_character
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def byte_level() -> dict[str, Any]:
         "pre_tokenizer": {
             "type": "Sequence",
             "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": r"\w+|\W"}, "behavior": "Isolated"},
+                {"type": "Split", "pattern": {"Regex": PATTERNS[1]}, "behavior": "Isolated"},
                 {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False},
             ],
         },

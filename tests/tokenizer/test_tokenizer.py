@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import random
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ from hypothesis import strategies as st
 
 from gptoss.errors import TokenizerError
 from gptoss.tokenizer import Tokenizer
+from gptoss.tokenizer.vocabulary import MAX_VALUES
 from tests import o200k
 
 
@@ -90,12 +95,31 @@ def change(path: str, value: object) -> Callable[[dict[str, Any]], None]:
         (change("model.vocab.ab", -1), "has the id -1"),
         (change("model.vocab.ab", 2**40), "has the id 1099511627776"),
         (change("model.vocab.ab", "7"), "has the id '7'"),
-        (change("model.vocab.\u4e00", 300), "no '\u4e00'"),
+        (change("model.vocab.ab", True), "has the id True"),
+        (change("model.vocab.ab", 256.0), "has the id 256.0"),
+        (change("model.vocab.\u4e00", 300), r"no '\u4e00'"),
+        (change("model.vocab.", 300), "the token '' has 0 bytes"),
+        (change("model.vocab." + "a" * 1025, 300), "has 1025 bytes, wanted 1 to 1024"),
+        (change("model.vocab", ["a"]), "not a byte-level BPE"),
         (change("model", []), "not a byte-level BPE"),
         (change("added_tokens.0", {"id": 257}), "no 'content'"),
+        (change("added_tokens.0", "<|start|>"), "not a byte-level BPE"),
+        (change("added_tokens", None), "not a byte-level BPE"),
+        (change("added_tokens.0.content", ""), "a special token is spelled ''"),
+        (change("added_tokens.0.content", 5), "a special token is spelled 5"),
+        (change("added_tokens.0.content", "x" * 1025), "wanted 1 to 1024 characters"),
+        (change("added_tokens.0.content", "\ud800"), r"'\ud800' is no text"),
+        (change("added_tokens.0.content", "<|end|>"), "has two ids"),
+        (change("added_tokens.0.id", 258), "two tokens share an id"),
+        (change("added_tokens.0.id", 2**40), "has the id 1099511627776"),
+        (change("pre_tokenizer.pretokenizers", 5), "not a byte-level BPE"),
+        (change("pre_tokenizer.pretokenizers", [{"type": []}]), "not a byte-level BPE"),
         (change("pre_tokenizer", {"type": "Whitespace"}), "has the steps ['Whitespace']"),
         (change("pre_tokenizer.pretokenizers.0.pattern", {"String": "x"}), "no 'Regex'"),
-        (change("pre_tokenizer.pretokenizers.0.pattern.Regex", "("), "does not compile"),
+        (change("pre_tokenizer.pretokenizers.0.pattern.Regex", "("), "wanted that of o200k"),
+        (change("pre_tokenizer.pretokenizers.0.pattern.Regex", "(a+)+$"), "wanted that of o200k"),
+        (change("pre_tokenizer.pretokenizers.0.pattern.Regex", r"\p{N}"), "wanted that of o200k"),
+        (change("pre_tokenizer.pretokenizers.0.pattern.Regex", ["a"]), "wanted that of o200k"),
         (change("pre_tokenizer", None), "not a byte-level BPE"),
     ],
 )
@@ -109,12 +133,59 @@ def test_refuses_what_is_not_byte_level_bpe(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 200_000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"{", b"[1]", b"\xff\xfe", b"[" * 200_000, b'{"a":NaN}', b'{"model":1,"model":2}'),
+        *(b'{"a":' * 500 + b"1" + b"}" * 500, b'{"a":' + b"9" * 5000 + b"}", b'{"a":1e999}'),
+        b'{"a":[' + b"[]," * MAX_VALUES + b"[]]}",
+    ],
+)
 def test_refuses_what_is_not_json(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_bytes(content)
-    with pytest.raises(TokenizerError, match=r"not JSON|wanted an object"):
+    with pytest.raises(TokenizerError, match=r"cannot be read: .{,200}$|wanted an object"):
         Tokenizer.from_file(path)
+
+
+def test_reads_no_more_than_a_tokenizer_can_have(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.touch()
+    os.truncate(path, 1 << 40)
+    with pytest.raises(TokenizerError, match="it has more than"):
+        Tokenizer.from_file(path)
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "folder", "dangling link", "socket"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "tokenizer.json"
+    with contextlib.ExitStack() as held:
+        if kind == "FIFO":
+            os.mkfifo(path)
+        elif kind == "folder":
+            path.mkdir()
+        elif kind == "dangling link":
+            path.symlink_to("nothing")
+        else:
+            held.enter_context(socket.socket(socket.AF_UNIX)).bind(str(path))
+        with pytest.raises(TokenizerError, match="cannot read"):
+            Tokenizer.from_file(path)
+        with pytest.raises(TokenizerError, match=r"cannot read|no tokenizer\.json"):
+            Tokenizer.from_directory(tmp_path)
+
+
+def test_any_bytes_changed(tmp_path: Path, byte_level: dict[str, Any]) -> None:
+    content = write(tmp_path, byte_level).read_bytes()
+    path = tmp_path / "tokenizer.json"
+    chance = random.Random(7)
+    for _ in range(300):
+        changed = bytearray(content)
+        for _ in range(chance.randint(1, 3)):
+            changed[chance.randrange(len(changed))] = chance.choice(b'{}[]",:0-\\ \xff')
+        path.write_bytes(changed)
+        with contextlib.suppress(TokenizerError):
+            tokenizer = Tokenizer.from_file(path)
+            assert tokenizer.decode(tokenizer.encode("some text")) == "some text"
 
 
 class TestRealVocabulary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -45,10 +46,15 @@ class Tokenizer:
 
     @classmethod
     def from_directory(cls, directory: Path) -> Tokenizer:
-        """From a checkpoint's folder, or the one above it: the `original/` layout has none of its own."""
-        for folder in (directory, directory.resolve().parent):
-            if (folder / "tokenizer.json").is_file():
-                return cls.from_file(folder / "tokenizer.json")
+        """From a checkpoint's folder; an `original/` one has none of its own, and takes that of the one above it.
+
+        Raises TokenizerError.
+        """
+        folder = directory.resolve()
+        # Above any other folder may be one that everybody can write to.
+        for found in (folder, folder.parent) if folder.name == "original" else (folder,):
+            if os.path.lexists(found / "tokenizer.json"):
+                return cls.from_file(found / "tokenizer.json")
         raise TokenizerError(
             f"no tokenizer.json in {directory}; copy the one that came with the checkpoint there"
         )

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gptoss.errors import TokenizerError
+from gptoss.files.json_text import read_object, shorten
 
-# A tokenizer.json of 201,088 tokens has 28 MB; far beyond that it is not one.
-MAX_FILE_BYTES = 256 * 2**20
+# A tokenizer.json of 201,088 tokens has 28 MB and 1.6 million values; far beyond that it is not one.
+MAX_FILE_BYTES = 64 << 20
+MAX_VALUES = 1 << 22
 MAX_TOKENS = 2**21
+# The longest of o200k has 128.
+MAX_TOKEN_BYTES = 1024
+
+# A file's own regular expression could take time without end on some text, or leave some out: only o200k's is taken,
+# with up to three digits together or, as nano has it, one.
+_ENDING = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+_UPPER, _LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+PATTERNS = tuple(
+    "|".join(
+        (
+            rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+{_ENDING}",
+            rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*{_ENDING}",
+            digits,
+            r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
+            r"\s*[\r\n]+",
+            r"\s+(?!\S)",
+            r"\s+",
+        )
+    )
+    for digits in (r"\p{N}{1,3}", r"\p{N}")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,48 +63,63 @@ class Vocabulary:
     def _from_dict(cls, data: dict[str, Any]) -> Vocabulary:
         model = data["model"]
         if model.get("type") != "BPE":
-            raise ValueError(f"its model is {model.get('type')!r}, wanted 'BPE'")
+            raise ValueError(f"its model is {shorten(model.get('type'))}, wanted 'BPE'")
         byte_of = _byte_of_character()
         specials: dict[str, int] = {}
         # Marked special or not: no text is to become one.
         for token in data["added_tokens"]:
-            specials[token["content"]] = _token_id(token["id"], token["content"])
+            name = _special_name(token["content"])
+            token_id = _token_id(token["id"], name)
+            if specials.setdefault(name, token_id) != token_id:
+                raise ValueError(f"the special token {shorten(name)} has two ids")
         ranks: dict[bytes, int] = {}
         for text, token_id in model["vocab"].items():
             if text not in specials:
-                ranks[bytes(byte_of[character] for character in text)] = _token_id(token_id, text)
+                if not 1 <= len(text) <= MAX_TOKEN_BYTES:
+                    raise ValueError(
+                        f"the token {shorten(text)} has {len(text)} bytes, wanted 1 to {MAX_TOKEN_BYTES}"
+                    )
+                ranks[bytes(map(byte_of.__getitem__, text))] = _token_id(token_id, text)
         _check(ranks, specials)
         return cls(ranks, specials, _pattern(data["pre_tokenizer"]))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise TokenizerError(f"{path} has {size} bytes, wanted at most {MAX_FILE_BYTES}")
-        data = json.loads(path.read_bytes())
+        return read_object(path, most_bytes=MAX_FILE_BYTES, most_values=MAX_VALUES)
     except OSError as error:
         raise TokenizerError(
-            f"cannot read {path}: {error.strerror}; a checkpoint needs its tokenizer.json beside it"
+            f"cannot read {path}: {error.strerror or error}; a checkpoint needs its tokenizer.json beside it"
         ) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise TokenizerError(
-            f"{path} is not JSON: {error}; copy it from the source again"
+            f"{path} cannot be read: {error}; copy it from the source again"
         ) from None
-    if not isinstance(data, dict):
-        raise TokenizerError(f"{path} holds a JSON {type(data).__name__}, wanted an object")
-    return data
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return f"no {error.args[0]!r}"
+        return f"no {shorten(error.args[0])}"
     return str(error)
+
+
+def _special_name(name: object) -> str:
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_TOKEN_BYTES:
+        raise ValueError(
+            f"a special token is spelled {shorten(name)}, wanted 1 to {MAX_TOKEN_BYTES} characters"
+        )
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError(f"the special token {shorten(name)} is no text") from None
+    return name
 
 
 def _token_id(value: object, text: str) -> int:
     if type(value) is not int or not 0 <= value < MAX_TOKENS:
-        raise ValueError(f"token {text!r} has the id {value!r}, wanted 0 to {MAX_TOKENS - 1}")
+        raise ValueError(
+            f"token {shorten(text)} has the id {shorten(value)}, wanted 0 to {MAX_TOKENS - 1}"
+        )
     return value
 
 
@@ -101,10 +138,12 @@ def _pattern(pre_tokenizer: dict[str, Any]) -> str:
     splits = [step for step in steps if step["type"] == "Split"]
     others = {step["type"] for step in steps} - {"Split", "ByteLevel"}
     if len(splits) != 1 or others:
-        raise ValueError(f"its pre-tokenizer has the steps {[step['type'] for step in steps]}")
-    pattern = splits[0]["pattern"]["Regex"]
-    if not isinstance(pattern, str):
-        raise ValueError("its split pattern is not text")
+        raise ValueError(
+            f"its pre-tokenizer has the steps {shorten([step['type'] for step in steps])}"
+        )
+    pattern: str = splits[0]["pattern"]["Regex"]
+    if pattern not in PATTERNS:
+        raise ValueError(f"its split pattern is {shorten(pattern)}, wanted that of o200k")
     return pattern
 
 
