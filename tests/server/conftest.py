@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,6 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -21,8 +21,10 @@ from gptoss.engine import EngineOptions
 from gptoss.kernels import Backend
 from gptoss.model.checkpoint import open_checkpoint
 from gptoss.server.app import create_app
+from gptoss.server.run import _listen
 from gptoss.server.service import Service
 from gptoss.server.settings import Keys, ServerSettings, _digest
+from gptoss.server.transport.server import HttpServer
 from gptoss.tokenizer import Tokenizer
 from tests.conftest import ScriptedTransformer, ids_of
 from tests.model.random_model import open_transformer
@@ -46,16 +48,19 @@ class LiveServer:
     def __init__(self, app: FastAPI, service: Service) -> None:
         self.app = app
         self.service = service
-        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", ws="none")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._listener = _listen(dataclasses.replace(service.settings, host="127.0.0.1", port=0))
+        self._server = HttpServer(app, service.settings.connections)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._listener],), daemon=True
+        )
+        self._port = int(self._listener.getsockname()[1])
         self._thread.start()
         wait_until(lambda: self._server.started and service.is_ready)
 
     @property
     def port(self) -> int:
         """The one it took."""
-        return int(self._server.servers[0].sockets[0].getsockname()[1])
+        return self._port
 
     @property
     def url(self) -> str:

@@ -84,6 +84,46 @@ def serve(
             help="What running answers have at the end.",
         ),
     ] = 25.0,
+    max_connections: Annotated[
+        int | None,
+        _variable(
+            "MAX_CONNECTIONS",
+            "--max-connections",
+            min=16,
+            metavar="N",
+            help="Connections at once. Default: what descriptors allow, 1024 at most.",
+        ),
+    ] = None,
+    head_timeout: Annotated[
+        float,
+        _variable(
+            "HEAD_TIMEOUT",
+            "--head-timeout",
+            min=0.1,
+            metavar="SECONDS",
+            help="What a request's line and headers may take.",
+        ),
+    ] = 10.0,
+    idle_timeout: Annotated[
+        float,
+        _variable(
+            "IDLE_TIMEOUT",
+            "--idle-timeout",
+            min=0.1,
+            metavar="SECONDS",
+            help="What a connection may wait between requests.",
+        ),
+    ] = 30.0,
+    write_timeout: Annotated[
+        float,
+        _variable(
+            "WRITE_TIMEOUT",
+            "--write-timeout",
+            min=0.1,
+            metavar="SECONDS",
+            help="What a client may leave a reply unread.",
+        ),
+    ] = 60.0,
     context: options.Context = None,
     max_batch: options.MaxBatch = None,
     memory: options.Memory = None,
@@ -115,6 +155,7 @@ def serve(
     from gptoss.engine import EngineOptions
     from gptoss.server.run import run
     from gptoss.server.settings import Keys, ServerSettings
+    from gptoss.server.transport.limits import ConnectionLimits
 
     settings = ServerSettings(
         host=host,
@@ -126,6 +167,12 @@ def serve(
         has_page=page,
         store=None if store is None else Path(store).expanduser(),
         drain_s=drain,
+        connections=ConnectionLimits(
+            most=max_connections,
+            head_s=head_timeout,
+            idle_s=idle_timeout,
+            write_s=write_timeout,
+        ),
     )
     engine = None if max_batch is None else EngineOptions(max_running=max_batch)
     run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,7 +13,9 @@ from gptoss.server.chat.reply import new_id
 from gptoss.server.metrics import Metrics
 
 _LOG = logging.getLogger("gptoss.server")
-_MAX_CHARACTERS = 100
+# As ids are; with a space or an equals sign in it, one could be read as other fields of the line.
+_ID = re.compile(r"[A-Za-z0-9._:/+~@-]{1,100}")
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"))
 
 
 class RequestLog:
@@ -28,8 +31,8 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         began, status = time.monotonic(), 0
-        given = Headers(scope=scope).get("x-request-id", "")[:_MAX_CHARACTERS]
-        request_id = given if given.isascii() and given.isprintable() and given else new_id("req_")
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _ID.fullmatch(given) else new_id("req_")
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
@@ -51,7 +54,7 @@ class RequestLog:
             _LOG.info(
                 "request id=%s method=%s route=%s status=%d seconds=%.3f",
                 request_id,
-                scope["method"],
+                scope["method"] if scope["method"] in _METHODS else "other",
                 route,
                 status,
                 seconds,

@@ -12,17 +12,15 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-import uvicorn
-
 from gptoss.chat import LoadedModel
 from gptoss.errors import ServerError
 from gptoss.server.app import create_app
+from gptoss.server.log_rate import LogRate
 from gptoss.server.service import Service
 from gptoss.server.settings import ServerSettings
+from gptoss.server.transport.server import HttpServer
 
 _LEVELS = ("info", "warning", "error")
-# After the last answer has ended: for clients that keep a connection open.
-_CLOSE_S = 3
 # <malloc.h>
 _M_ARENA_MAX = -8
 
@@ -34,14 +32,15 @@ def run(
 
     The first one lets running answers end, for `settings.drain_s` at most; the second one ends them at once.
 
-    Raises ServerError if the address cannot be had, or the model not be opened.
+    Raises ServerError if the address or the descriptors cannot be had, or the model not be opened.
     """
     if log_level not in _LEVELS:
         raise ServerError(f"got the log level {log_level!r}, wanted one of {', '.join(_LEVELS)}")
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
-    logging.getLogger("uvicorn").setLevel("WARNING")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(LogRate())
     _share_heap()
     listener = _listen(settings)
     service = Service(settings, open_model)
@@ -83,22 +82,11 @@ def _listen(settings: ServerSettings) -> socket.socket:
         ) from None
 
 
-class _Server(uvicorn.Server):
+class _Server(HttpServer):
     """Ends in two steps, and when the model cannot be opened."""
 
     def __init__(self, service: Service, address: str) -> None:
-        config = uvicorn.Config(
-            create_app(service),
-            log_config=None,
-            access_log=False,
-            http="h11",
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=_CLOSE_S,
-            timeout_keep_alive=30,
-            h11_max_incomplete_event_size=64 << 10,
-        )
-        super().__init__(config)
+        super().__init__(create_app(service), service.settings.connections)
         self._service = service
         self._address = address
         self._loop: asyncio.AbstractEventLoop | None = None

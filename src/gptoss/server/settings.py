@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gptoss.errors import ServerError
+from gptoss.server.transport.limits import ConnectionLimits
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A key that can be guessed is none.
@@ -73,6 +74,7 @@ class ServerSettings:
     body_s            seconds that a request may take to arrive
     ping_s            seconds without an event after which a stream says that it is alive
     drain_s           seconds that running answers have when the server is to end
+    connections       how many, and how long each may wait
     store             file of the Responses API's store; None: in memory
     store_s           seconds that a response is kept
     store_bytes       of all of them together
@@ -93,6 +95,7 @@ class ServerSettings:
     body_s: float = 30.0
     ping_s: float = 15.0
     drain_s: float = 25.0
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
     store: Path | None = None
     store_s: float = 30 * 86400.0
     store_bytes: int = 1 << 30
