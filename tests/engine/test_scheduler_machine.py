@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gptoss.engine import EngineOptions, FinishReason, Request, SamplingParams
+from gptoss.engine import EngineOptions, FinishReason, Owner, Request, SamplingParams
 from gptoss.engine.drafts import MAX_DRAFT
 from gptoss.engine.sequence import Sequence
 from gptoss.model.config import LayerType
@@ -32,6 +32,7 @@ BEGINNINGS.append([*BEGINNINGS[0][:100], *BEGINNINGS[1][100:]])
 
 IDS = st.integers(0, 63)
 KINDS = st.sampled_from(list(LayerType))
+OWNERS = st.sampled_from([Owner(), Owner("a"), Owner("b"), Owner("a", 70), Owner("b", 70)])
 
 
 @dataclass
@@ -93,6 +94,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         is_guided=st.booleans(),
         copies=st.sampled_from([1, 1, 2, 3]),
         shift=st.integers(0, 2),
+        owner=OWNERS,
     )
     def add(
         self,
@@ -104,6 +106,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         is_guided: bool,
         copies: int,
         shift: int,
+        owner: Owner,
     ) -> None:
         request = Request(
             [*beginning[:length], *tail],
@@ -112,6 +115,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             stop_ids=stop_ids,
             guides=(FollowThrees(),) if is_guided else (),
             processors=(Shift(shift),),
+            owner=owner,
         )
         self.submit(request, copies)
 
@@ -120,21 +124,30 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.followed += [Followed(self.engine.add(request), wanted) for _ in range(copies)]
 
     @precondition(lambda self: self.followed)
-    @rule(data=st.data(), max_tokens=st.integers(1, 90), shift=st.integers(0, 2))
-    def ask_again(self, data: st.DataObject, max_tokens: int, shift: int) -> None:
+    @rule(data=st.data(), max_tokens=st.integers(1, 90), shift=st.integers(0, 2), owner=OWNERS)
+    def ask_again(self, data: st.DataObject, max_tokens: int, shift: int, owner: Owner) -> None:
         """For an answer that differs from its first or second token on."""
         before = data.draw(st.sampled_from(self.followed)).sequence
         prompt = before.token_ids[: before.num_prompt]
-        processors = (Shift(shift),)
-        self.submit(Request(prompt, GREEDY, max_tokens=max_tokens, processors=processors), 1)
+        made = Request(
+            prompt, GREEDY, max_tokens=max_tokens, processors=(Shift(shift),), owner=owner
+        )
+        self.submit(made, 1)
 
     @precondition(lambda self: self.followed)
-    @rule(data=st.data(), length=st.integers(1, 200), tail=st.lists(IDS, min_size=1, max_size=3))
-    def go_on_from_an_answer(self, data: st.DataObject, length: int, tail: list[int]) -> None:
+    @rule(
+        data=st.data(),
+        length=st.integers(1, 200),
+        tail=st.lists(IDS, min_size=1, max_size=3),
+        owner=OWNERS,
+    )
+    def go_on_from_an_answer(
+        self, data: st.DataObject, length: int, tail: list[int], owner: Owner
+    ) -> None:
         """As a conversation does, from its end or from inside."""
         before = data.draw(st.sampled_from(self.followed)).sequence.token_ids[:200]
         prompt = [*before[: max(length, len(before) - length)], *tail]
-        self.submit(Request(prompt, GREEDY, max_tokens=40), 1)
+        self.submit(Request(prompt, GREEDY, max_tokens=40, owner=owner), 1)
 
     @rule(count=st.integers(1, 12))
     def step(self, count: int) -> None:

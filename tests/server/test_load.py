@@ -17,6 +17,7 @@ import openai
 import pytest
 
 from gptoss.chat import LoadedModel
+from gptoss.engine import Shares
 from gptoss.server.app import create_app
 from gptoss.server.settings import ServerSettings
 from tests.conftest import ScriptedModel
@@ -65,7 +66,7 @@ def test_a_bad_one_ends_alone(make_server: MakeServer, random_model: LoadedModel
 
 def test_a_full_queue(make_server: MakeServer, scripted_model: ScriptedModel) -> None:
     model = scripted_model(ENDLESS, 0.01)
-    model._worker._max_waiting = 1
+    model._worker._places = Shares(1)
     server = make_server(model)
     body = {"messages": [{"role": "user", "content": "Hi"}], "stream": True}
     with (

@@ -4,12 +4,14 @@ from gptoss.engine.engine import Engine
 from gptoss.engine.logprobs import TokenLogprobs
 from gptoss.engine.loops import Loop
 from gptoss.engine.options import EngineOptions
+from gptoss.engine.owner import EVERYBODY, Owner, Shares
 from gptoss.engine.request import FinishReason, Guide, LogitsProcessor, Request, Timings
 from gptoss.engine.sampling_params import SamplingParams
 from gptoss.engine.sequence import Token
 from gptoss.engine.worker import Generation, Worker
 
 __all__ = [
+    "EVERYBODY",
     "Engine",
     "EngineOptions",
     "FinishReason",
@@ -17,8 +19,10 @@ __all__ = [
     "Guide",
     "LogitsProcessor",
     "Loop",
+    "Owner",
     "Request",
     "SamplingParams",
+    "Shares",
     "Timings",
     "Token",
     "TokenLogprobs",

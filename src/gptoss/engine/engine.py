@@ -71,6 +71,11 @@ class Engine:
         """Sequences that have not started."""
         return len(self._scheduler.waiting)
 
+    def waiting_owners(self) -> list[str]:
+        """Whose the sequences are that have not started, one name each. From any thread."""
+        # The copy is one step of the interpreter's.
+        return [sequence.request.owner.name for sequence in list(self._scheduler.waiting)]
+
     @property
     def num_running(self) -> int:
         """Sequences that have."""

@@ -3,6 +3,9 @@
 A tree: each node is a page of up to PAGE_SIZE tokens that follow those of its parent, so a path from the root is a
 prefix. Full layers can go on from any token of it. Sliding layers need the window before that token as well, and their
 pages are the first to be given up: those that end at an anchor (the end of a prompt, every so many tokens) last.
+
+Each owner has a tree of its own below the root: how much of a prompt is cached tells what was asked before. Pages that
+are shared by all belong to nobody, and every owner's tree may go on from them.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from gptoss.engine.owner import EVERYBODY, Owner
 from gptoss.model.config import LayerType
 from gptoss.model.kv_cache import KVCache, SequenceCache
 from gptoss.model.page_pool import PAGE_SIZE, PagePool
@@ -30,20 +34,25 @@ def hash_tokens(tokens: bytes) -> int:
     return hash(tokens)
 
 
+_ANYBODY = Owner()
+
+
 class _Tokens:
-    """The tokens of a page as a key."""
+    """The tokens of a page, and whose it is, as a key."""
 
-    __slots__ = ("_hash", "data")
+    __slots__ = ("_hash", "data", "owner")
 
-    def __init__(self, ids: TokenIds) -> None:
+    def __init__(self, ids: TokenIds, owner: str) -> None:
         self.data = ids.tobytes()
+        self.owner = owner
         self._hash = hash_tokens(self.data)
 
     def __hash__(self) -> int:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Tokens) and self.data == other.data
+        is_same = isinstance(other, _Tokens) and self.owner == other.owner
+        return is_same and self.data == other.data  # type: ignore[attr-defined]
 
     def __len__(self) -> int:
         return len(self.data) // np.dtype(np.int32).itemsize
@@ -88,10 +97,11 @@ class Match:
 
 @dataclass(slots=True)
 class Path:
-    """How far a sequence's tokens are in the tree: the node of its last whole page, and that page's end."""
+    """How far a sequence's tokens are in its owner's tree: the node of its last whole page, and that page's end."""
 
     node: Node
     num_tokens: int = 0
+    owner: Owner = _ANYBODY
 
 
 class PrefixCache:
@@ -99,7 +109,7 @@ class PrefixCache:
 
     def __init__(self, cache: KVCache) -> None:
         self._cache = cache
-        self._root = Node(None, _Tokens(np.empty(0, np.int32)))
+        self._root = Node(None, _Tokens(np.empty(0, np.int32), EVERYBODY))
         self._clock = itertools.count(1)
 
     @property
@@ -124,22 +134,30 @@ class PrefixCache:
         return sorted(depth_first, key=lambda node: -node.last_used)
 
     def insert(
-        self, parent: Node, ids: TokenIds, full: int, sliding: int | None, *, is_anchor: bool
+        self,
+        parent: Node,
+        ids: TokenIds,
+        full: int,
+        sliding: int | None,
+        *,
+        is_anchor: bool,
+        owner: str = EVERYBODY,
     ) -> Node:
         """Add a page with these tokens below a node; the caller's hold on its places becomes the tree's."""
-        node = Node(parent, _Tokens(ids), full, sliding, is_anchor, last_used=next(self._clock))
+        tokens = _Tokens(ids, owner)
+        node = Node(parent, tokens, full, sliding, is_anchor, last_used=next(self._clock))
         assert node.tokens not in parent.children
         parent.children[node.tokens] = node
         return node
 
-    def path(self) -> Path:
+    def path(self, owner: Owner = _ANYBODY) -> Path:
         """Of a sequence of which nothing is in the tree."""
-        return Path(self._root)
+        return Path(self._root, owner=owner)
 
-    def match(self, token_ids: Sequence[int]) -> Match:
+    def match(self, token_ids: Sequence[int], owner: Owner = _ANYBODY) -> Match:
         """The longest prefix from which both kinds of layers can go on; at least one token is left to compute."""
         ids = np.asarray(token_ids[:-1], np.int32)
-        nodes, length = self._walk(ids)
+        nodes, length = self._walk(ids, owner)
         usable = self._usable(nodes, length)
         return Match(tuple(nodes[: -(-usable // PAGE_SIZE)]), usable)
 
@@ -185,7 +203,9 @@ class PrefixCache:
         for begin in range(0, len(ids), PAGE_SIZE):
             index = (path.num_tokens + begin) // PAGE_SIZE
             held = int(sliding[index])
-            chunk = _Tokens(ids[begin : begin + PAGE_SIZE])
+            # Of a page that will be full: whose it is must not change while it is filled.
+            owner = path.owner.of_page(path.num_tokens + begin + PAGE_SIZE)
+            chunk = _Tokens(ids[begin : begin + PAGE_SIZE], owner)
             if len(chunk) < PAGE_SIZE and not is_anchor:
                 break
             node = self._add(node, chunk, int(full[index]), None if held < 0 else held)
@@ -228,27 +248,40 @@ class PrefixCache:
             node.is_live = False
         self._root.children.clear()
 
-    def _walk(self, ids: TokenIds) -> tuple[list[Node], int]:
-        """The nodes that begin as ids do, the last perhaps in part, and how many tokens that is."""
+    def _walk(self, ids: TokenIds, owner: Owner) -> tuple[list[Node], int]:
+        """The owner's nodes that begin as ids do, the last perhaps in part, and how many tokens that is."""
         nodes: list[Node] = []
         node, length = self._root, 0
-        while length + PAGE_SIZE <= len(ids):
-            child = node.children.get(_Tokens(ids[length : length + PAGE_SIZE]))
+        while (stop := length + PAGE_SIZE) <= len(ids):
+            child = node.children.get(_Tokens(ids[length:stop], owner.of_page(stop)))
             if child is None:
                 break
             nodes.append(child)
-            node, length = child, length + PAGE_SIZE
-        rest = ids[length:]
-        # Among equals, one whose sliding layers can go on.
-        best = max(
-            node.children.values(),
-            key=lambda child: (child.tokens.num_common(rest), child.sliding is not None),
-            default=None,
-        )
-        common = 0 if best is None else best.tokens.num_common(rest)
+            node, length = child, stop
+        own, num_shared = owner.of_page(length + PAGE_SIZE), max(0, owner.num_shared - length)
+        best, common = self._begun(node, ids[length:], own, num_shared)
         if best is not None and common:
             nodes.append(best)
         return nodes, length + common
+
+    def _begun(
+        self, parent: Node, ids: TokenIds, owner: str, num_shared: int
+    ) -> tuple[Node | None, int]:
+        """The child that begins most as ids do, and how many tokens that is: of the owner's, or of what is shared."""
+
+        def reach(child: Node) -> int:
+            common = child.tokens.num_common(ids)
+            if child.tokens.owner == owner:
+                return common
+            return min(common, num_shared) if child.tokens.owner == EVERYBODY else 0
+
+        # Among equals, one whose sliding layers can go on.
+        best = max(
+            parent.children.values(),
+            key=lambda child: (reach(child), child.sliding is not None),
+            default=None,
+        )
+        return best, 0 if best is None else reach(best)
 
     def _usable(self, nodes: list[Node], length: int) -> int:
         """The longest part of a prefix whose last window the sliding layers have."""
@@ -277,8 +310,12 @@ class PrefixCache:
 
     def _replace_shorter(self, parent: Node, node: Node) -> None:
         """Remove children that have nothing beside the node's first tokens."""
-        data = node.tokens.data
-        for shorter in [c for c in parent.children.values() if data.startswith(c.tokens.data)]:
+        data, owner = node.tokens.data, node.tokens.owner
+        for shorter in [
+            child
+            for child in parent.children.values()
+            if child.tokens.owner == owner and data.startswith(child.tokens.data)
+        ]:
             is_same = shorter.full == node.full
             if node.sliding is None and is_same and shorter.is_pair:
                 # The sequence went on in both of its pages, and has given one of them back since.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
+from gptoss.engine.owner import Owner
 from gptoss.engine.sampling_params import MAX_SEED, SamplingParams, require
 from gptoss.kernels import Float32
 
@@ -43,6 +44,7 @@ class Request:
     stop_ids    tokens that end the sequence; the one that did is given out as well
     processors  applied to the logits in order, before sampling
     guides      the first that forces tokens is followed, then all are asked again; nothing is sampled for these
+    owner       whose it is: prefixes are found by their owner alone, and owners take turns
 
     Raises RequestError for a value out of range. Token ids are checked when the engine takes the request.
     """
@@ -53,6 +55,7 @@ class Request:
     stop_ids: frozenset[int] = frozenset()
     processors: tuple[LogitsProcessor, ...] = ()
     guides: tuple[Guide, ...] = ()
+    owner: Owner = field(default_factory=Owner)
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None:

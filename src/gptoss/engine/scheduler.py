@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Container
 from dataclasses import dataclass
 
 from gptoss.engine.options import FEW_TOKENS
@@ -87,19 +88,23 @@ class Scheduler:
     def admit(self) -> list[Sequence]:
         """Let waiting sequences run, as far as places and pages go; those that do from now on.
 
-        One whose prompt begins as one that is being computed waits for it, and others pass.
+        The owner of whom fewest run comes first, and where all places are taken, gets one from the owner of whom two
+        more run. One whose prompt begins as one that is being computed waits for it, and others pass.
         """
-        index, started = 0, []
-        while index < len(self.waiting) and len(self.running) < self._max_running:
-            sequence = self.waiting[index]
+        passed: set[int] = set()
+        started = []
+        while (sequence := self._next_waiting(passed)) is not None:
             if self._shares_with_running(sequence):
-                index += 1
-            elif self._start(sequence):
-                del self.waiting[index]
-                started.append(sequence)
-            else:
+                passed.add(id(sequence))
+                continue
+            if len(self.running) >= self._max_running and not self._yield_place(sequence):
                 break
-        return started
+            if not self._start(sequence):
+                break
+            self.waiting.remove(sequence)
+            started.append(sequence)
+        # One that was preempted for another has not started.
+        return [sequence for sequence in started if sequence in self.running]
 
     def plan(self) -> list[Chunk]:
         """What the running sequences compute next; their pages are taken, from the youngest if need be."""
@@ -147,18 +152,39 @@ class Scheduler:
         self.running = [s for s in self.running if s.finish_reason is None]
         self.waiting = deque(s for s in self.waiting if s.finish_reason is None)
 
+    def _next_waiting(self, passed: Container[int]) -> Sequence | None:
+        """The first of those whose owners have fewest running."""
+        running = self._num_running_by_owner()
+        candidates = (sequence for sequence in self.waiting if id(sequence) not in passed)
+        return min(candidates, key=lambda each: running[each.request.owner.name], default=None)
+
+    def _yield_place(self, sequence: Sequence) -> bool:
+        """Preempt the youngest of the owner who has most, if both are nearer to equal after it."""
+        running = self._num_running_by_owner()
+        largest, count = running.most_common(1)[0]
+        if count < running[sequence.request.owner.name] + 2:
+            return False
+        youngest = next(s for s in reversed(self.running) if s.request.owner.name == largest)
+        self._preempt(youngest)
+        return True
+
+    def _num_running_by_owner(self) -> Counter[str]:
+        return Counter(sequence.request.owner.name for sequence in self.running)
+
     def _start(self, sequence: Sequence) -> bool:
         for kind in LayerType:
             # For a page that is copied.
             self._free_pages(kind, 1)
         cache, num_cached = self._cache.sequence(), 0
         if self._keeps_prefixes:
-            num_cached = self._prefixes.adopt(self._prefixes.match(sequence.token_ids), cache)
+            match = self._prefixes.match(sequence.token_ids, sequence.request.owner)
+            num_cached = self._prefixes.adopt(match, cache)
         wanted = pages_for(len(sequence.token_ids) + 1) - pages_for(num_cached)
         if self.running and wanted > self._num_available() - len(self.running):
             cache.release()
             return False
-        sequence.start(cache, self._prefixes.path(), num_cached=num_cached)
+        path = self._prefixes.path(sequence.request.owner)
+        sequence.start(cache, path, num_cached=num_cached)
         self.running.append(sequence)
         return True
 
@@ -166,9 +192,12 @@ class Scheduler:
         """Whether more of its prompt will be in the cache soon than is now."""
         if not self._keeps_prefixes:
             return False
-        ids = sequence.token_ids
+        ids, owner = sequence.token_ids, sequence.request.owner
         for other in self.running:
-            if not other.is_prefilling or other.token_ids[:PAGE_SIZE] != ids[:PAGE_SIZE]:
+            # Waiting for another owner's would tell of it, and gain nothing.
+            if other.request.owner != owner or not other.is_prefilling:
+                continue
+            if other.token_ids[:PAGE_SIZE] != ids[:PAGE_SIZE]:
                 continue
             assert other.cache is not None
             # A page beyond what it has computed must be common for waiting to gain one.

@@ -6,11 +6,19 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+)
 
 from gptoss.engine.engine import Engine, Output
 from gptoss.engine.loops import Loop
+from gptoss.engine.owner import Shares
 from gptoss.engine.request import FinishReason, Request, Timings
 from gptoss.engine.sequence import Sequence, Token
 from gptoss.errors import EngineError, GptossError, QueueFullError, RequestError
@@ -166,7 +174,7 @@ class Worker:
 
     def __init__(self, engine: Engine, *, max_waiting: int = MAX_WAITING) -> None:
         self._engine = engine
-        self._max_waiting = max_waiting
+        self._places = Shares(max_waiting)
         self._changed = threading.Condition()
         self._inbox: deque[Generation] = deque()
         self._cancelled: list[Generation] = []
@@ -204,24 +212,38 @@ class Worker:
     def submit_all(self, requests: Iterable[Request]) -> list[Generation]:
         """Start several requests. Raises as `submit` does, and takes all or none."""
         generations = [Generation(self, request) for request in requests]
-        num = len(generations)
         for generation in generations:
             self._engine.check(generation.request)
         with self._changed:
             if self._is_closing:
                 raise RequestError("the model is closed; load it again")
-            waiting = len(self._inbox) + self._engine.num_waiting
-            if waiting + num > self._max_waiting:
-                raise QueueFullError(
-                    f"{waiting} requests are waiting, and with {num} more there would be more than "
-                    f"{self._max_waiting}; try again later"
-                )
+            self._require_places(generations)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="gptoss-engine", daemon=True)
                 self._thread.start()
             self._inbox += generations
             self._changed.notify()
         return generations
+
+    def _require_places(self, generations: Collection[Generation]) -> None:
+        """Raises QueueFullError where the queue has no room for these, or not for so many of one owner."""
+        inbox = [generation.request.owner.name for generation in self._inbox]
+        waiting = Counter([*inbox, *self._engine.waiting_owners()])
+        taken = waiting.total()
+        wanted = Counter(generation.request.owner.name for generation in generations)
+        for owner, num in wanted.items():
+            own, most = waiting[owner], self._places.most
+            if taken + num > most:
+                raise QueueFullError(
+                    f"{taken} requests are waiting, and with {num} more there would be more than {most}; "
+                    "try again later"
+                )
+            if not self._places.has_room(owner, wanted=num, own=own, taken=taken):
+                raise QueueFullError(
+                    f"{own} requests of the same key are waiting, and {num} more would leave too little room "
+                    f"for others among {most}; try again later"
+                )
+            taken += num
 
     def cancel(self, generation: Generation) -> None:
         """End a request within a step."""
