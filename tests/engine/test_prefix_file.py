@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import gptoss
-from gptoss.engine import Engine, EngineOptions, Request, SamplingParams
+from gptoss.engine import Engine, EngineOptions, Owner, Request, SamplingParams
 from gptoss.engine.prefix_file import PrefixFile
 from gptoss.errors import OutputError, PrefixFileError
 from gptoss.files import whole
@@ -28,9 +28,11 @@ IDENTITY = {"model": "tiny", "version": "1"}
 PROMPT = [n * 7 % 90 for n in range(150)]
 
 
-def ask(engine: Engine, prompt: list[int]) -> tuple[list[int], int]:
+def ask(engine: Engine, prompt: list[int], owner: Owner | None = None) -> tuple[list[int], int]:
     """Greedy tokens, and how much of the prompt was cached."""
-    sequence = engine.add(Request(prompt, SamplingParams(temperature=0), max_tokens=8))
+    greedy = SamplingParams(temperature=0)
+    request = Request(prompt, greedy, max_tokens=8, owner=owner or Owner())
+    sequence = engine.add(request)
     while sequence.finish_reason is None:
         engine.step()
     return sequence.token_ids[len(prompt) :], sequence.timings.cached_tokens
@@ -63,6 +65,21 @@ def test_the_next_engine_goes_on_with_the_same_tokens(
     for kind in LayerType:
         pool = other.cache.pool(kind)
         assert pool.num_free == pool.num_pages
+
+
+def test_owners_find_their_own_again(tmp_path: Path, tiny_model: Transformer) -> None:
+    """What is shared too, and nothing of another's."""
+    engine, made = Engine(tiny_model, EngineOptions(context=512)), PrefixFile(tmp_path, "t", {})
+    a, b = Owner("a", 64), Owner("b", 64)
+    for owner in (a, b, Owner("ö" * 33)):
+        ask(engine, PROMPT, owner)
+    made.save(engine.prefixes)
+    other = Engine(tiny_model, EngineOptions(context=512))
+    # A name that is too long is not kept.
+    assert made.restore(other.prefixes) < engine.prefixes.num_tokens
+    assert ask(other, PROMPT, Owner("c", 64))[1] == 64
+    assert ask(other, PROMPT, Owner("d"))[1] == 0
+    assert ask(other, PROMPT, a)[1] == ask(other, PROMPT, b)[1] == len(PROMPT) - 1
 
 
 def test_only_the_newest_fit_into_a_small_file(file: PrefixFile, engine: Engine) -> None:
@@ -121,7 +138,7 @@ def test_pages_of_another_shape_are_refused(file: PrefixFile, tiny_model: Transf
     ("column", "value"),
     [
         *((0, 10_000), (0, -2), (0, 5), (1, 10_000), (1, 0), (2, 7), (3, 0), (3, 33)),
-        *((4, -1), (4, 2**31), (4, 2**63 - 1), (3, -(2**63))),
+        *((-1, -1), (-1, 1), (4, -1), (4, 2**31), (4, 2**63 - 1), (3, -(2**63))),
     ],
 )
 def test_a_tree_that_makes_no_sense_is_refused(
@@ -131,8 +148,8 @@ def test_a_tree_that_makes_no_sense_is_refused(
 
     made = prefix_file._tree
 
-    def broken(nodes: list[object]) -> np.ndarray:
-        tree = made(nodes)  # type: ignore[arg-type]
+    def broken(nodes: list[object], owners: list[str]) -> np.ndarray:
+        tree = made(nodes, owners)  # type: ignore[arg-type]
         tree[2, column] = value
         return tree
 
@@ -156,8 +173,8 @@ def test_siblings_that_are_the_same_are_refused(
 
     made = prefix_file._tree
 
-    def doubled(nodes: list[object]) -> np.ndarray:
-        tree = made(nodes)  # type: ignore[arg-type]
+    def doubled(nodes: list[object], owners: list[str]) -> np.ndarray:
+        tree = made(nodes, owners)  # type: ignore[arg-type]
         tree[2, 0], tree[2, 3:] = tree[1, 0], tree[1, 3:]
         return tree
 

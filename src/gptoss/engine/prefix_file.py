@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gptoss.engine.owner import EVERYBODY
 from gptoss.engine.prefix_cache import Node, PrefixCache
 from gptoss.errors import PrefixFileError
 from gptoss.files.json_text import shorten
@@ -30,15 +31,18 @@ from gptoss.model.safetensors import SafetensorsStream, TensorSpec
 from gptoss.model.safetensors_writer import cannot_write, write_safetensors
 
 # Changes with the layout of this file and of pages.
-VERSION = "1"
+VERSION = "2"
 # Of pages in one file; the prefixes used last are kept.
 MAX_BYTES = 1 << 30
 # Of a model's name in that of the file, which systems limit to 255 bytes.
 _NAME_CHARACTERS = 40
 
 _NONE = -1
-# Columns of the tree before a node's tokens.
+# Columns of the tree before a node's tokens, and all of them with the owner's number behind these.
 _FACTS = 4
+_COLUMNS = _FACTS + PAGE_SIZE + 1
+# UTF-8 of an owner's name, filled up with zeros. Prefixes of owners with longer ones are not kept.
+_OWNER_BYTES = 64
 _DIGEST_BYTES = 32
 
 
@@ -72,9 +76,13 @@ class PrefixFile:
         if not nodes:
             return 0
         sliding = [node.sliding for node in nodes if node.sliding is not None]
-        tree = _tree(nodes)
+        owners = _owners(nodes)
+        tree = _tree(nodes, owners)
         digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        specs = [TensorSpec("tree", "I64", tree.shape)]
+        specs = [
+            TensorSpec("tree", "I64", tree.shape),
+            TensorSpec("owners", "U8", (len(owners), _OWNER_BYTES)),
+        ]
         for name, kind, count in (
             ("full", LayerType.FULL, len(nodes)),
             ("sliding", LayerType.SLIDING, len(sliding)),
@@ -87,7 +95,11 @@ class PrefixFile:
             if spec.name == "checksum":
                 yield np.frombuffer(digest.digest(), np.uint8)
                 return
-            for piece in self._pieces(spec.name, tree, nodes, pages):
+            if spec.name in ("tree", "owners"):
+                parts: Iterable[NDArray[Any]] = (tree if spec.name == "tree" else _packed(owners),)
+            else:
+                parts = self._pieces(spec.name, nodes, pages)
+            for piece in parts:
                 digest.update(_raw(piece))
                 yield piece
 
@@ -123,11 +135,15 @@ class PrefixFile:
             raise self._refused("it was written by another model, version or way to run")
         self._check_specs(file.header.tensors, prefixes.cache)
         tree = file.read("tree")
-        if not _is_sound(tree, file.header.tensors["sliding"].shape[0]):
+        raw_owners = file.read("owners")
+        owners = _unpacked(raw_owners)
+        num_sliding = file.header.tensors["sliding"].shape[0]
+        if not (_is_sound(tree, num_sliding) and _are_sound(owners, tree)):
             raise self._refused("its tree makes no sense: it is damaged")
         places = _Places(tree, prefixes.cache)
         try:
             digest = hashlib.blake2b(_raw(tree), digest_size=_DIGEST_BYTES)
+            digest.update(_raw(raw_owners))
             for kind, name in ((LayerType.FULL, "full"), (LayerType.SLIDING, "sliding")):
                 places.fill(kind, _hashed(file.rows(name), digest.update))
             if file.read("checksum").tobytes() != digest.digest():
@@ -135,18 +151,14 @@ class PrefixFile:
         except BaseException:
             places.give_back()
             raise
-        return _insert(tree, places, prefixes)
+        return _insert(tree, owners, places, prefixes)
 
     def _pieces(
         self,
         name: str,
-        tree: NDArray[Any],
         nodes: list[Node],
         pages: Mapping[LayerType, NDArray[Any]],
     ) -> Iterator[NDArray[Any]]:
-        if name == "tree":
-            yield tree
-            return
         for node in nodes:
             if name == "full":
                 yield np.ascontiguousarray(pages[LayerType.FULL][:, node.full])
@@ -155,13 +167,15 @@ class PrefixFile:
 
     def _check_specs(self, specs: Mapping[str, TensorSpec], cache: KVCache) -> None:
         """Every tensor is as `save` writes it."""
-        for name in ("tree", "full", "sliding", "checksum"):
+        for name in ("tree", "owners", "full", "sliding", "checksum"):
             if name not in specs:
                 raise self._refused(f"it has no {name}")
         count = specs["tree"].shape[0] if specs["tree"].shape else 0
         num_sliding = specs["sliding"].shape[0] if specs["sliding"].shape else 0
+        num_owners = specs["owners"].shape[0] if specs["owners"].shape else 0
         wanted = {
-            "tree": TensorSpec("tree", "I64", (count, _FACTS + PAGE_SIZE)),
+            "tree": TensorSpec("tree", "I64", (count, _COLUMNS)),
+            "owners": TensorSpec("owners", "U8", (num_owners, _OWNER_BYTES)),
             "checksum": TensorSpec("checksum", "U8", (_DIGEST_BYTES,)),
         }
         for name, kind, pages in (
@@ -219,7 +233,9 @@ class _Places:
         return pool.take() if pool.num_free else None
 
 
-def _insert(tree: NDArray[Any], places: _Places, prefixes: PrefixCache) -> int:
+def _insert(
+    tree: NDArray[Any], owners: Sequence[str], places: _Places, prefixes: PrefixCache
+) -> int:
     """Make nodes of the rows that have pages; how many tokens they have."""
     nodes: list[Node | None] = []
     num_tokens = 0
@@ -231,7 +247,11 @@ def _insert(tree: NDArray[Any], places: _Places, prefixes: PrefixCache) -> int:
             continue
         sliding = None if place == _NONE else places.sliding[place]
         ids = row[_FACTS : _FACTS + count].astype(np.int32)
-        nodes.append(prefixes.insert(above, ids, full, sliding, is_anchor=bool(is_anchor)))
+        nodes.append(
+            prefixes.insert(
+                above, ids, full, sliding, is_anchor=bool(is_anchor), owner=owners[row[-1]]
+            )
+        )
         num_tokens += count
     for node in reversed(nodes):
         if node is not None:
@@ -242,7 +262,7 @@ def _insert(tree: NDArray[Any], places: _Places, prefixes: PrefixCache) -> int:
 def _is_sound(tree: NDArray[Any], num_sliding: int) -> bool:
     """Whether every row's parent is a whole page before it, places go up, and no two siblings begin alike."""
     parents, places, anchors, counts = tree[:, :_FACTS].T
-    ids = tree[:, _FACTS:]
+    ids = tree[:, _FACTS:-1]
     is_token = np.arange(PAGE_SIZE) < counts[:, None]
     return (
         bool(((parents >= _NONE) & (parents < np.arange(len(tree)))).all())
@@ -254,6 +274,31 @@ def _is_sound(tree: NDArray[Any], num_sliding: int) -> bool:
         and not ids[~is_token].any()
         and len({(row[0], row[3:].tobytes()) for row in tree}) == len(tree)
     )
+
+
+def _are_sound(owners: Sequence[str], tree: NDArray[Any]) -> bool:
+    """Whether each row has an owner, and goes on from its owner's page or from everybody's."""
+    numbers, parents = tree[:, -1], tree[:, 0]
+    if not (bool(owners) and owners[0] == EVERYBODY and len(set(owners)) == len(owners)):
+        return False
+    if not bool(((numbers >= 0) & (numbers < len(owners))).all()):
+        return False
+    of_parents = np.where(parents == _NONE, 0, numbers[parents])
+    return bool(((of_parents == 0) | (of_parents == numbers)).all())
+
+
+def _owners(nodes: Iterable[Node]) -> list[str]:
+    """The owners of nodes, everybody first."""
+    return list(dict.fromkeys([EVERYBODY, *(node.tokens.owner for node in nodes)]))
+
+
+def _packed(owners: Sequence[str]) -> NDArray[np.uint8]:
+    rows = [owner.encode().ljust(_OWNER_BYTES, b"\0") for owner in owners]
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(owners), _OWNER_BYTES)
+
+
+def _unpacked(rows: NDArray[Any]) -> list[str]:
+    return [row.tobytes().rstrip(b"\0").decode("utf-8", "replace") for row in rows]
 
 
 def _hashed(
@@ -282,6 +327,8 @@ def _latest(
     """Parents before children, those used last first, as far as the bytes go."""
     chosen, num_bytes = [], 0
     for node in prefixes.nodes_by_use():
+        if len(node.tokens.owner.encode()) > _OWNER_BYTES:
+            continue
         num_bytes += page_bytes[LayerType.FULL]
         num_bytes += page_bytes[LayerType.SLIDING] if node.sliding is not None else 0
         if num_bytes > max_bytes:
@@ -290,10 +337,14 @@ def _latest(
     return chosen
 
 
-def _tree(nodes: list[Node]) -> NDArray[np.int64]:
-    """A row for each node: parent's row, sliding page's row, whether it is an anchor, number of tokens, tokens."""
+def _tree(nodes: list[Node], owners: Sequence[str]) -> NDArray[np.int64]:
+    """A row for each node.
+
+    Its parent's row, its sliding page's row, whether it is an anchor, number of tokens, tokens, and the owner's number.
+    """
+    number_by_owner = {owner: number for number, owner in enumerate(owners)}
     row_by_node = {id(node): row for row, node in enumerate(nodes)}
-    tree = np.zeros((len(nodes), _FACTS + PAGE_SIZE), np.int64)
+    tree = np.zeros((len(nodes), _COLUMNS), np.int64)
     num_sliding = 0
     for row, node in zip(tree, nodes, strict=True):
         row[:_FACTS] = (
@@ -303,5 +354,6 @@ def _tree(nodes: list[Node]) -> NDArray[np.int64]:
             len(node.tokens),
         )
         row[_FACTS : _FACTS + len(node.tokens)] = node.tokens.ids
+        row[-1] = number_by_owner[node.tokens.owner]
         num_sliding += node.sliding is not None
     return tree
