@@ -2,9 +2,65 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Mapping
+
+# Of a whole message: names and schemas in it may be as long as a request.
+_MOST_CHARACTERS = 2000
+# Of an object or a list that is shown: entries, and levels.
+_MOST_ENTRIES, _MOST_LEVELS = 4, 3
+
+
+def shown(value: object, most: int = 100) -> str:
+    """A value as a message shows it: as Python writes it, but never more than its beginning is looked at or written."""
+    return shortened(_written(value, most, _MOST_LEVELS), most)
+
+
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """The first of some names, with commas between them."""
+    first = [shortened(name, 80) for name in itertools.islice(names, most + 1)]
+    return ", ".join([*first[:most], "..."] if len(first) > most else first)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text without its middle if it is longer than that."""
+    if len(text) <= most:
+        return text
+    head = most * 3 // 4
+    return f"{text[:head]}...{text[head + 3 - most :]}"
+
+
+def _written(value: object, most: int, levels: int) -> str:
+    match value:
+        case None | bool() | float():
+            return repr(value)
+        case int():
+            # Python refuses to write long ones, and takes quadratic time for those before.
+            bits = value.bit_length()
+            return repr(int(value)) if bits <= 256 else f"a number of {bits} bits"
+        case str() | bytes():
+            return repr(value[:most]) if len(value) <= most else f"{value[:most]!r}..."
+        case Mapping() | list() | tuple() if not levels:
+            return "..."
+        case Mapping():
+            items = (
+                f"{_written(key, most, 0)}: {_written(item, most, levels - 1)}"
+                for key, item in itertools.islice(value.items(), _MOST_ENTRIES)
+            )
+            return f"{{{', '.join(items)}{', ...' * (len(value) > _MOST_ENTRIES)}}}"
+        case list() | tuple():
+            begin, end = "[]" if isinstance(value, list) else "()"
+            entries = ", ".join(_written(each, most, levels - 1) for each in value[:_MOST_ENTRIES])
+            return f"{begin}{entries}{', ...' * (len(value) > _MOST_ENTRIES)}{end}"
+    return f"a value of the type {type(value).__name__}"
+
 
 class GptossError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose. Its message is of bounded length."""
+
+    def __init__(self, *args: object) -> None:
+        said = (shortened(a, _MOST_CHARACTERS) if isinstance(a, str) else a for a in args)
+        super().__init__(*said)
 
 
 class ConfigError(GptossError):

@@ -147,3 +147,14 @@ def test_wrong_shapes_are_refused(message: Any, error: str) -> None:
 def test_wrong_tools_are_refused(tool: Any) -> None:
     with pytest.raises(MessageError):
         from_chat([], tools=[tool])
+
+
+@pytest.mark.parametrize("depth", [100, 900, 100_000])
+def test_arguments_that_are_nested_too_deeply_are_refused(depth: int) -> None:
+    arguments: dict[str, Any] = {}
+    for _ in range(depth):
+        arguments = {"a": arguments}
+    with pytest.raises(MessageError, match="the arguments of f in message 0 nested deeper than 64"):
+        from_chat([{"role": "assistant", "tool_calls": [call("f", arguments)]}])
+    while arguments:  # So that freeing it does not recurse either.
+        arguments = arguments.pop("a")

@@ -179,3 +179,9 @@ def test_what_the_template_has_no_form_for_is_written_as_harmony() -> None:
         "<|start|>assistant<|channel|>commentary<|message|>I look.<|end|>"
         "<|start|>assistant to=python<|channel|>analysis code<|message|>1+1<|call|><|start|>assistant"
     )
+
+
+@pytest.mark.parametrize("depth", [300, 900, 100_000])
+def test_arguments_of_any_depth_are_written(depth: int) -> None:
+    text = '{"a": ' * depth + "1" + "}" * depth
+    assert harmony.template.template_arguments(text) in (text, json.dumps(text))

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from gptoss.errors import MessageError
+from gptoss.errors import MessageError, shown
 from gptoss.harmony.custom_tools import custom_call, custom_from_chat, is_custom
-from gptoss.harmony.frozen_json import thaw
+from gptoss.harmony.frozen_json import freeze, thaw
 from gptoss.harmony.messages import DeveloperContent, Message, SystemContent
 from gptoss.harmony.names import Channel, Marker, Role, entries
 from gptoss.harmony.tools import ResponseFormat, ToolDescription, functions
@@ -89,7 +89,7 @@ class _Reader:
                 self._read_result(message, where)
             case role:
                 raise MessageError(
-                    f"got the role {role!r} in {where}, wanted one of {', '.join(Role)}"
+                    f"got the role {shown(role)} in {where}, wanted one of {', '.join(Role)}"
                 )
 
     def _read_assistant(self, message: Mapping[str, object], where: str) -> None:
@@ -132,7 +132,7 @@ class _Reader:
             block = self._block_by_call_id.get(str(call_id))
         name = _name(message)
         if block is None and (call_id is not None or name is None):
-            named = f" for the call {call_id!r}" if call_id is not None else ""
+            named = f" for the call {shown(call_id)}" if call_id is not None else ""
             raise MessageError(
                 f"got a tool's result{named} in {where}, but no assistant message before it made that call; "
                 "send the call as well"
@@ -158,7 +158,8 @@ def _function_call(call: Mapping[str, object], where: str) -> Message:
         raise MessageError(f"got a tool call without a function's name in {where}")
     arguments = function.get("arguments", "")
     if not isinstance(arguments, str):
-        arguments = json.dumps(thaw(arguments), ensure_ascii=False)
+        frozen = freeze(arguments, f"the arguments of {name} in {where}")
+        arguments = json.dumps(thaw(frozen), ensure_ascii=False)
     return Message(Role.ASSISTANT, arguments, Channel.COMMENTARY, f"functions.{name}", _JSON)
 
 
@@ -210,5 +211,5 @@ def _part(part: object, where: str) -> str:
         return str(part["text"])
     kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
     raise MessageError(
-        f"got a part of the type {kind!r} in {where}, wanted text: the model reads no other"
+        f"got a part of the type {shown(kind)} in {where}, wanted text: the model reads no other"
     )

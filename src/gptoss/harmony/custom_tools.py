@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from gptoss.errors import MessageError
+from gptoss.errors import MessageError, shown
 from gptoss.harmony.messages import Message
 from gptoss.harmony.names import Channel, Marker, Role
 from gptoss.harmony.tools import ToolDescription
@@ -84,7 +84,7 @@ def custom_from_chat(tool: Mapping[str, object]) -> CustomTool:
     if form is None or (isinstance(form, Mapping) and form.get("type") == "text"):
         return CustomTool(name, description)
     if not isinstance(form, Mapping) or form.get("type") != "grammar":
-        raise MessageError(f"got {form!r:.100} as the format of {name}, wanted {_FORMATS}")
+        raise MessageError(f"got {shown(form)} as the format of {name}, wanted {_FORMATS}")
     grammar = form.get("grammar", form)
     syntax, definition = (
         (grammar.get("syntax"), grammar.get("definition"))
@@ -93,11 +93,11 @@ def custom_from_chat(tool: Mapping[str, object]) -> CustomTool:
     )
     if syntax not in SYNTAXES or not isinstance(syntax, str):
         raise MessageError(
-            f"got the syntax {syntax!r:.100} in the format of {name}, wanted {' or '.join(SYNTAXES)}"
+            f"got the syntax {shown(syntax)} in the format of {name}, wanted {' or '.join(SYNTAXES)}"
         )
     if not isinstance(definition, str) or not definition:
         raise MessageError(
-            f"got {definition!r:.100} as the definition in the format of {name}, wanted a grammar"
+            f"got {shown(definition)} as the definition in the format of {name}, wanted a grammar"
         )
     return CustomTool(name, description, syntax, definition)
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeGuard
 
 from gptoss.errors import MessageError
-from gptoss.harmony.frozen_json import compact, thaw
+from gptoss.harmony.frozen_json import compact
 from gptoss.harmony.library_types import LibraryTypes
+from gptoss.harmony.references import Expansions, TypeNames, recursive_pointers, resolve
 from gptoss.harmony.tools import ToolDescription, ToolNamespace
 
-# A schema whose references multiply would fill the context; the largest real ones need a few hundred.
-MAX_EXPANSIONS = 1000
+
+def _with_literals(pattern: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    return re.compile(rf'"(?:[^"\\]|\\.)*"|"|{pattern}', re.DOTALL), re.compile(pattern)
+
+
+# Of types inside each other, references written out: as many as a schema without any may have.
+MAX_LEVELS = 64
 
 _PLAIN_KEY = re.compile(r"[\w$./@-]+")
-_LITERAL_OR_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\w+')
+# Each as it is, and without literals.
+_WORDS = _with_literals(r"\w+")
+_SIGNS = _with_literals(r"//[^\n]*|[{}()\[\]|&]")
+_TYPES = ("object", "array", "null", "string", "number", "integer", "boolean")
 
 
 def tools_section(namespaces: Iterable[ToolNamespace], *, strict: bool) -> str:
@@ -25,23 +35,24 @@ def tools_section(namespaces: Iterable[ToolNamespace], *, strict: bool) -> str:
     references expand to too much.
     """
     ordered = sorted(namespaces, key=lambda namespace: namespace.name)
-    sections = (_namespace(namespace, strict=strict) for namespace in ordered)
+    expansions = Expansions()
+    sections = (_namespace(namespace, expansions, strict=strict) for namespace in ordered)
     return "\n\n".join(["# Tools", *sections])
 
 
-def _namespace(namespace: ToolNamespace, *, strict: bool) -> str:
+def _namespace(namespace: ToolNamespace, expansions: Expansions, *, strict: bool) -> str:
     lines = [f"## {namespace.name}\n"]
     description = _lines(namespace.description or "")
     if not namespace.tools:
         return "\n".join([*lines, *description])
     lines += [f"// {line}" for line in description]
     lines.append(f"namespace {namespace.name} {{\n")
-    taken: dict[str, object] = {tool.name: None for tool in namespace.tools}
+    names = TypeNames(tool.name for tool in namespace.tools)
     for tool in namespace.tools:
         if strict:
             lines += _declaration(tool, LibraryTypes())
         else:
-            types = FullTypes(tool, taken)
+            types = FullTypes(tool, names, expansions)
             lines += [*types.aliases(), *_declaration(tool, types)]
     lines.append(f"}} // namespace {namespace.name}")
     return "\n".join(lines)
@@ -71,25 +82,30 @@ class FullTypes(LibraryTypes):
 
     _drops_comments = False
 
-    def __init__(self, tool: ToolDescription, taken: dict[str, object]) -> None:
-        """`taken` holds the names of the namespace and what they stand for; aliases are added to it."""
+    def __init__(self, tool: ToolDescription, names: TypeNames, expansions: Expansions) -> None:
+        """`names` are those of the namespace, to which aliases are added; `expansions` counts for several tools."""
         self._tool = tool
         self._root: Mapping[str, object] = tool.parameters or {}
-        self._expansions = 0
+        self._budget = expansions.of(tool.name)
+        self._level = 0
         self._alias_by_pointer: dict[str, str] = {}
         self._new_aliases: list[tuple[str, str]] = []
-        for pointer in _recursive_pointers(self._root):
-            definition = thaw(_resolve(self._root, pointer))
-            name = _alias(pointer, definition, taken)
-            self._alias_by_pointer[pointer] = name
-            if name not in taken:
-                taken[name] = definition
-                self._new_aliases.append((name, pointer))
+        alias_by_place: dict[int, str] = {}
+        for pointer in recursive_pointers(self._root):
+            target = resolve(self._root, pointer)
+            # A place that is spelled in several ways has one name.
+            if id(target) not in alias_by_place:
+                alias_by_place[id(target)], is_new = names.of(pointer, target)
+                if is_new:
+                    self._new_aliases.append((alias_by_place[id(target)], pointer))
+            self._alias_by_pointer[pointer] = alias_by_place[id(target)]
 
     def aliases(self) -> Iterator[str]:
         """Declarations of the types that refer to themselves."""
         for name, pointer in self._new_aliases:
-            yield f"type {name} = {self.type_of(_resolve(self._root, pointer), '')};\n"
+            target = resolve(self._root, pointer)
+            self._budget.spend_text(target)
+            yield f"type {name} = {self.type_of(target, '')};\n"
 
     def type_of(self, schema: object, indent: str) -> str:
         if schema is False:
@@ -102,11 +118,24 @@ class FullTypes(LibraryTypes):
             return compact(schema["const"])
         if _is_array(schema.get("enum")) and schema["enum"]:
             return " | ".join(compact(value) for value in schema["enum"])
-        parts = [self._base(schema, indent), *self._intersection(schema, indent)]
+        with self._deeper():
+            parts = [self._base(schema, indent), *self._intersection(schema, indent)]
         parts = [part for part in parts if part]
         if len(parts) > 1:
             parts = [_grouped(part) for part in parts]
         return " & ".join(parts) or "any"
+
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        """Count a level. Raises MessageError where references lead deeper than a schema may be."""
+        self._level += 1
+        if self._level > MAX_LEVELS:
+            raise MessageError(
+                f"got parameters of {self._tool.name} that are nested deeper than {MAX_LEVELS} levels with each $ref "
+                "written out, wanted less"
+            )
+        yield
+        self._level -= 1
 
     def _base(self, schema: Mapping[str, object], indent: str) -> str:
         """What the schema says besides allOf, perhaps nothing."""
@@ -116,10 +145,11 @@ class FullTypes(LibraryTypes):
                 return self._variants_of(variants, indent)
         kind = schema.get("type")
         if _is_array(kind):
-            names = dict.fromkeys(name for name in kind if isinstance(name, str))
-            return _joined(self.type_of({**schema, "type": name}, indent) for name in names)
-        if kind is None:
-            kind = _implied_kind(schema)
+            kinds = ({**schema, "type": name} for name in _distinct_types(kind))
+            return _joined(self._of_kind(each, each["type"], indent) or "any" for each in kinds)
+        return self._of_kind(schema, _implied_kind(schema) if kind is None else kind, indent)
+
+    def _of_kind(self, schema: Mapping[str, object], kind: object, indent: str) -> str:
         match kind:
             case "object":
                 return self._object(schema, indent)
@@ -156,6 +186,10 @@ class FullTypes(LibraryTypes):
         schema = self._resolved(schema)
         if not isinstance(schema, Mapping) or {"$ref", "const", "enum"} & schema.keys():
             return True
+        with self._deeper():
+            return self._has_one_line(schema)
+
+    def _has_one_line(self, schema: Mapping[str, object]) -> bool:
         parts = [schema.get(key) for key in ("oneOf", "anyOf", "allOf")]
         if not all(self._are_short(part) for part in parts if _is_array(part)):
             return False
@@ -180,15 +214,10 @@ class FullTypes(LibraryTypes):
         """What a reference means, and what stands beside it; one to itself or elsewhere is left as it is."""
         while isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str):
             pointer = str(schema["$ref"])
-            target = _resolve(self._root, pointer)
+            target = resolve(self._root, pointer)
             if pointer in self._alias_by_pointer or target is None:
                 break
-            self._expansions += 1
-            if self._expansions > MAX_EXPANSIONS:
-                raise MessageError(
-                    f"got parameters of {self._tool.name} whose $ref expand more than {MAX_EXPANSIONS} "
-                    "times, wanted a smaller schema"
-                )
+            self._budget.spend(target)
             if not isinstance(target, Mapping):
                 return target
             beside = {key: value for key, value in schema.items() if key != "$ref"}
@@ -228,7 +257,7 @@ class FullTypes(LibraryTypes):
         return f"{_grouped(self._nullable(items, indent))}[]"
 
     def _has_null(self, text: str) -> bool:
-        return "null" in _LITERAL_OR_WORD.findall(text)
+        return "null" in _pieces(_WORDS, text)
 
     def _comment(self, text: str, indent: str) -> str:
         return "".join(f"{indent}// {line}\n" for line in text.splitlines() or [""])
@@ -265,78 +294,37 @@ def _implied_kind(schema: Mapping[str, object]) -> str | None:
     return "array" if "items" in schema or "prefixItems" in schema else None
 
 
+def _distinct_types(names: Sequence[object]) -> list[str]:
+    """Names of types, each once; one stands for all that JSON Schema does not know, which mean the same."""
+    found: dict[str, None] = {}
+    unknown = None
+    for name in names:
+        if isinstance(name, str):
+            unknown = name if unknown is None and name and name not in _TYPES else unknown
+            found[name if not name or name in _TYPES else str(unknown)] = None
+    return [*found]
+
+
 def _joined(types: Iterable[str]) -> str:
     return " | ".join(dict.fromkeys(types)) or "never"
+
+
+def _pieces(patterns: tuple[re.Pattern[str], re.Pattern[str]], text: str) -> Iterator[str]:
+    """Literals, and what else is looked for."""
+    with_literals, without = patterns
+    for found in with_literals.finditer(text):
+        if found[0] == '"':
+            # A literal without an end: nor has any after it one, and looking for that from each takes quadratic time.
+            yield from without.findall(text, found.end())
+            return
+        yield found[0]
 
 
 def _grouped(text: str) -> str:
     """In parentheses if it is a union or intersection at its outermost level."""
     depth = 0
-    for piece in re.findall(r'"(?:[^"\\]|\\.)*"|//[^\n]*|[{}()\[\]|&]', text):
+    for piece in _pieces(_SIGNS, text):
         depth += (piece in "{([") - (piece in "})]")
         if depth == 0 and piece in "|&":
             return f"({text})"
     return text
-
-
-def _resolve(root: Mapping[str, object], pointer: str) -> object:
-    """What a reference within the schema refers to; None for one that leads elsewhere."""
-    if not pointer.startswith("#"):
-        return None
-    found: object = root
-    for part in pointer[1:].split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, Mapping) and key in found:
-            found = found[key]
-        elif isinstance(found, tuple | list) and key.isdecimal() and int(key) < len(found):
-            found = found[int(key)]
-        else:
-            return None
-    return found
-
-
-def _pointers(schema: object) -> Iterator[str]:
-    """References in a schema, its definitions apart."""
-    if isinstance(schema, Mapping):
-        for key, value in schema.items():
-            if key == "$ref" and isinstance(value, str):
-                yield value
-            elif key not in ("$defs", "definitions", "enum", "const", "default", "examples"):
-                yield from _pointers(value)
-    elif isinstance(schema, tuple | list):
-        for item in schema:
-            yield from _pointers(item)
-
-
-def _recursive_pointers(root: Mapping[str, object]) -> list[str]:
-    """References that come back to themselves, in the order in which they are met."""
-    targets: dict[str, list[str]] = {}
-    waiting = [*_pointers(root)]
-    while waiting:
-        pointer = waiting.pop(0)
-        if pointer not in targets:
-            targets[pointer] = [*_pointers(_resolve(root, pointer))]
-            waiting += targets[pointer]
-    return [pointer for pointer in targets if _reaches(targets, pointer)]
-
-
-def _reaches(targets: Mapping[str, list[str]], goal: str) -> bool:
-    seen: set[str] = set()
-    waiting = [*targets[goal]]
-    while waiting:
-        pointer = waiting.pop()
-        if pointer == goal:
-            return True
-        if pointer not in seen:
-            seen.add(pointer)
-            waiting += targets[pointer]
-    return False
-
-
-def _alias(pointer: str, definition: object, taken: Mapping[str, object]) -> str:
-    """A name for a type: the definition's own, numbered if it means something else already."""
-    own = re.sub(r"\W", "_", pointer.rsplit("/", 1)[-1]).strip("_") or "Parameters"
-    name, number = own, 2
-    while name in taken and taken[name] != definition:
-        name, number = f"{own}_{number}", number + 1
-    return name

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from gptoss.errors import MessageError
+from gptoss.errors import MessageError, shown
 
 JsonObject: TypeAlias = Mapping[str, object]
 
@@ -32,14 +32,14 @@ def freeze(value: object, what: str, depth: int = 0) -> object:
             for key in value:
                 if not isinstance(key, str):
                     raise MessageError(
-                        f"got the key {key!r} in {what}, wanted text, as JSON has it"
+                        f"got the key {shown(key)} in {what}, wanted text, as JSON has it"
                     )
             return MappingProxyType(
                 {key: freeze(item, what, depth + 1) for key, item in value.items()}
             )
         case list() | tuple():
             return tuple(freeze(item, what, depth + 1) for item in value)
-    raise MessageError(f"got {value!r} in {what}, wanted a value that JSON can hold")
+    raise MessageError(f"got {shown(value)} in {what}, wanted a value that JSON can hold")
 
 
 def freeze_object(value: object, what: str) -> JsonObject:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-from gptoss.errors import MessageError
+from gptoss.errors import MessageError, shown
 from gptoss.harmony.frozen_json import JsonObject, thaw
 from gptoss.harmony.messages import Conversation, DeveloperContent, Message, SystemContent
 from gptoss.harmony.names import Effort, Role
@@ -144,7 +144,7 @@ def _part(value: object) -> str | SystemContent | DeveloperContent:
         case "developer_content":
             return _developer(part)
     raise MessageError(
-        f"got a part of the type {part.get('type')!r}, wanted text, system_content or developer_content"
+        f"got a part of the type {shown(part.get('type'))}, wanted text, system_content or developer_content"
     )
 
 
@@ -242,11 +242,13 @@ def _texts(value: object, what: str) -> list[str]:
     if not isinstance(value, list | tuple | None) or not all(
         isinstance(v, str) for v in value or ()
     ):
-        raise MessageError(f"got {value!r} as {what}, wanted a list of texts")
+        raise MessageError(f"got {shown(value)} as {what}, wanted a list of texts")
     return list(value or ())
 
 
 def _require_known(fields: JsonObject, known: set[str], what: str) -> None:
-    unknown = [name for name in fields if name not in known]
-    if unknown:
-        raise MessageError(f"got {unknown[0]!r} in {what}, wanted only {', '.join(sorted(known))}")
+    unknown = next((name for name in fields if name not in known), None)
+    if unknown is not None:
+        raise MessageError(
+            f"got {shown(unknown)} in {what}, wanted only {', '.join(sorted(known))}"
+        )

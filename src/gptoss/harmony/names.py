@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
-from gptoss.errors import MessageError
+from gptoss.errors import MessageError, shown
 
 
 class Role(StrEnum):
@@ -63,7 +63,7 @@ def member(kind: type[_Name], value: str, what: str) -> _Name:
         return kind(value)
     except ValueError:
         names = ", ".join(kind)
-        raise MessageError(f"got the {what} {value!r}, wanted one of {names}") from None
+        raise MessageError(f"got the {what} {shown(value)}, wanted one of {names}") from None
 
 
 _Entry = TypeVar("_Entry")
@@ -88,4 +88,6 @@ HEADER_WORD = re.compile(r"[^\s<>|:=]+")
 def require_header_word(field: str, value: str | None) -> None:
     """Raises MessageError for a value that a header cannot hold."""
     if value is not None and not (isinstance(value, str) and HEADER_WORD.fullmatch(value)):
-        raise MessageError(f"got {value!r} as {field}, wanted one word without any of < > | : =")
+        raise MessageError(
+            f"got {shown(value)} as {field}, wanted one word without any of < > | : ="
+        )

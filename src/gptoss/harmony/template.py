@@ -7,7 +7,7 @@ official library does.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from gptoss.harmony.declarations import tools_section
 from gptoss.harmony.frozen_json import thaw
@@ -22,15 +22,16 @@ _ELEMENTS = {"string": "string", "number": "number", "integer": "number", "boole
 
 def template_developer_text(content: DeveloperContent) -> str:
     """A developer message: two line feeds after the instructions even where nothing follows."""
-    text = f"# Instructions\n\n{content.instructions}\n\n" if content.instructions else ""
+    texts = [f"# Instructions\n\n{content.instructions}\n\n"] if content.instructions else []
     for namespace in content.tools:
         if namespace.name == "functions":
-            text += f"# Tools\n\n{_functions(namespace.tools)}"
+            texts.append(f"# Tools\n\n{_functions(namespace.tools)}")
         else:
-            text += tools_section([namespace], strict=True)
+            texts.append(tools_section([namespace], strict=True))
     if content.response_formats:
-        text += ("\n\n" if content.tools else "") + formats_text(content.response_formats)
-    return text
+        texts += ["\n\n"] if content.tools else []
+        texts.append(formats_text(content.response_formats))
+    return "".join(texts)
 
 
 def _functions(tools: Sequence[ToolDescription]) -> str:
@@ -48,7 +49,7 @@ def _declaration(tool: ToolDescription) -> str:
     return f"{text}(_: {{\n{lines}}}) => any;\n\n"
 
 
-def _parameter(name: str, schema: object, required: object) -> str:
+def _parameter(name: str, schema: object, required: Collection[object]) -> str:
     spec = schema if isinstance(schema, Mapping) else {}
     comment = f"// {spec['description']}\n" if spec.get("description") else ""
     text = f"{comment}{_marked(name, required)}: {template_type(spec)}"
@@ -119,12 +120,15 @@ def _object(spec: Mapping[str, object]) -> str:
     return "{\n" + ", ".join(lines) + "}"
 
 
-def _required(schema: Mapping[str, object] | None) -> object:
-    return (schema or {}).get("required") or ()
+def _required(schema: Mapping[str, object] | None) -> Collection[object]:
+    names = (schema or {}).get("required")
+    return (
+        {name for name in names if isinstance(name, str)} if isinstance(names, tuple | list) else ()
+    )
 
 
-def _marked(name: str, required: object) -> str:
-    return name if isinstance(required, tuple | list) and name in required else f"{name}?"
+def _marked(name: str, required: Collection[object]) -> str:
+    return name if name in required else f"{name}?"
 
 
 def dumps(value: object) -> str:
@@ -136,6 +140,8 @@ def template_arguments(text: str) -> str:
     """A call's arguments: an object is written anew, anything else becomes a JSON string."""
     try:
         value = json.loads(text)
+        if isinstance(value, dict):
+            return json.dumps(value, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return dumps(text)
-    return dumps(value) if isinstance(value, dict) else dumps(text)
+        pass
+    return dumps(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gptoss.errors import MessageError
+from gptoss.errors import MessageError, shown
 from gptoss.harmony.frozen_json import JsonObject, freeze_object, thaw
 from gptoss.harmony.names import entries, require_header_word
 
@@ -94,7 +94,7 @@ def require_distinct(what: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise MessageError(f"got {name!r} twice among the {what}, wanted distinct names")
+            raise MessageError(f"got {shown(name)} twice among the {what}, wanted distinct names")
         seen.add(name)
 
 
