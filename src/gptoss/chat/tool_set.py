@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gptoss.errors import MessageError
+from gptoss.errors import MessageError, shown
 from gptoss.harmony import (
     BROWSER,
     PYTHON,
@@ -146,7 +146,7 @@ def _is_strict(tool: Mapping[str, object]) -> bool:
     function = tool.get("function", tool)
     strict = function.get("strict") if isinstance(function, Mapping) else None
     if not isinstance(strict, bool | None):
-        raise MessageError(f"got {strict!r} as strict of a tool, wanted true or false")
+        raise MessageError(f"got {shown(strict)} as strict of a tool, wanted true or false")
     return strict is True
 
 
@@ -157,6 +157,6 @@ def _require_distinct(tools: ToolSet) -> None:
         for recipient in namespace.recipients:
             if recipient in seen:
                 raise MessageError(
-                    f"got two tools that are called by {recipient!r}, wanted distinct names"
+                    f"got two tools that are called by {shown(recipient)}, wanted distinct names"
                 )
             seen.add(recipient)

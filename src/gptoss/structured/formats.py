@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gptoss.errors import SchemaError
+from gptoss.errors import SchemaError, shown
 from gptoss.harmony import ResponseFormat
 from gptoss.structured.rules import Answer, AnswerKind
 
@@ -33,7 +33,7 @@ def answer_of(response_format: Mapping[str, object] | None) -> tuple[Answer, Res
         )
     named = response_format.get("type")
     if named not in tuple(AnswerKind):
-        raise SchemaError(f"got the response format {named!r}, wanted one of {_KINDS}")
+        raise SchemaError(f"got the response format {shown(named)}, wanted one of {_KINDS}")
     kind = AnswerKind(str(named))
     match kind:
         case AnswerKind.TEXT | AnswerKind.JSON_OBJECT:

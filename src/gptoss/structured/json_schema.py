@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from gptoss.errors import SchemaError
+from gptoss.errors import SchemaError, shown
 from gptoss.structured.keywords import REFERENCE, combined_multiples, keep_keywords
 from gptoss.structured.rules import Schema
 from gptoss.structured.schema_limits import parts
@@ -66,15 +66,15 @@ def _check_reference(part: dict[str, Any], schema: Schema, known: set[int], what
         return
     if not REFERENCE.match(reference):
         raise SchemaError(
-            f"{what}: got the reference {reference[:100]!r}, wanted one into the schema itself, "
+            f"{what}: got the reference {shown(reference)}, wanted one into the schema itself, "
             "as #/$defs/name: nothing is fetched"
         )
     target = _resolve(schema, reference)
     if target is None:
-        raise SchemaError(f"{what}: the reference {reference[:100]!r} leads nowhere")
+        raise SchemaError(f"{what}: the reference {shown(reference)} leads nowhere")
     if isinstance(target, dict) and id(target) not in known:
         raise SchemaError(
-            f"{what}: the reference {reference[:100]!r} leads to what is no schema where it stands; put it into $defs"
+            f"{what}: the reference {shown(reference)} leads to what is no schema where it stands; put it into $defs"
         )
 
 
@@ -91,38 +91,51 @@ def _resolve(schema: Schema, reference: str) -> Schema | None:
     return at if isinstance(at, dict | bool) else None
 
 
+@dataclass(slots=True)
+class _Condition:
+    """One of several schemas has a value that ends, as a part of the whole needs; `part` is that one's identity."""
+
+    part: int
+    is_met: bool = False
+
+
 class _Values:
-    """Which schemas have a value that ends: the least that is consistent, found from below."""
+    """Which schemas have a value that ends: the least that is consistent, found from below.
+
+    Each condition is met once and counted then, so that the work is that of reading the schema.
+    """
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._have_end: set[int] = set()
-        waiting = [part for part, _ in parts(schema)]
-        users: dict[int, list[dict[str, Any]]] = {}
-        for part in waiting:
-            for used in self._used(part):
-                users.setdefault(id(used), []).append(part)
+        self._num_unmet: dict[int, int] = {}
+        self._conditions_on: dict[int, list[_Condition]] = {}
+        for part, _ in parts(schema):
+            self._add(part)
+        waiting = [part for part, num in self._num_unmet.items() if not num]
         while waiting:
-            part = waiting.pop()
-            if id(part) not in self._have_end and self._judge(part):
-                self._have_end.add(id(part))
-                waiting += users.get(id(part), [])
+            part_id = waiting.pop()
+            self._have_end.add(part_id)
+            for condition in self._conditions_on.get(part_id, ()):
+                self._num_unmet[condition.part] -= not condition.is_met
+                if not (condition.is_met or self._num_unmet[condition.part]):
+                    waiting.append(condition.part)
+                condition.is_met = True
 
     def have_end(self, schema: object) -> bool:
         """Of one inside the whole."""
         return id(schema) in self._have_end if isinstance(schema, dict) else schema is not False
 
-    def _judge(self, part: dict[str, Any]) -> bool:
-        needed, alternatives = self._needed(part), self._alternatives(part)
-        return all(self.have_end(each) for each in needed) and all(
-            any(self.have_end(each) for each in several) for several in alternatives
-        )
-
-    def _used(self, part: dict[str, Any]) -> list[object]:
-        return [
-            *self._needed(part),
-            *(each for several in self._alternatives(part) for each in several),
+    def _add(self, part: dict[str, Any]) -> None:
+        needed = [[each] for each in self._needed(part)]
+        unmet = [
+            several for several in (*needed, *self._alternatives(part)) if not _is_met(several)
         ]
+        self._num_unmet[id(part)] = len(unmet)
+        for several in unmet:
+            condition = _Condition(id(part))
+            for each in several:
+                self._conditions_on.setdefault(id(each), []).append(condition)
 
     def _alternatives(self, part: dict[str, Any]) -> list[list[object]]:
         return [_list(part, name) for name in ("anyOf", "oneOf") if _list(part, name)]
@@ -147,6 +160,11 @@ class _Values:
             needed += first[: max(0, least)]
             needed += [part["items"]] if least > len(first) and "items" in part else []
         return needed
+
+
+def _is_met(several: list[object]) -> bool:
+    """Whether one of them is no schema that must be looked at, nor `false`."""
+    return any(not isinstance(each, dict) and each is not False for each in several)
 
 
 def _list(part: dict[str, Any], name: str) -> list[Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gptoss.errors import SchemaError
+from gptoss.errors import SchemaError, shown
 
 # Larger whole numbers are not told apart by those who read JSON into floats, the compiler among them.
 _LARGEST = 2**53
@@ -122,7 +121,7 @@ def keep_keywords(part: dict[str, Any], what: str, *, is_lenient: bool) -> list[
         elif name in _ENFORCED:
             is_right, wanted = _ENFORCED[name]
             if not is_right(part[name]):
-                raise SchemaError(f"{what}: got {str(part[name])[:60]} as {name}, wanted {wanted}")
+                raise SchemaError(f"{what}: got {_said(part[name])} as {name}, wanted {wanted}")
         elif is_lenient:
             del part[name]
             left_out.append(f"{name} is not enforced")
@@ -137,6 +136,11 @@ def keep_keywords(part: dict[str, Any], what: str, *, is_lenient: bool) -> list[
     return left_out
 
 
+def _said(value: object) -> str:
+    """A wrong value, texts without quotes."""
+    return value[:60] if isinstance(value, str) else shown(value, 60)
+
+
 def _check_numbers(part: dict[str, Any], what: str) -> None:
     waiting: list[object] = [value for value in part.values() if _is_number(value)]
     waiting += [part[name] for name in ("enum", "const") if name in part]
@@ -147,7 +151,9 @@ def _check_numbers(part: dict[str, Any], what: str) -> None:
         elif isinstance(value, dict):
             waiting += value.values()
         elif _is_number(value) and abs(value) > _LARGEST:  # type: ignore[arg-type]
-            raise SchemaError(f"{what}: got the number {value}, wanted at most 2^53 either way")
+            raise SchemaError(
+                f"{what}: got the number {shown(value)}, wanted at most 2^53 either way"
+            )
 
 
 def _narrow_multiples(part: dict[str, Any], what: str) -> None:
@@ -184,8 +190,13 @@ def combined_multiples(parts: Iterable[dict[str, Any]]) -> bool:
     """Whether a number may have to be a multiple of several, whose product the compiler may not be able to hold."""
     parts = list(parts)
     combines = any("allOf" in part or ("$ref" in part and len(part) > 1) for part in parts)
-    product = math.prod(max(1, part.get("multipleOf", 1)) for part in parts)
-    return combines and product > 2**31
+    product = 1
+    for part in parts if combines else ():
+        product *= max(1, part.get("multipleOf", 1))
+        # At once: the product of all may have a hundred thousand digits.
+        if product > 2**31:
+            return True
+    return False
 
 
 # Into the schema itself.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gptoss.errors import SchemaError
+from gptoss.errors import SchemaError, listed, shown
 from gptoss.harmony import Message, SystemContent, ToolNamespace
 from gptoss.harmony.messages import DeveloperContent
 
@@ -128,10 +128,12 @@ class TurnRules:
         declared = [tool.recipient for tool in self.tools]
         if len(declared) > MAX_TOOLS:
             raise SchemaError(f"got {len(declared)} tools, wanted at most {MAX_TOOLS}")
+        known = frozenset(declared)
         for name in self.allowed or ():
-            if name not in declared:
+            if name not in known:
+                names = listed(declared) or "there is none"
                 raise SchemaError(
-                    f"got the tool choice {name!r}, wanted a declared tool: {', '.join(declared) or 'there is none'}"
+                    f"got the tool choice {shown(name)}, wanted a declared tool: {names}"
                 )
         if self.choice is ToolChoice.REQUIRED and not self.callable:
             raise SchemaError(
@@ -143,9 +145,10 @@ class TurnRules:
         """Tools that may be called."""
         if self.choice is ToolChoice.NONE:
             return ()
-        return tuple(
-            tool for tool in self.tools if self.allowed is None or tool.recipient in self.allowed
-        )
+        if self.allowed is None:
+            return self.tools
+        allowed = frozenset(self.allowed)
+        return tuple(tool for tool in self.tools if tool.recipient in allowed)
 
     @property
     def may_answer(self) -> bool:

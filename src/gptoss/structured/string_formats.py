@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptoss.errors import SchemaError
+from gptoss.errors import SchemaError, shown
 
 _YEAR = r"(?:[1-9]\d{3}|0[1-9]\d\d|00[1-9]\d|000[1-9])"
 _LEAP_YEAR = r"(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
@@ -42,7 +42,7 @@ def narrow_format(part: dict[str, Any], what: str) -> None:
         return
     if name not in KNOWN_FORMATS:
         raise SchemaError(
-            f"{what}: got the format {name!r}, which cannot be enforced, wanted one of {', '.join(KNOWN_FORMATS)}"
+            f"{what}: got the format {shown(name)}, which cannot be enforced, wanted one of {', '.join(KNOWN_FORMATS)}"
         )
     if name in _REPLACED:
         del part["format"]

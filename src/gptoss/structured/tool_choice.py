@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gptoss.errors import SchemaError
+from gptoss.errors import SchemaError, listed, shown
 from gptoss.structured.rules import ToolChoice
 
 _CHOICES = ", ".join(ToolChoice)
@@ -30,7 +30,9 @@ def tool_choice_of(
         return (ToolChoice.AUTO if declared else ToolChoice.NONE), None
     if isinstance(choice, str):
         if choice not in tuple(ToolChoice):
-            raise SchemaError(f"got the tool choice {choice!r}, wanted {_CHOICES} or an object")
+            raise SchemaError(
+                f"got the tool choice {shown(choice)}, wanted {_CHOICES} or an object"
+            )
         return ToolChoice(choice), None
     if not isinstance(choice, Mapping):
         raise SchemaError(
@@ -70,10 +72,10 @@ def _recipient(tool: object, declared: Mapping[str, str]) -> str:
             return recipient
     if found:
         raise SchemaError(
-            f"got the tool choice {name!r} of the type {kind!r}, which is declared as {declared[found[0]]}; "
+            f"got the tool choice {shown(name)} of the type {shown(kind)}, which is declared as {declared[found[0]]}; "
             "say that type"
         )
-    names = ", ".join(each.removeprefix("functions.") for each in sorted(declared))
+    names = listed(each.removeprefix("functions.") for each in sorted(declared))
     raise SchemaError(
-        f"got the tool choice {name!r}, wanted a declared tool: {names or 'there is none'}"
+        f"got the tool choice {shown(name)}, wanted a declared tool: {names or 'there is none'}"
     )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gptoss.errors import SchemaError
+from gptoss.errors import SchemaError, shown
 from gptoss.harmony.names import Channel, Marker
 from gptoss.structured.rules import Answer, AnswerKind, Schema, ToolRule, TurnRules
 
@@ -189,7 +189,7 @@ def text_lark(shape: Answer, what: str = "the answer") -> str:
     found = re.search(r"<|@|%(?!(?:ignore|import\s+common)\b)\w*", syntax)
     if found:
         raise SchemaError(
-            f"got {found[0]!r} in the grammar of {what} outside of a string: it can hold no special tokens, "
+            f"got {shown(found[0])} in the grammar of {what} outside of a string: it can hold no special tokens, "
             "no other grammars and no directives but %ignore and %import of common terminals"
         )
     return text
@@ -205,7 +205,7 @@ def _without_literals(text: str, what: str) -> str:
         kept.append(text[at : found.start()])
         literal = _LARK_LITERAL.match(text, found.start())
         if literal is None:
-            begun = text[found.start() :][:40]
+            begun = text[found.start() : found.start() + 40]
             raise SchemaError(
                 f"the grammar of {what} has a string or regular expression without an end: {begun!r}"
             )
@@ -220,7 +220,7 @@ def _quoted(text: str) -> str:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise SchemaError(
-            f"got the text {text[:40]!r} with a lone surrogate, wanted UTF-8"
+            f"got the text {shown(text, 40)} with a lone surrogate, wanted UTF-8"
         ) from None
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
