@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from gptoss.errors import RequestError
+from gptoss.errors import RequestError, shown
 
 MAX_STRINGS = 16
 MAX_CHARACTERS = 1024
 
 
+@dataclass(eq=False, slots=True)
+class _State:
+    """The longest last characters of a text that a stop string begins with, and how a further one changes them.
+
+    length   how many they are
+    ends     the longest stop string that they end with
+    shorter  the next longest such characters
+    """
+
+    length: int = 0
+    ends: str | None = None
+    shorter: _State | None = None
+    following: dict[str, _State] = field(default_factory=dict)
+
+
 class StopStrings:
     """Lets text through up to the first of some strings, and holds back what may become one.
+
+    Each character is looked at once, however many strings there are (Aho and Corasick 1975).
 
     Raises RequestError for an empty string, one that is too long, or too many.
     """
@@ -24,9 +43,10 @@ class StopStrings:
         for string in strings:
             if not isinstance(string, str) or not 1 <= len(string) <= MAX_CHARACTERS:
                 raise RequestError(
-                    f"got the stop string {str(string)[:50]!r}, wanted 1 to {MAX_CHARACTERS} characters"
+                    f"got the stop string {shown(string, 50)}, wanted 1 to {MAX_CHARACTERS} characters"
                 )
-        self._strings = tuple(strings)
+        self._start = _states(strings)
+        self._state = self._start
         self._held = ""
         self.found: str | None = None
 
@@ -34,31 +54,48 @@ class StopStrings:
         """More text; what of it, and of what was held back, is sure to stay. Nothing once a string was found."""
         if self.found is not None:
             return ""
-        text = self._held + text
-        # The one that is complete first; of those that are complete together, the one that began first.
-        ends = [
-            (text.index(string) + len(string), text.index(string), string)
-            for string in self._strings
-            if string in text
-        ]
-        if ends:
-            _, begin, self.found = min(ends)
-            self._held = ""
-            return text[:begin]
-        keep = max((_overlap(text, string) for string in self._strings), default=0)
-        cut = len(text) - keep
-        self._held = text[cut:]
-        return text[:cut]
+        if not self._start.following:
+            return text
+        start, state = self._start, self._state
+        for at, character in enumerate(text):
+            while character not in state.following and state.shorter is not None:
+                state = state.shorter
+            state = state.following.get(character, start)
+            if state.ends is not None:
+                # Of strings that are complete together it is the longest, which began first.
+                self.found = state.ends
+                whole = self._held + text[: at + 1]
+                self._held = ""
+                return whole[: len(whole) - len(state.ends)]
+        self._state = state
+        whole = self._held + text
+        cut = len(whole) - state.length
+        self._held = whole[cut:]
+        return whole[:cut]
 
     def finish(self) -> str:
         """What is still held back: the text has ended without becoming a stop string."""
         held, self._held = self._held, ""
+        self._state = self._start
         return held
 
 
-def _overlap(text: str, string: str) -> int:
-    """How many last characters of the text are the first of the string."""
-    for count in range(min(len(text), len(string) - 1), 0, -1):
-        if text.endswith(string[:count]):
-            return count
-    return 0
+def _states(strings: Sequence[str]) -> _State:
+    """That of no characters, from which all others are reached."""
+    start = _State()
+    for string in strings:
+        state = start
+        for length, character in enumerate(string, 1):
+            state = state.following.setdefault(character, _State(length))
+        state.ends = string
+    waiting = deque([start])
+    while waiting:
+        state = waiting.popleft()
+        for character, longer in state.following.items():
+            shorter = state.shorter
+            while shorter is not None and character not in shorter.following:
+                shorter = shorter.shorter
+            longer.shorter = start if shorter is None else shorter.following[character]
+            longer.ends = longer.ends or longer.shorter.ends
+            waiting.append(longer)
+    return start
