@@ -13,6 +13,8 @@ from gptoss.kernels import Float32, Int64
 class TokenCounts:
     """Which tokens a sequence has, and how often its answer has each: as far as its penalties ask for it.
 
+    biased, bias  ids whose logits the request adds to, and what
+
     Grows by one token at a time and never shrinks: add a token once it is sure to stay.
     """
 
@@ -21,6 +23,10 @@ class TokenCounts:
         self._is_needed = bool(
             has_repetition or params.frequency_penalty or params.presence_penalty
         )
+        bias = params.logit_bias
+        # Once, and not for each token.
+        self.biased = np.fromiter(bias.keys(), np.int64, len(bias))
+        self.bias = np.fromiter(bias.values(), np.float32, len(bias))
         known = np.unique(np.asarray(prompt_ids if has_repetition else (), np.int64))
         self._index_by_id = {token_id: index for index, token_id in enumerate(known.tolist())}
         self._ids = known
@@ -57,10 +63,8 @@ def adjust(logits: Float32, params: SamplingParams, counts: TokenCounts) -> None
     params. Repetition as in Keskar et al. 2019 (CTRL), section 4.1, but with negative logits multiplied, so that they
     too become less likely; frequency and presence as OpenAI's API documents them.
     """
-    bias = params.logit_bias
-    if bias:
-        biased = np.fromiter(bias.keys(), np.int64, len(bias))
-        logits[biased] += np.fromiter(bias.values(), np.float32, len(bias))
+    if len(counts.biased):
+        logits[counts.biased] += counts.bias
     ids, generated = counts.ids, counts.generated
     if not len(ids):
         return
