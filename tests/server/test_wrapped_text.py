@@ -45,3 +45,11 @@ def test_what_was_cut(text: str, at: int) -> None:
 )
 def test_forms(arguments: str, text: str) -> None:
     assert unwrapped(arguments) == text
+
+
+@pytest.mark.parametrize("text", ["no", '{"input": "a\\x', '{"other": "', "[", '"input'])
+def test_what_is_no_wrapped_text_is_not_kept(text: str) -> None:
+    wrapped = WrappedText()
+    for piece in [text, *['b"c'] * 100]:
+        assert wrapped.feed(piece) in ("", "a")
+    assert len(wrapped._rest) < 20

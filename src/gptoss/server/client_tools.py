@@ -18,6 +18,9 @@ from gptoss.server.wire_errors import invalid
 Json = dict[str, object]
 _MOST = 2**31 - 1
 _Positive = Annotated[int, Field(ge=1)]
+# The first that is wrong ends it: an error for each of millions would be as large as all memory.
+_Texts = Annotated[list[str], Field(fail_fast=True)]
+_Named = Annotated[dict[str, str], Field(fail_fast=True)]
 
 
 class _Fields(BaseModel):
@@ -29,17 +32,17 @@ class _Fields(BaseModel):
 class ExecAction(_Fields):
     """Of a `local_shell_call`."""
 
-    command: list[str]
+    command: _Texts
     working_directory: str | None = None
     timeout_ms: _Positive | None = None
-    env: dict[str, str] | None = None
+    env: _Named | None = None
     user: str | None = None
 
 
 class ShellAction(_Fields):
     """Of a `shell_call`."""
 
-    commands: list[str]
+    commands: _Texts
     timeout_ms: _Positive | None = None
     max_output_length: _Positive | None = None
 
