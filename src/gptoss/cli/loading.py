@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from gptoss.cli.notice import notice
 from gptoss.cli.output import progress_bar
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def open_model(name: str | None, **wanted: Any) -> LoadedModel:
         def show(done: int, total: int) -> None:
             if progress.disable and not is_said:
                 is_said.append(True)
-                print(f"gptoss: laying out {total / 1e9:.1f} GB of weights, once", file=sys.stderr)
+                notice(f"laying out {total / 1e9:.1f} GB of weights, once")
             progress.update(task, completed=done, total=total, visible=True)
 
         loaded = load(name, on_packing=show, **given)
     for warning in caught:
-        print(f"gptoss: {warning.message}", file=sys.stderr)
+        notice(warning.message)
     return loaded

@@ -14,6 +14,7 @@ from gptoss.cli.chat import chat
 from gptoss.cli.complete import complete
 from gptoss.cli.fit import fit
 from gptoss.cli.info import info
+from gptoss.cli.notice import notice
 from gptoss.cli.serve import serve
 from gptoss.cli.synth import synth
 from gptoss.errors import GptossError
@@ -56,13 +57,10 @@ def run() -> None:
     try:
         app()
     except GptossError as error:
-        print(f"gptoss: {error}", file=sys.stderr)
+        notice(error)
         sys.exit(USER_ERROR)
     except MemoryError:
-        print(
-            "gptoss: there is not enough memory for that; give it a smaller --context",
-            file=sys.stderr,
-        )
+        notice("there is not enough memory for that; give it a smaller --context")
         sys.exit(USER_ERROR)
     except BrokenPipeError:
         # Whoever read our output has left; the interpreter must not flush into the closed pipe on its way out.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,9 @@ from gptoss.files.json_text import shorten
 
 # No count of a model comes near; it keeps a hostile file from asking for lists without end.
 MOST = 2**31 - 1
+
+# Beyond these, products of two would not be numbers any more.
+LEAST, LARGEST = 1e-30, 1e30
 
 _REQUIRED: Any = object()
 
@@ -48,20 +50,17 @@ class Fields:
             raise self.error(name, f"a whole number from 1 to {at_most}")
         return value
 
-    def number(self, key: str, *, default: float = _REQUIRED, at_least: float = 0.0) -> float:
-        """A finite number, above zero and not below `at_least`."""
+    def number(self, key: str, *, default: float = _REQUIRED, at_least: float = LEAST) -> float:
+        """A number from `at_least` to LARGEST, which is finite in float32 as well."""
         value = self._data.get(key)
         if value is None and default is not _REQUIRED:
             return default
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
-            or abs(value) > 1e30  # an integer too large for a float would fail in isfinite
-            or not math.isfinite(value)
-            or value <= 0
-            or value < at_least
+            or not at_least <= value <= LARGEST
         ):
-            raise self.error(key, f"a number from {at_least}" if at_least else "a number above 0")
+            raise self.error(key, f"a number from {at_least:g} to {LARGEST:g}")
         return float(value)
 
     def section(self, key: str) -> Fields:

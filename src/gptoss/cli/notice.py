@@ -1,0 +1,14 @@
+"""Lines on standard error about what the program refuses or does otherwise than asked."""
+
+from __future__ import annotations
+
+import sys
+
+
+def notice(message: object) -> None:
+    """Say it in a line: what a terminal would obey, such as in the name of a file, is escaped."""
+    text = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for c in str(message)
+    )
+    print(f"gptoss: {text}", file=sys.stderr)
