@@ -60,32 +60,31 @@ class ToolSet:
     system      namespaces for the system message, those that the model was trained with
     developer   namespaces for the developer message
     tool_by_recipient  those that were not declared as whole namespaces
+    strict      recipients whose arguments must match their schema in every keyword
+    texts       recipients whose argument is bare text, and its shape
+    kinds       what calls are addressed to, and the kind of each tool; one without a namespace is of a kind of its own
     """
 
     system: tuple[ToolNamespace, ...] = ()
     developer: tuple[ToolNamespace, ...] = ()
     tool_by_recipient: Mapping[str, DeclaredTool] = field(default_factory=dict)
+    # Made once: they are asked for at each call of a conversation.
+    strict: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    texts: Mapping[str, Answer] = field(init=False, repr=False, compare=False)
+    kinds: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
-    @property
-    def strict(self) -> tuple[str, ...]:
-        """Recipients whose arguments must match their schema in every keyword."""
-        return tuple(name for name, tool in self.tool_by_recipient.items() if tool.is_strict)
-
-    @property
-    def texts(self) -> dict[str, Answer]:
-        """Recipients whose argument is bare text, and its shape."""
+    def __post_init__(self) -> None:
         tools = self.tool_by_recipient.items()
-        return {name: tool.text for name, tool in tools if tool.text is not None}
-
-    @property
-    def kinds(self) -> dict[str, str]:
-        """What calls are addressed to, and the kind of each tool; one without a namespace is of a kind of its own."""
-        found = {
+        strict = tuple(name for name, tool in tools if tool.is_strict)
+        texts = {name: tool.text for name, tool in tools if tool.text is not None}
+        kinds = {
             recipient: "function" if namespace.tools else recipient
             for namespace in (*self.system, *self.developer)
             for recipient in namespace.recipients
         }
-        return found | {name: tool.kind for name, tool in self.tool_by_recipient.items()}
+        object.__setattr__(self, "strict", strict)
+        object.__setattr__(self, "texts", texts)
+        object.__setattr__(self, "kinds", kinds | {name: tool.kind for name, tool in tools})
 
 
 def tool_set(tools: Iterable[Tool], about: Mapping[str, str] | None = None) -> ToolSet:
