@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pickle
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,14 @@ from hypothesis import strategies as st
 
 from gptoss.errors import CheckpointError, ConfigError, GptossError, OutputError
 from gptoss.model.checkpoint import open_checkpoint
+from gptoss.model.checkpoint_files import INDEX
 from gptoss.model.config import Config
 from gptoss.model.layouts import PACKED
+from gptoss.model.rope import inverse_frequencies
 from gptoss.model.safetensors import SafetensorsFile
 from gptoss.model.safetensors_writer import write_arrays
 from gptoss.model.synth import gpt_oss_20b, write_checkpoint
-from tests.model.random_model import LAYOUTS, SMALL, RandomModel
+from tests.model.random_model import LAYOUTS, SMALL, RandomModel, original_config
 
 MODEL = RandomModel.of(SMALL, 0)
 Tensors = dict[str, tuple[str, Any]]
@@ -78,13 +82,71 @@ class TestFiles:
         (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
         assert "lacks 1 of 2 files" in refusal(tmp_path)
 
-    @pytest.mark.parametrize("name", ["../evil.safetensors", "/etc/passwd", "a.bin", 3, None])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("../evil.safetensors", "../../etc/passwd", "/etc/passwd", "a.bin", 3, None, ["a"]),
+            *("a\0.safetensors", "a\n.safetensors", "\ud800.safetensors", ".", ".."),
+            "a" * 300 + ".safetensors",
+        ],
+    )
     def test_index_leads_elsewhere(self, tmp_path: Path, name: object) -> None:
         MODEL.write(tmp_path, PACKED)
         (tmp_path / "model.safetensors").unlink()
         index = tmp_path / "model.safetensors.index.json"
         index.write_text(json.dumps({"weight_map": {SOME: name}}))
         assert "is not the name of a safetensors file" in refusal(tmp_path)
+
+    @pytest.mark.parametrize("kind", ["FIFO", "folder", "device", "dangling link", "huge"])
+    @pytest.mark.parametrize(
+        "name", ["config.json", "generation_config.json", "x.safetensors", INDEX]
+    )
+    def test_what_is_no_file_is_not_waited_for(self, tmp_path: Path, name: str, kind: str) -> None:
+        MODEL.write(tmp_path, PACKED)
+        if name.endswith("safetensors") or name == INDEX:
+            (tmp_path / "model.safetensors").unlink()
+        path = tmp_path / name
+        path.unlink(missing_ok=True)
+        match kind:
+            case "FIFO":
+                os.mkfifo(path)
+            case "folder":
+                path.mkdir()
+            case "device":
+                path.symlink_to("/dev/zero")
+            case "dangling link":
+                path.symlink_to("nothing")
+            case "huge":
+                path.touch()
+                os.truncate(path, 1 << 42)
+        assert name in refusal(tmp_path)
+
+    def test_a_name_too_long_for_the_system(self, tmp_path: Path) -> None:
+        assert "File name too long" in refusal(tmp_path / ("a" * 300))
+
+    def test_links_are_followed(self, tmp_path: Path) -> None:
+        """Folders of downloaded models often consist of nothing else."""
+        whole = MODEL.write(tmp_path / "blobs", PACKED)
+        (tmp_path / "model").mkdir()
+        for path in whole.iterdir():
+            (tmp_path / "model" / path.name).symlink_to(Path("..") / "blobs" / path.name)
+        assert open_checkpoint(tmp_path / "model").config == SMALL
+
+    def test_more_files_than_can_be_opened(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        MODEL.write(tmp_path, PACKED)
+        content = (2).to_bytes(8, "little") + b"{}"
+        (tmp_path / "model.safetensors").unlink()
+        for number in range(100):
+            (tmp_path / f"{number}.safetensors").write_bytes(content)
+        used = len(os.listdir("/proc/self/fd"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used + 50, hard))
+        try:
+            assert "Too many open files" in refusal(tmp_path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     def test_shards_and_index_read_as_one(self, tmp_path: Path) -> None:
         tensors = MODEL.named(PACKED)
@@ -135,6 +197,29 @@ class TestTensors:
         (tmp_path / "config.json").write_text(json.dumps(data))
         assert "no quantization_config" in refusal(tmp_path)
 
+    def test_a_sparse_file_does_not_take_memory(self, tmp_path: Path) -> None:
+        """Its maker writes a header; norms and biases would be made of its holes."""
+        data = SMALL.to_dict() | {"num_local_experts": 65536, "intermediate_size": 65536}
+        (tmp_path / "config.json").write_text(json.dumps(data))
+        entries, end = {}, 0
+        for spec in PACKED.specs(Config.from_dict(data)):
+            begin, end = end, end + spec.num_bytes
+            entries[spec.name] = {
+                "dtype": spec.dtype,
+                "shape": spec.shape,
+                "data_offsets": [begin, end],
+            }
+        header = json.dumps(entries).encode()
+        path = tmp_path / "model.safetensors"
+        path.write_bytes(len(header).to_bytes(8, "little") + header)
+        os.truncate(path, 8 + len(header) + end)
+        assert "norms and biases take" in refusal(tmp_path)
+
+    def test_names_are_shown_as_text(self, tmp_path: Path) -> None:
+        evil = {"\x1b[31m\n" + "x" * 10**5: ("U8", np.zeros(1, np.uint8))}
+        message = refusal(rewritten(tmp_path, lambda tensors: tensors.update(evil)))
+        assert message.replace(str(tmp_path), "").isprintable()
+
     def test_vectors_may_be_float32(self, tmp_path: Path) -> None:
         name = "model.norm.weight"
         values = np.linspace(0, 1, 64, dtype=np.float32)
@@ -157,6 +242,14 @@ class TestConfig:
             ({"attention_bias": False}, "attention_bias = False, wanted True"),
             ({"layer_types": ["full_attention"]}, "layer_types"),
             ({"eos_token_id": 10**6}, "eos_token_id"),
+            ({"vocab_size": 2**31}, "vocab_size = 2147483648"),
+            ({"num_local_experts": 2**20}, "num_local_experts = 1048576"),
+            ({"head_dim": 0}, "head_dim = 0"),
+            ({"max_position_embeddings": 2**40}, "max_position_embeddings = 1099511627776"),
+            ({"rope_theta": 0}, "rope_theta = 0, wanted a number from 2 to 1e+30"),
+            ({"rope_theta": 1e300}, "rope_theta = 1e+300"),
+            ({"rms_norm_eps": 5e-324}, "rms_norm_eps = 5e-324"),
+            ({"swiglu_limit": True}, "swiglu_limit = True"),
         ],
     )
     def test_what_is_no_gpt_oss(self, tmp_path: Path, change: dict[str, object], said: str) -> None:
@@ -182,6 +275,27 @@ class TestConfig:
         config = gpt_oss_20b()
         data = config.to_dict() | {"eos_token_id": list(config.eos_token_ids)}
         assert Config.from_dict(json.loads(json.dumps(data))) == config
+
+    def test_a_context_without_end(self) -> None:
+        data = original_config(SMALL) | {"rope_scaling_factor": 1e30}
+        with pytest.raises(ConfigError, match="max_position_embeddings = 128000"):
+            Config.from_dict(data)
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.data())
+    def test_any_rotary_embedding_that_is_taken_has_numbers(self, data: st.DataObject) -> None:
+        numbers = st.floats(1e-30, 1e30) | st.sampled_from([1e-30, 1.0, 1.0 + 2**-52, 32.0, 1e30])
+        rope = SMALL.to_dict()["rope_scaling"] | {  # type: ignore[operator]
+            "beta_slow": data.draw(numbers),
+            "beta_fast": data.draw(numbers),
+            "factor": data.draw(numbers),
+            "original_max_position_embeddings": data.draw(st.integers(1, 2**31)),
+        }
+        fields = SMALL.to_dict() | {"rope_scaling": rope, "rope_theta": data.draw(numbers)}
+        with contextlib.suppress(ConfigError):
+            config = Config.from_dict(fields)
+            # Warnings are errors here.
+            assert np.isfinite(inverse_frequencies(config.rope, config.head_dim)).all()
 
     @settings(max_examples=200, deadline=None)
     @given(st.data())
@@ -233,7 +347,21 @@ class TestHeader:
         with pytest.raises(CheckpointError, match=said):
             self.opened(tmp_path, content)
 
-    @pytest.mark.parametrize("length", [2**63, 2**24 + 1, 10**6])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *(b"", b"[]", b"\xff", b"[" * 10**6, b'{"a":' * 500 + b"1" + b"}" * 500),
+            *(b'{"__metadata__":[]}', b'{"__metadata__":{"a":1}}', b'{"__metadata__":null}'),
+            b'{"a":[' + b"[]," * 2**21 + b"[]]}",
+            b'{"a":{},"b":{},"a":{}}',
+        ],
+    )
+    def test_what_is_no_header(self, tmp_path: Path, text: bytes) -> None:
+        with pytest.raises(CheckpointError) as caught:
+            self.opened(tmp_path, len(text).to_bytes(8, "little") + text)
+        assert len(str(caught.value)) < 500
+
+    @pytest.mark.parametrize("length", [2**63, 2**64 - 1, 2**24 + 1, 10**6])
     def test_header_longer_than_the_file(self, tmp_path: Path, length: int) -> None:
         with pytest.raises(CheckpointError, match="header claims"):
             self.opened(tmp_path, length.to_bytes(8, "little") + b"{}")

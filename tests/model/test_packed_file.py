@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -152,6 +154,109 @@ def test_loading_makes_the_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(loading, "SMALL_BYTES", 1 << 40)
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(first, gptoss.load("nano").logits(ids))
+
+
+class TestDamage:
+    """A cache that cannot be used costs a line and is made anew; it never ends the start."""
+
+    @pytest.fixture(autouse=True)
+    def always(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(loading, "SMALL_BYTES", 0)
+
+    @pytest.fixture
+    def made(self, tmp_path: Path) -> Path:
+        with gptoss.load("nano", cache=tmp_path / "cache"):
+            pass
+        (path,) = (tmp_path / "cache").iterdir()
+        return path
+
+    def require_made_anew(self, path: Path, was: bytes) -> None:
+        with pytest.warns(UserWarning, match="is not used: .*; it was made anew") as caught:
+            gptoss.load("nano", cache=path.parent).close()
+        assert len(caught) == 1
+        assert str(caught[0].message).isprintable()
+        assert list(path.parent.iterdir()) == [path]
+        assert stat.S_ISREG(path.lstat().st_mode)
+        assert path.read_bytes() == was
+
+    @pytest.mark.parametrize("kept", [0, 7, 8, 100, -1])
+    def test_cut_short(self, made: Path, kept: int) -> None:
+        was = made.read_bytes()
+        made.write_bytes(was[:kept])
+        self.require_made_anew(made, was)
+
+    @pytest.mark.parametrize("kind", ["link", "dangling link", "FIFO"])
+    def test_what_is_no_file(self, made: Path, kind: str, tmp_path: Path) -> None:
+        away, was = tmp_path / "away", made.read_bytes()
+        made.rename(away)
+        if kind == "FIFO":
+            os.mkfifo(made)
+        else:
+            made.symlink_to(away if kind == "link" else tmp_path / "nothing")
+        self.require_made_anew(made, was)
+        # Not even the same content is taken, or written, through a link.
+        assert away.read_bytes() == was
+
+    @pytest.mark.parametrize("mode", [0o664, 0o646])
+    def test_what_others_may_write(self, made: Path, mode: int) -> None:
+        was = made.read_bytes()
+        made.chmod(mode)
+        self.require_made_anew(made, was)
+
+    def test_what_another_user_made(self, made: Path) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("only root can give files away")
+        was = made.read_bytes()
+        os.chown(made, 1234, -1)
+        self.require_made_anew(made, was)
+
+    @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+    def test_nobody_else_may_write_to_it(self, tmp_path: Path, umask: int) -> None:
+        before = os.umask(umask)
+        try:
+            for _ in range(2):
+                gptoss.load("nano", cache=tmp_path).close()
+        finally:
+            os.umask(before)
+        (path,) = tmp_path.iterdir()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644 & ~umask
+
+    def test_a_folder_in_its_place(self, made: Path) -> None:
+        made.unlink()
+        made.mkdir()
+        with pytest.warns(UserWarning, match=r"it is a folder.*laid out in memory") as caught:
+            gptoss.load("nano", cache=made.parent).close()
+        assert len(caught) == 1
+
+    def test_gone_as_soon_as_it_was_made(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(PackedFile, "open", lambda *_: None)
+        with pytest.warns(UserWarning, match="has gone again .* laid out in memory"):
+            gptoss.load("nano", cache=tmp_path).close()
+
+    def test_any_bytes_of_its_header_changed(self, directory: Path, tmp_path: Path) -> None:
+        """Refused, or the same tensors as before; the values themselves are not looked at."""
+        file, packing = prepare(directory, tmp_path / "cache")
+        file.write(packing, lambda _: None)
+        content = file.path.read_bytes()
+        end = 8 + int.from_bytes(content[:8], "little")
+        chance = random.Random(11)
+        refused = 0
+        for _ in range(300):
+            changed = bytearray(content)
+            for _ in range(chance.randint(1, 4)):
+                changed[chance.randrange(end)] = chance.choice(b'{}[]",:0123456789-e \xff')
+            file.path.write_bytes(changed)
+            try:
+                arrays = file.open(packing)
+            except CheckpointError:
+                refused += 1
+                continue
+            assert arrays is not None
+            wanted = {spec.name: spec.shape for spec in packing.specs}
+            assert {name: array.shape for name, array in arrays.items()} == wanted
+        assert refused > 200
 
 
 def test_loading_without_a_place_for_the_file(

@@ -158,17 +158,22 @@ def _pack(
 
 
 def _open_packed(file: PackedFile, packing: Packing, advance: Callable[[int], object]) -> Arrays:
-    """The file's tensors; it is made if it is not there, or cannot be used.
+    """The file's tensors; it is made if it is not there, and made anew, with a warning, if it cannot be used.
 
     Raises OutputError where it cannot be made.
     """
     try:
         arrays = file.open(packing)
     except CheckpointError as error:
-        warnings.warn(f"{error}; it is made anew", stacklevel=4)
-        arrays = None
-    if arrays is not None:
-        return arrays
+        try:
+            arrays = _make_packed(file, packing, advance)
+        except OutputError as failure:
+            raise OutputError(f"{error}; and {failure}") from None
+        warnings.warn(f"{error}; it was made anew", stacklevel=4)
+    return _make_packed(file, packing, advance) if arrays is None else arrays
+
+
+def _make_packed(file: PackedFile, packing: Packing, advance: Callable[[int], object]) -> Arrays:
     file.write(packing, advance)
     try:
         arrays = file.open(packing)
