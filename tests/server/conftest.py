@@ -48,12 +48,12 @@ class LiveServer:
     def __init__(self, app: FastAPI, service: Service) -> None:
         self.app = app
         self.service = service
-        self._listener = _listen(dataclasses.replace(service.settings, host="127.0.0.1", port=0))
+        self.listener = _listen(dataclasses.replace(service.settings, host="127.0.0.1", port=0))
         self._server = HttpServer(app, service.settings.connections)
         self._thread = threading.Thread(
-            target=self._server.run, args=([self._listener],), daemon=True
+            target=self._server.run, args=([self.listener],), daemon=True
         )
-        self._port = int(self._listener.getsockname()[1])
+        self._port = int(self.listener.getsockname()[1])
         self._thread.start()
         wait_until(lambda: self._server.started and service.is_ready)
 
@@ -66,6 +66,16 @@ class LiveServer:
     def url(self) -> str:
         """Without a path."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def num_connections(self) -> int:
+        """Those that have a place."""
+        return self._server.places.num_taken
+
+    @property
+    def num_at_work(self) -> int:
+        """Those with a request in progress."""
+        return self._server.places.num_working
 
     def close(self) -> None:
         """End it, without waiting for those who still read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -33,13 +34,18 @@ LONG = {
 
 @contextmanager
 def serving(
-    *options: str, log: Path, **variables: str
+    *options: str, log: Path, num_files: int | None = None, **variables: str
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The address of a server that is ready, and its process."""
+    """The address of a server that is ready, and its process; which may have so many files open."""
+
+    def limit() -> None:
+        if num_files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (num_files, num_files))
+
     command = [sys.executable, "-m", "gptoss", "serve", "--port", "0", *options]
     environment = {**os.environ, **variables}
     with log.open("wb") as file:
-        process = subprocess.Popen(command, stderr=file, env=environment)
+        process = subprocess.Popen(command, stderr=file, env=environment, preexec_fn=limit)
     try:
         latest = time.monotonic() + 60
         while "is ready" not in log.read_text() and time.monotonic() < latest:

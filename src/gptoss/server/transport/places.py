@@ -51,9 +51,19 @@ class Places:
         self._origin_by_guest: dict[Guest, _Origin] = {}
 
     @property
+    def num_taken(self) -> int:
+        """How many guests there are."""
+        return len(self._origin_by_guest)
+
+    @property
+    def num_working(self) -> int:
+        """Those of them with a request in progress."""
+        return sum(len(origin.working) for origin in self._origins.values())
+
+    @property
     def is_full(self) -> bool:
         """Whether the next one needs room."""
-        return len(self._origin_by_guest) >= self.num
+        return self.num_taken >= self.num
 
     def enter(self, guest: Guest, address: str) -> None:
         """Give it a place; it rests."""

@@ -18,7 +18,7 @@ _USUAL_CHUNK_BYTES = 256
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:[0-9]{0,5})?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE)
 # h11's own patterns try every way to part a run of spaces in two when what comes after it is wrong: 64 kB of
-# them take a minute. These take what they can and never give it back (docs/decisions/0003-uvicorn-with-own-connections.md).
+# them take a minute. These take what they can and never give it back.
 _HEADER_FIELD = re.compile(
     rb"(?P<field_name>[-!#$%&'*+.^_`|~0-9a-zA-Z]++):[ \t]*+"
     rb"(?P<field_value>(?:[^\x00\s]++(?:[ \t]++[^\x00\s]++)*+)?+)[ \t]*+"
