@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import resource
 import socket
 import subprocess
@@ -344,6 +345,24 @@ class TestDescriptors:
         assert f"got a limit of {most} open files" in done.stderr
         assert "ulimit -n" in done.stderr
         assert "Traceback" not in done.stderr
+
+    def test_none_left(self, make_server: MakeServer, caplog: pytest.LogCaptureFixture) -> None:
+        """Which the system would say again and again: those without a request make room."""
+        server = make_server(**limits())
+        with socket.socket() as peer, connected(server) as (silent,):
+            wait_until(lambda: server.num_connections == 1)
+            free = os.dup(0)
+            os.close(free)
+            # All below it are taken.
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+            peer.settimeout(5)
+            peer.connect(("127.0.0.1", server.port))
+            peer.sendall(WHOLE)
+            assert peer.recv(1 << 16).startswith(b"HTTP/1.1 200")
+            assert not is_open(silent)
+        assert caplog.text.count("cannot take a connection: Too many open files") == 1
+        assert "Traceback" not in caplog.text
 
     def test_a_server_with_few(self, tmp_path: Path) -> None:
         """Held by 400 silent connections and more that come, it answers and hardly writes."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import logging
+import select
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -18,8 +20,9 @@ _LOG = logging.getLogger("gptoss.server")
 _PER_TURN = 16
 # Beyond the places: for those that are told that there is none.
 _MAX_REFUSED = 16
-# Until it is tried again, where the system has nothing left.
+# Until it is tried again, where the system could not.
 _RETRY_S = 0.2
+_NOTHING_LEFT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Acceptor:
@@ -94,12 +97,21 @@ class Acceptor:
 
     def _wait(self, error: OSError) -> None:
         """Nothing can be taken now; the system would say so at every turn."""
+        if not self._is_awaited():
+            return
         _LOG.warning("cannot take a connection: %s", error.strerror)
-        self._places.make_room("")
+        if error.errno in _NOTHING_LEFT:
+            self._places.make_room("")
         self._loop.remove_reader(self._listener)
         self._retry = self._loop.call_later(
             _RETRY_S, self._loop.add_reader, self._listener, self._accept
         )
+
+    def _is_awaited(self) -> bool:
+        """Whether anybody waits to be taken: without descriptors, the system fails before it looks."""
+        waiting = select.poll()
+        waiting.register(self._listener, select.POLLIN)
+        return bool(waiting.poll(0))
 
 
 class _NoPlace(asyncio.Protocol):

@@ -81,6 +81,8 @@ class HttpConnection(H11Protocol):
         super().connection_made(transport)
         # So that whatever the system does not take at once counts as waiting for the client.
         transport.set_write_buffer_limits(high=0)
+        # Of asyncio's: what comes at once, and lies here until the application asks for it. A quarter of the default.
+        transport.max_size = MAX_HEAD_BYTES  # type: ignore[attr-defined]
         if self._is_evicted:
             transport.abort()
         else:
