@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gptoss.engine import EVERYBODY
 from gptoss.errors import ServerError
 from gptoss.server.responses.store import KeptItem, ResponseStore
-from gptoss.server.settings import EVERYBODY, Keys
+from gptoss.server.settings import Keys
 from gptoss.server.wire_errors import ApiError
 from tests.conftest import ScriptedModel
 from tests.server.conftest import KEY, MakeClient, keys_of

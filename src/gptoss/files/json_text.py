@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,6 +14,8 @@ from gptoss.files.regular import read_file
 MAX_DEPTH = 64
 # Strings, numbers, keys and containers. The smallest value takes two bytes of a file and up to seventy of memory.
 MAX_VALUES = 1 << 20
+# Possessive, and to the end where nothing closes it: no byte is looked at twice.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 # Of what is quoted in a message.
 MAX_SHOWN = 80
 
@@ -22,13 +25,14 @@ def read_object(path: Path, *, most_bytes: int, most_values: int = MAX_VALUES) -
     return parse_object(read_file(path, most_bytes), most_values=most_values)
 
 
-def parse_object(data: bytes, *, most_values: int = MAX_VALUES) -> dict[str, object]:
+def parse_object(
+    data: bytes, *, most_values: int = MAX_VALUES, most_levels: int = MAX_DEPTH
+) -> dict[str, Any]:
     """Parse a JSON object: UTF-8, no NaN, no infinity, no key twice, neither too deep nor too many values.
 
     Raises ValueError with the reason, in a line.
     """
-    # Between any two values is one of these; those inside of strings count as well.
-    if sum(map(data.count, (b",", b"[", b"{"))) > most_values:
+    if _num_values(data) > most_values and _num_values(_STRING.sub(b"", data)) > most_values:
         raise ValueError(f"it has more than {most_values:,} values")
     try:
         value = json.loads(
@@ -39,12 +43,12 @@ def parse_object(data: bytes, *, most_values: int = MAX_VALUES) -> dict[str, obj
             object_pairs_hook=_object_of_unique_keys,
         )
     except RecursionError:
-        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+        raise ValueError(f"it is nested deeper than {most_levels} levels") from None
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8 text") from None
     if not isinstance(value, dict):
         raise ValueError(f"it holds a JSON {_json_name(value)}, wanted an object")
-    _check_depth(value)
+    _check_depth(value, most_levels)
     return value
 
 
@@ -54,9 +58,14 @@ def shorten(value: object) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 
 
-def _check_depth(value: dict[str, Any]) -> None:
+def _num_values(data: bytes) -> int:
+    """At least as many as there are: between any two is one of these, and they stand in strings as well."""
+    return sum(map(data.count, (b",", b"[", b"{")))
+
+
+def _check_depth(value: dict[str, Any], most_levels: int) -> None:
     level: list[dict[str, Any] | list[Any]] = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(most_levels):
         level = [
             inner
             for each in level
@@ -64,7 +73,7 @@ def _check_depth(value: dict[str, Any]) -> None:
             if isinstance(inner, dict | list)
         ]
     if level:
-        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+        raise ValueError(f"it is nested deeper than {most_levels} levels")
 
 
 def _refuse_constant(name: str) -> NoReturn:

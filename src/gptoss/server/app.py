@@ -17,6 +17,8 @@ from starlette.routing import Match, Route
 import gptoss
 from gptoss.errors import GptossError
 from gptoss.server import models, tokens
+from gptoss.server.bodies import Bodies
+from gptoss.server.body_route import BodyRoute
 from gptoss.server.chat.request import ChatRequest
 from gptoss.server.chat.routes import create_chat_completion
 from gptoss.server.completions import CompletionRequest, create_completion
@@ -54,6 +56,7 @@ def create_app(service: Service) -> FastAPI:
         openapi_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.router.route_class = BodyRoute
     _add_errors(app)
     _add_operation(app, service)
     _add_document(app)
@@ -72,7 +75,14 @@ def create_app(service: Service) -> FastAPI:
             allow_methods=["*"],
             allow_headers=["*"],
         )
-    app.add_middleware(Guard, settings=settings)
+    app.add_middleware(
+        Guard,
+        settings=settings,
+        bodies=Bodies(settings, service.readers),
+        has_route=lambda scope: any(
+            route.matches(scope)[0] is Match.FULL for route in app.router.routes
+        ),
+    )
     app.add_middleware(RequestLog, metrics=service.metrics)
     return app
 

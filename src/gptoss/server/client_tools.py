@@ -11,19 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from gptoss.server.fail_fast import FailFast
 from gptoss.server.wire_errors import invalid
 
 Json = dict[str, object]
 _MOST = 2**31 - 1
 _Positive = Annotated[int, Field(ge=1)]
-# The first that is wrong ends it: an error for each of millions would be as large as all memory.
-_Texts = Annotated[list[str], Field(fail_fast=True)]
-_Named = Annotated[dict[str, str], Field(fail_fast=True)]
 
 
-class _Fields(BaseModel):
+class _Fields(FailFast):
     """What stands in an item, and in the arguments of the call, in the order of the schema."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
@@ -32,17 +30,17 @@ class _Fields(BaseModel):
 class ExecAction(_Fields):
     """Of a `local_shell_call`."""
 
-    command: _Texts
+    command: list[str]
     working_directory: str | None = None
     timeout_ms: _Positive | None = None
-    env: _Named | None = None
+    env: dict[str, str] | None = None
     user: str | None = None
 
 
 class ShellAction(_Fields):
     """Of a `shell_call`."""
 
-    commands: _Texts
+    commands: list[str]
     timeout_ms: _Positive | None = None
     max_output_length: _Positive | None = None
 

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
 from gptoss.errors import GptossError
+from gptoss.server.body_route import body_of
 from gptoss.server.chat.request import ChatRequest
 from gptoss.server.chat.routes import create_chat_completion
 from gptoss.server.completions import CompletionRequest, create_completion
@@ -20,7 +21,7 @@ from gptoss.server.responses.request import ResponseRequest
 from gptoss.server.service import Service
 from gptoss.server.wire_errors import ApiError, api_error, invalid
 
-_Body = TypeVar("_Body", bound=BaseModel)
+_Model = TypeVar("_Model", bound=BaseModel)
 _SHAPES = "messages, prompt or input"
 
 
@@ -32,16 +33,22 @@ def add_invocations(app: FastAPI, service: Service) -> None:
         """Answer `messages` (Anthropic's, where `anthropic_version` stands beside them), `prompt` or `input`."""
         if "messages" in body and "anthropic_version" in body:
             try:
-                return await create_message(service, _checked(MessagesRequest, body), request)
+                return await create_message(
+                    service, await _checked(MessagesRequest, request), request
+                )
             except (ApiError, GptossError) as error:
                 return api_error(error).response(request.scope, is_anthropic=True)
         if "messages" in body:
-            return await create_chat_completion(service, _checked(ChatRequest, body), request)
+            return await create_chat_completion(
+                service, await _checked(ChatRequest, request), request
+            )
         if "prompt" in body:
-            return await create_completion(service, _checked(CompletionRequest, body), request)
+            return await create_completion(
+                service, await _checked(CompletionRequest, request), request
+            )
         if "input" in body:
             response: Response = await _endpoint(app, "/v1/responses")(
-                _checked(ResponseRequest, body), request
+                await _checked(ResponseRequest, request), request
             )
             return response
         raise ApiError(400, f"got a body without any of {_SHAPES}")
@@ -55,8 +62,11 @@ def _endpoint(app: FastAPI, path: str) -> Callable[..., Any]:
     raise ApiError(400, f"got a body for {path}, which this server does not have")
 
 
-def _checked(kind: type[_Body], body: dict[str, Any]) -> _Body:
-    try:
-        return kind.model_validate(body)
-    except ValidationError as error:
-        raise invalid(error.errors()) from None
+async def _checked(kind: type[_Model], request: Request) -> _Model:
+    def check(value: Any) -> _Model:
+        try:
+            return kind.model_validate(value)
+        except ValidationError as error:
+            raise invalid(error.errors()) from None
+
+    return await body_of(request).checked(check)

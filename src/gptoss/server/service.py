@@ -16,6 +16,7 @@ from gptoss.chat.turn import Turn, TurnLimits, begin_turns, prompt_of
 from gptoss.engine import SamplingParams
 from gptoss.harmony import Channel
 from gptoss.server.metrics import Metrics
+from gptoss.server.pool import FairPool
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import ApiError
 from gptoss.structured import TurnRules
@@ -56,6 +57,8 @@ class Asked:
         return prompt_of(self.conversation, tokenizer, self.begun)
 
 
+# Threads that read large bodies, and such bodies that may wait for them.
+_READERS, _MOST_READ = 2, 64
 # Tokens that come faster than a person can see are sent together.
 PACE_S = 0.04
 
@@ -76,6 +79,12 @@ class Service:
         self.metrics = Metrics()
         self.started = time.time()
         self.is_draining = False
+        self.readers = FairPool(
+            "gptoss-read",
+            threads=_READERS,
+            most_waiting=_MOST_READ,
+            busy="many large requests are being read; try again later",
+        )
         self._open_model = open_model
         self._model: LoadedModel | None = None
         self._failure: str | None = None

@@ -7,14 +7,13 @@ import hmac
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gptoss.engine import EVERYBODY
 from gptoss.errors import ServerError
 from gptoss.server.transport.limits import ConnectionLimits
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A key that can be guessed is none.
 MIN_KEY_CHARACTERS = 16
-# The owner of what is kept where no key is asked for.
-EVERYBODY = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,7 @@ class ServerSettings:
     served_names      further names of the model
     has_page          whether the chat page is there
     max_body_bytes    of a request
+    max_buffered_bytes  of all requests that are being answered together, but for the first 64 KiB of each
     max_answers       `n` at most
     max_messages      of a conversation
     body_s            seconds that a request may take to arrive
@@ -90,6 +90,7 @@ class ServerSettings:
     served_names: tuple[str, ...] = ()
     has_page: bool = True
     max_body_bytes: int = 10_000_000
+    max_buffered_bytes: int = 64_000_000
     max_answers: int = 16
     max_messages: int = 4096
     body_s: float = 30.0

@@ -6,11 +6,12 @@ import datetime
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from gptoss.chat.turn import TurnLimits
 from gptoss.engine import SamplingParams
 from gptoss.harmony import Effort, SystemContent, ToolNamespace
+from gptoss.server.fail_fast import FailFast
 from gptoss.server.request_schemas.sampling import BIAS, MAX_BIASES, MAX_STOPS, Filled, StopList
 from gptoss.server.shown import Shown
 from gptoss.server.wire_errors import ApiError
@@ -24,7 +25,7 @@ Stop = Annotated[str, Shown(Filled)] | Stops | None
 Bias = Annotated[dict[str, float], Field(max_length=MAX_BIASES), WithJsonSchema(BIAS)]
 
 
-class Wire(BaseModel):
+class Wire(FailFast):
     """A request's object. Types are taken as they are written: `true` is no number, `"1"` neither."""
 
     model_config = ConfigDict(strict=True, extra="allow", use_attribute_docstrings=True)

@@ -14,6 +14,8 @@ from gptoss.errors import (
     QueueFullError,
     RequestError,
     ServerError,
+    shortened,
+    shown,
 )
 
 _TYPE_BY_STATUS = {
@@ -116,6 +118,6 @@ def api_error(error: Exception) -> ApiError:
 def invalid(errors: Sequence[Any]) -> ApiError:
     """The first thing that is wrong with a body, by its place; as pydantic tells it."""
     first = errors[0]
-    place = ".".join(str(part) for part in first["loc"] if part != "body")
-    found = "" if first["type"] == "missing" else f", got {str(first.get('input'))[:100]!r}"
+    place = ".".join(shortened(str(part), 100) for part in first["loc"] if part != "body")
+    found = "" if first["type"] == "missing" else f", got {shown(first.get('input'))}"
     return ApiError(400, f"{place or 'the body'}: {first['msg']}{found}", param=place or None)

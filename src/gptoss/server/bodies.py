@@ -1,0 +1,183 @@
+"""Bodies of requests: how they arrive, what they may take, and the JSON in them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope
+
+from gptoss.engine import Shares
+from gptoss.files.json_text import parse_object
+from gptoss.server.pool import FairPool
+from gptoss.server.settings import ServerSettings
+from gptoss.server.wire_errors import ApiError
+
+# Deeper JSON is an attack, and would meet the interpreter's own limit.
+MAX_JSON_DEPTH = 128
+# Of one body: a little more than the most token ids that a request may have. A value takes some seventy bytes.
+MAX_JSON_VALUES = 1_100_000
+# Smaller ones are read on the event loop, in a millisecond or two, and find room whatever else is held.
+SMALL_BYTES = 64 << 10
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_Checked = TypeVar("_Checked")
+
+
+class Body:
+    """A body that is there, and the JSON object in it."""
+
+    def __init__(self, data: bytes, value: Any, pool: FairPool, owner: str) -> None:
+        self.data = data
+        self.value = value
+        self._pool = pool
+        self._owner = owner
+
+    async def checked(self, check: Callable[[Any], _Checked]) -> _Checked:
+        """What a check makes of the JSON; on a thread if that may take long. Raises what the check does."""
+        if len(self.data) <= SMALL_BYTES:
+            return check(self.value)
+        return await self._pool.run(self._owner, lambda _: check(self.value))
+
+
+class Bodies:
+    """Takes the bodies of one server's requests, within their limits. Its methods belong to the event loop."""
+
+    def __init__(self, settings: ServerSettings, pool: FairPool) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._places = Shares(settings.max_buffered_bytes)
+        self._held: dict[str, int] = {}
+
+    @asynccontextmanager
+    async def taken(self, scope: Scope, receive: Receive, owner: str) -> AsyncIterator[Body]:
+        """A request's body, for as long as the request lasts.
+
+        Raises ApiError for one that is too large, slow or wrong.
+        """
+        headers = Headers(scope=scope)
+        self._check_head(headers)
+        held = _Held(self, owner)
+        try:
+            try:
+                async with asyncio.timeout(self._settings.body_s):
+                    data = await self._read(receive, held)
+            except TimeoutError:
+                raise ApiError(
+                    408, f"the body did not arrive within {self._settings.body_s:.0f} s"
+                ) from None
+            yield await self._body(headers, data, owner)
+        finally:
+            held.give_back()
+
+    def take(self, owner: str, num_bytes: int) -> None:
+        """Count bytes that are held. Raises ApiError 429 where there is no room for them."""
+        own, taken = self._held.get(owner, 0), sum(self._held.values())
+        if not self._places.has_room(owner, wanted=num_bytes, own=own, taken=taken):
+            raise ApiError(
+                429,
+                f"the large requests that are being answered take {taken:,} bytes of "
+                f"{self._places.most:,}; try again later",
+                code="queue_full",
+            )
+        self._held[owner] = own + num_bytes
+
+    def give_back(self, owner: str, num_bytes: int) -> None:
+        """They are held no longer."""
+        left = self._held.get(owner, 0) - num_bytes
+        if left > 0:
+            self._held[owner] = left
+        else:
+            self._held.pop(owner, None)
+
+    def _check_head(self, headers: Headers) -> None:
+        """What can be said before a byte of it is read."""
+        length = headers.get("content-length", "")
+        if length.isdigit() and (len(length) > 15 or int(length) > self._settings.max_body_bytes):
+            raise self._too_large()
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        has_body = "transfer-encoding" in headers or length.strip("0")
+        if (has_body or kind) and kind != "application/json":
+            raise ApiError(415, f"got the content type {kind[:100]!r}, wanted application/json")
+
+    async def _read(self, receive: Receive, held: _Held) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message: Message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ApiError(400, "the body ended early")
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._settings.max_body_bytes:
+                raise self._too_large()
+            held.grow(size)
+            parts.append(part)
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+    async def _body(self, headers: Headers, data: bytes, owner: str) -> Body:
+        if not data:
+            return Body(data, None, self._pool, owner)
+        if headers.get("content-type") is None:
+            raise ApiError(415, "got no content type, wanted application/json")
+        if len(data) <= SMALL_BYTES:
+            return Body(data, read_json(data), self._pool, owner)
+        value = await self._pool.run(owner, lambda _: read_json(data))
+        return Body(data, value, self._pool, owner)
+
+    def _too_large(self) -> ApiError:
+        most = self._settings.max_body_bytes
+        return ApiError(413, f"got a body of more than {most:,} bytes, wanted at most that")
+
+
+class _Held:
+    """What one request has of the bytes that all may hold: those beyond a small body."""
+
+    def __init__(self, bodies: Bodies, owner: str) -> None:
+        self._bodies = bodies
+        self._owner = owner
+        self._num_bytes = 0
+
+    def grow(self, size: int) -> None:
+        more = size - SMALL_BYTES - self._num_bytes
+        if more > 0:
+            self._bodies.take(self._owner, more)
+            self._num_bytes += more
+
+    def give_back(self) -> None:
+        self._bodies.give_back(self._owner, self._num_bytes)
+        self._num_bytes = 0
+
+
+def read_json(data: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Raises ApiError for what parsers may read differently, or not at all."""
+    try:
+        value = parse_object(data, most_values=MAX_JSON_VALUES, most_levels=MAX_JSON_DEPTH)
+    except ValueError as error:
+        raise ApiError(400, f"the body is not a JSON object as it must be: {error}") from None
+    if _SURROGATE.search(data) is not None and _has_lone_surrogate(value):
+        # They are no text, and could not be written into a reply.
+        raise ApiError(400, "the body has a lone surrogate (\\ud800 to \\udfff) in a text")
+    return value
+
+
+def _has_lone_surrogate(value: dict[str, Any]) -> bool:
+    level: list[Any] = [value]
+    while level:
+        texts = (each for each in level if isinstance(each, str))
+        if any(not text.isascii() and _LONE.search(text) for text in texts):
+            return True
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in ((*each, *each.values()) if isinstance(each, dict) else each)
+        ]
+    return False
+
+
+_LONE = re.compile("[\ud800-\udfff]")

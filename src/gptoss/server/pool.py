@@ -1,0 +1,142 @@
+"""Threads for work that would hold up the event loop, shared out fairly among owners."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+from gptoss.engine import Shares
+from gptoss.server.wire_errors import ApiError
+
+_Result = TypeVar("_Result")
+# Whether nobody waits for the result any more.
+IsGone = Callable[[], bool]
+
+
+class _Job(Generic[_Result]):
+    """Work, what it gives, and whether anybody still wants it."""
+
+    def __init__(
+        self, work: Callable[[IsGone], _Result], discard: Callable[[_Result], object]
+    ) -> None:
+        self.future: Future[_Result] = Future()
+        self._work = work
+        self._discard = discard
+        self._gone = threading.Event()
+
+    def leave(self) -> None:
+        """Nobody waits any more: what has not begun never does, and what it gives is discarded."""
+        self._gone.set()
+        self.future.cancel()
+
+    def run(self) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            result = self._work(self._gone.is_set)
+        except BaseException as error:
+            self.future.set_exception(error)
+            return
+        # Whoever leaves after this looks at the future itself.
+        self.future.set_result(result)
+
+    def discard(self, future: Future[_Result]) -> None:
+        """Undo what was given to nobody."""
+        if not future.cancelled() and future.exception() is None:
+            self._discard(future.result())
+
+
+class FairPool:
+    """A few threads; owners take turns, and each finds room in the queue. See `gptoss.engine.Shares`."""
+
+    def __init__(self, name: str, *, threads: int, most_waiting: int, busy: str) -> None:
+        """`busy`: what is said to those for whom there is no room, in the words of an error."""
+        self._name = name
+        self._threads = threads
+        self._places = Shares(most_waiting)
+        self._busy = busy
+        self._changed = threading.Condition()
+        self._waiting: OrderedDict[str, deque[_Job[Any]]] = OrderedDict()
+        self._num_threads = self._num_idle = 0
+        self._is_closed = False
+
+    @property
+    def num_waiting(self) -> int:
+        """Jobs that have not begun."""
+        with self._changed:
+            return self._num_waiting()
+
+    async def run(
+        self,
+        owner: str,
+        work: Callable[[IsGone], _Result],
+        discard: Callable[[_Result], object] = lambda _: None,
+    ) -> _Result:
+        """What the work gives; it is told whether its caller has left. Raises ApiError 429 where there is no room.
+
+        discard  undoes a result that came when the caller had left
+        """
+        job = _Job(work, discard)
+        self._submit(owner, job)
+        try:
+            return await asyncio.wrap_future(job.future)
+        except asyncio.CancelledError:
+            job.leave()
+            job.future.add_done_callback(job.discard)
+            raise
+
+    def close(self) -> None:
+        """Let the threads end when they have done what is waiting."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _submit(self, owner: str, job: _Job[Any]) -> None:
+        with self._changed:
+            self._forget_cancelled()
+            own = len(self._waiting.get(owner, ()))
+            # What finds an idle thread does not wait.
+            is_idle = self._num_idle > self._num_waiting() or self._num_threads < self._threads
+            taken = self._num_waiting()
+            if not is_idle and not self._places.has_room(owner, wanted=1, own=own, taken=taken):
+                raise ApiError(429, self._busy, code="queue_full")
+            self._waiting.setdefault(owner, deque()).append(job)
+            if self._num_idle < self._num_waiting() and self._num_threads < self._threads:
+                self._num_threads += 1
+                threading.Thread(target=self._run, name=self._name, daemon=True).start()
+            self._changed.notify()
+
+    def _num_waiting(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def _forget_cancelled(self) -> None:
+        for owner, jobs in list(self._waiting.items()):
+            kept = deque(job for job in jobs if not job.future.cancelled())
+            if kept:
+                self._waiting[owner] = kept
+            else:
+                del self._waiting[owner]
+
+    def _run(self) -> None:
+        while (job := self._take()) is not None:
+            job.run()
+
+    def _take(self) -> _Job[Any] | None:
+        """The first of the owner who has waited longest for a turn; None when the pool is closed."""
+        with self._changed:
+            self._num_idle += 1
+            while not self._waiting and not self._is_closed:
+                self._changed.wait()
+            self._num_idle -= 1
+            if not self._waiting:
+                self._num_threads -= 1
+                return None
+            owner, jobs = self._waiting.popitem(last=False)
+            job = jobs.popleft()
+            if jobs:
+                self._waiting[owner] = jobs
+            return job

@@ -1,0 +1,204 @@
+"""What is decided before a body is read, and what bodies may take: of memory, and of everybody's time."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from gptoss.server import bodies
+from gptoss.server.bodies import SMALL_BYTES, Bodies
+from gptoss.server.chat.request import ChatRequest
+from gptoss.server.client_tools import CLIENT_TOOLS
+from gptoss.server.completions import CompletionRequest
+from gptoss.server.fail_fast import MANY, parts
+from gptoss.server.messages.request import CountRequest, MessagesRequest
+from gptoss.server.pool import FairPool
+from gptoss.server.responses.request import ResponseRequest
+from gptoss.server.settings import ServerSettings
+from gptoss.server.tokens import DetokenizeRequest, TokenizeRequest
+from gptoss.server.wire_errors import ApiError
+from tests.server.conftest import (
+    KEY,
+    LiveServer,
+    MakeClient,
+    MakeServer,
+    keys_of,
+    sums,
+    wait_until,
+)
+
+CHAT = "/v1/chat/completions"
+MODELS = [
+    ChatRequest,
+    CompletionRequest,
+    CountRequest,
+    DetokenizeRequest,
+    MessagesRequest,
+    ResponseRequest,
+    TokenizeRequest,
+    *(tool.fields for tool in CLIENT_TOOLS.values()),
+]
+
+
+def begun(server: LiveServer, method: str, path: str, *headers: str) -> bytes:
+    """What is answered to a head that announces a body of which one byte comes."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Content-Length: 900000", *headers]
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as peer:
+        peer.sendall("\r\n".join([*lines, "", "{"]).encode())
+        return peer.recv(1 << 16)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key", "status"),
+    [
+        *(
+            (method, path, "", 405)
+            for method in ("POST", "PUT")
+            for path in ("/health", "/ping", "/")
+        ),
+        ("POST", CHAT, "", 401),
+        ("POST", CHAT, "sk-another-key-of-nobody", 401),
+        ("POST", "/nothing", "", 401),
+        ("POST", "/nothing", KEY, 404),
+        ("PUT", CHAT, KEY, 405),
+        ("POST", "/v1/models", KEY, 405),
+        ("PATCH", "/metrics", KEY, 405),
+    ],
+)
+def test_decided_before_a_body_is_read(
+    make_server: MakeServer, method: str, path: str, key: str, status: int
+) -> None:
+    server = make_server(keys=keys_of(KEY))
+    headers = [f"Authorization: Bearer {key}"] if key else []
+    got = begun(server, method, path, "Content-Type: application/json", *headers)
+    assert got.startswith(f"HTTP/1.1 {status}".encode())
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [("Content-Type: text/plain", 415), ("X-Nothing: 1", 415)],
+)
+def test_a_body_of_another_kind_is_not_read(
+    live_server: LiveServer, header: str, status: int
+) -> None:
+    assert begun(live_server, "POST", CHAT, header).startswith(f"HTTP/1.1 {status}".encode())
+
+
+class TestRoom:
+    """Bodies of all requests together."""
+
+    def test_the_next_large_one_is_told_to_wait(self, make_server: MakeServer) -> None:
+        server = make_server(max_buffered_bytes=300_000)
+        head = (
+            f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            "Content-Length: 300000\r\n\r\n"
+        ).encode()
+        with (
+            socket.create_connection(("127.0.0.1", server.port), timeout=5) as first,
+            socket.create_connection(("127.0.0.1", server.port), timeout=5) as second,
+        ):
+            first.sendall(head + b" " * 290_000)
+            _wait_until_held(server, 290_000 - SMALL_BYTES)
+            second.sendall(head + b" " * 290_000)
+            got = second.recv(1 << 16)
+            assert got.startswith(b"HTTP/1.1 429")
+            assert b"retry-after" in got.lower()
+            # A small one finds room all the same.
+            small = json.dumps(sums(max_tokens=1)).encode()
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as third:
+                third.sendall(head.replace(b"300000", str(len(small)).encode()) + small)
+                assert third.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        _wait_until_held(server, 0)
+
+    def test_what_is_held_is_given_back(self, make_client: MakeClient) -> None:
+        client = make_client(max_buffered_bytes=400_000)
+        for _ in range(5):
+            body = {"content": "a" * 400_000}
+            assert client.post("/tokenize", json=body).status_code == 200
+            assert client.post("/tokenize", content=b"{" * 400_000).status_code == 415
+
+    def test_another_key_finds_room(self) -> None:
+        unused = FairPool("unused", threads=1, most_waiting=1, busy="")
+        made = Bodies(ServerSettings(max_buffered_bytes=900), unused)
+        made.take("a", 600)
+        with pytest.raises(ApiError, match="try again later"):
+            made.take("a", 1)
+        made.take("b", 150)
+        made.give_back("a", 600)
+        made.take("a", 400)
+
+
+def _wait_until_held(server: LiveServer, num_bytes: int) -> None:
+    (guard,) = [each for each in server.app.user_middleware if "bodies" in each.kwargs]
+    made = guard.kwargs["bodies"]
+    assert isinstance(made, Bodies)
+    held = made._held
+    wait_until(lambda: sum(held.values()) == num_bytes)
+
+
+class TestOffTheLoop:
+    def test_large_ones_are_read_and_checked_on_a_thread(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        names: list[str] = []
+        read = bodies.read_json
+
+        def read_here(data: bytes) -> dict[str, Any]:
+            names.append(threading.current_thread().name)
+            return read(data)
+
+        monkeypatch.setattr(bodies, "read_json", read_here)
+        assert client.post("/tokenize", json={"content": "a"}).status_code == 200
+        assert client.post("/tokenize", json={"content": "a" * SMALL_BYTES}).status_code == 200
+        assert [name == "gptoss-read" for name in names] == [False, True]
+
+
+class TestErrorsEndAtTheFirst:
+    @pytest.mark.parametrize("model", MODELS)
+    def test_in_every_list_and_object(self, model: Any) -> None:
+        """Those that take anything cannot have a wrong element."""
+        many = [each for each in parts(model.__pydantic_core_schema__) if each["type"] in MANY]
+        assert all(each.get("fail_fast") for each in many)
+
+    @pytest.mark.parametrize(
+        ("path", "field", "value"),
+        [
+            (CHAT, "messages", [1] * 200_000),
+            (CHAT, "stop", [1] * 200_000),
+            (CHAT, "logit_bias", {str(n): "" for n in range(100_000)}),
+            ("/v1/responses", "input", [1] * 200_000),
+            ("/v1/responses", "metadata", {str(n): 1 for n in range(100_000)}),
+            ("/v1/responses", "include", [1] * 200_000),
+            ("/v1/completions", "prompt", [{}] * 200_000),
+            ("/v1/completions", "prompt", [[""]] * 200_000),
+            ("/v1/messages", "messages", [1] * 200_000),
+            ("/v1/messages", "tools", [1] * 200_000),
+            ("/detokenize", "tokens", [""] * 200_000),
+            ("/invocations", "messages", [1] * 200_000),
+            ("/invocations", "prompt", [{}] * 200_000),
+        ],
+    )
+    def test_and_is_told_in_a_line(
+        self, client: TestClient, path: str, field: str, value: object
+    ) -> None:
+        whole = {"messages": [{}], "max_tokens": 1} if field not in ("input", "prompt") else {}
+        reply = client.post(path, json={**whole, field: value})
+        assert reply.status_code == 400
+        message = reply.json()["error"]["message"]
+        assert field in message
+        assert len(message) < 1000
+
+    def test_more_values_than_a_request_can_need(self, client: TestClient) -> None:
+        body = b'{"messages": [' + b"1," * 1_200_000 + b"1]}"
+        reply = client.post(CHAT, content=body, headers={"content-type": "application/json"})
+        assert reply.status_code == 400
+        assert "more than 1,100,000 values" in reply.json()["error"]["message"]
+
+    def test_commas_in_a_text_are_text(self, client: TestClient) -> None:
+        reply = client.post("/tokenize", json={"content": "1,2;" * 600_000})
+        assert reply.status_code == 200
