@@ -253,9 +253,11 @@ def _insert(
             )
         )
         num_tokens += count
-    for node in reversed(nodes):
-        if node is not None:
-            prefixes.touch_path(node)
+    # The file's first were used last. Parents come before their children, so that no path needs to be walked.
+    kept = [node for node in nodes if node is not None]
+    uses = [node.last_used for node in reversed(kept)]
+    for node, last_used in zip(kept, uses, strict=True):
+        node.last_used = last_used
     return num_tokens
 
 
