@@ -82,6 +82,20 @@ def test_owners_find_their_own_again(tmp_path: Path, tiny_model: Transformer) ->
     assert ask(other, PROMPT, a)[1] == ask(other, PROMPT, b)[1] == len(PROMPT) - 1
 
 
+def test_what_was_used_last_is_still_that(
+    file: PrefixFile, engine: Engine, tiny_model: Transformer
+) -> None:
+    other = Engine(tiny_model, EngineOptions(context=512))
+    file.restore(other.prefixes)
+    ways = [[node.tokens.data for node in e.prefixes.nodes_by_use()] for e in (engine, other)]
+    assert ways[0] == ways[1]
+    # Asked again, the older prompt becomes the newer one in both.
+    for each in (engine, other):
+        ask(each, PROMPT)
+    ways = [[node.tokens.data for node in e.prefixes.nodes_by_use()] for e in (engine, other)]
+    assert ways[0] == ways[1]
+
+
 def test_only_the_newest_fit_into_a_small_file(file: PrefixFile, engine: Engine) -> None:
     num_tokens = file.save(engine.prefixes, max_bytes=file.path.stat().st_size // 2)
     assert 0 < num_tokens < engine.prefixes.num_tokens

@@ -45,7 +45,7 @@ def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     assert mode(tmp_path) == 0o755
 
 
-@pytest.mark.parametrize("kind", ["link", "FIFO", "folder", "another user's"])
+@pytest.mark.parametrize("kind", ["link", "hard link", "FIFO", "folder", "another user's"])
 def test_what_is_not_ours_is_refused(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,6 +55,8 @@ def test_what_is_not_ours_is_refused(
     match kind:
         case "link":
             path.symlink_to(victim)
+        case "hard link":
+            path.hardlink_to(victim)
         case "FIFO":
             os.mkfifo(path)
         case "folder":
@@ -62,6 +64,8 @@ def test_what_is_not_ours_is_refused(
         case _:
             path.write_bytes(b"")
             monkeypatch.setattr(os, "geteuid", lambda: 4321)
-    with pytest.raises(OSError, match=r"symbolic links|FIFO|directory|belongs to user"):
+    with pytest.raises(
+        OSError, match=r"symbolic links|another name|FIFO|directory|belongs to user"
+    ):
         make_private(path)
     assert mode(victim) == 0o644

@@ -281,6 +281,18 @@ def test_where_files_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert cache_directory() == tmp_path / "gptoss"
 
 
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(loading, "SMALL_BYTES", 0)
+    for name in ("GPTOSS_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", none)
+    with pytest.warns(UserWarning, match="got no home of this user .*laid out in memory"):
+        gptoss.load("nano").close()
+
+
 def test_values_begin_at_cache_lines(tmp_path: Path) -> None:
     for count in range(1, 9):
         path = tmp_path / f"{count}.safetensors"

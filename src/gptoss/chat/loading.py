@@ -143,8 +143,9 @@ def _pack(
 
     if packing.num_bytes <= SMALL_BYTES:
         return packing.in_memory()
-    file = PackedFile(cache_directory() if cache is None else Path(cache), checkpoint, matrices)
     try:
+        folder = cache_directory() if cache is None else Path(cache)
+        file = PackedFile(folder, checkpoint, matrices)
         arrays = _open_packed(file, packing, advance)
     except OutputError as error:
         require_memory(packing.num_bytes, error)

@@ -24,7 +24,8 @@ def make_private_folder(path: Path) -> None:
 def make_private(path: Path) -> None:
     """Have a file that holds what users said, made if it is not there, readable by its user alone.
 
-    Raises OSError for a link, for what is no regular file, and for a file of another user.
+    Raises OSError for a link, for what is no regular file, for a file of another user, and for one that is open to
+    others and has several names.
     """
     flags = os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     descriptor = os.open(path, flags, PRIVATE)
@@ -35,6 +36,9 @@ def make_private(path: Path) -> None:
         if status.st_uid != os.geteuid():
             raise PermissionError(errno.EPERM, f"it belongs to user {status.st_uid}")
         if status.st_mode & 0o077:
+            if status.st_nlink > 1:
+                # Somebody may have given another file of this user's a name here.
+                raise PermissionError(errno.EPERM, "it has another name as well")
             os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & 0o700)
     finally:
         os.close(descriptor)

@@ -122,12 +122,20 @@ def fingerprint(checkpoint: Checkpoint) -> str:
 
 
 def cache_directory() -> Path:
-    """Where cache files lie: $GPTOSS_CACHE, else gptoss in the user's cache folder."""
+    """Where cache files lie: $GPTOSS_CACHE, else gptoss in the user's cache folder.
+
+    Raises OutputError for a user without a home.
+    """
     named = os.environ.get("GPTOSS_CACHE")
     if named:
         return Path(named)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "gptoss"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "gptoss"
+    except RuntimeError:
+        raise OutputError(
+            "got no home of this user to keep weights in; name a folder with --cache or GPTOSS_CACHE"
+        ) from None
 
 
 def fault_in(arrays: Arrays) -> None:
