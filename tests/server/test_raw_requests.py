@@ -7,11 +7,13 @@ import logging
 import re
 import socket
 from dataclasses import dataclass
+from random import Random
 
 import httpx
 import pytest
 
-from tests.server.conftest import LiveServer
+from gptoss.server.transport.limits import ConnectionLimits
+from tests.server.conftest import LiveServer, MakeServer
 
 HOST = b"Host: localhost\r\n"
 GET = b"GET /version HTTP/1.1\r\n" + HOST
@@ -288,6 +290,58 @@ def test_requests_that_come_in_pieces(step: int, live_server: LiveServer) -> Non
             found += part
     assert found.count(b"HTTP/1.1 200") == 2
     assert json.loads(found.split(b"\r\n\r\n")[1].partition(b"HTTP")[0])["tokens"]
+
+
+SEEDS = [
+    GET + b"\r\n",
+    post(b"Content-Length: 15\r\n"),
+    post(CHUNKED, b"5;a=b\r\n" + BODY[:5] + b"\r\na\r\n" + BODY[5:] + b"\r\n0\r\nX: y\r\n\r\n"),
+    with_header(b"Upgrade: h2c\r\nConnection: Upgrade"),
+    post(b"Content-Length: 15\r\nExpect: 100-continue\r\n"),
+    get(b"http://localhost/version"),
+]
+# What is put in somewhere.
+PIECES = [
+    *(bytes([byte]) for byte in b"\x00\t\n\r \x0b:;,0/\x7f\xff"),
+    *(
+        b"\r\n",
+        b"\r\n\r\n",
+        b"\n\n",
+        b"HTTP/1.1",
+        b"Host: a\r\n",
+        b"0\r\n\r\n",
+        CHUNKED,
+        b"Content-Length: 3\r\n",
+    ),
+]
+
+
+def damaged(random: Random) -> bytes:
+    """A request with some bytes taken out, doubled or put in."""
+    data = bytearray(random.choice(SEEDS))
+    for _ in range(random.randint(1, 4)):
+        start = random.randrange(len(data) + 1)
+        end = min(len(data), start + random.choice((0, 0, 1, 1, 2, 5, 40)))
+        put = random.choice((b"", random.choice(PIECES), bytes(data[start:end]) * 2))
+        data[start:end] = put
+    return bytes(data)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_damaged_requests(
+    seed: int, make_server: MakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever is done to a request: an answer that is no fault of ours, or none, and an end."""
+    quick = ConnectionLimits(head_s=0.05, idle_s=0.05, linger_s=0.05)
+    server = make_server(connections=quick, body_s=0.05)
+    random = Random(seed)
+    for _ in range(60):
+        data = damaged(random)
+        for reply in exchange(server, data):
+            assert reply.status_code < 500, data
+    assert not any(record.exc_info for record in caplog.records)
+    assert not any(record.levelno >= logging.WARNING for record in caplog.records)
+    assert httpx.get(f"{server.url}/health").status_code == 200
 
 
 class TestLogLines:
