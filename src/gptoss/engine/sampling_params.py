@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gptoss.errors import RequestError
+from gptoss.errors import RequestError, shown
 
 MAX_SEED = 2**64 - 1
 # The OpenAI API's limits: top_logprobs, and the range of a token's bias and of both its penalties.
@@ -26,10 +26,12 @@ class LogitBias(Mapping[int, float]):
         given = dict(bias_by_id or {})
         for token_id, bias in given.items():
             if type(token_id) is not int or token_id < 0:
-                raise RequestError(f"got logit_bias for {token_id!r}, wanted token ids, 0 or more")
+                raise RequestError(
+                    f"got logit_bias for {shown(token_id)}, wanted token ids, 0 or more"
+                )
             if not isinstance(bias, (int, float)) or not -MAX_BIAS <= bias <= MAX_BIAS:
                 raise RequestError(
-                    f"got logit_bias {bias!r} for token {token_id}, wanted -{MAX_BIAS} to {MAX_BIAS}"
+                    f"got logit_bias {shown(bias)} for token {shown(token_id)}, wanted -{MAX_BIAS} to {MAX_BIAS}"
                 )
         self._bias_by_id = dict(sorted(given.items()))
 
@@ -110,7 +112,7 @@ def check_bias(params: SamplingParams, vocab_size: int) -> None:
     highest = max(params.logit_bias, default=0)
     if highest >= vocab_size:
         raise RequestError(
-            f"got logit_bias for token {highest}, wanted token ids below the model's {vocab_size}"
+            f"got logit_bias for token {shown(highest)}, wanted token ids below the model's {vocab_size}"
         )
 
 
@@ -118,4 +120,4 @@ def require(name: str, value: object, is_inside: bool, wanted: str) -> None:
     """Raises RequestError, with what was got and wanted, for a value that is not inside its range."""
     # Comparisons with NaN are false, so it is outside everywhere.
     if not is_inside:
-        raise RequestError(f"got {name} {value}, wanted {wanted}")
+        raise RequestError(f"got {name} {shown(value)}, wanted {wanted}")
