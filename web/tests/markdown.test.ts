@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { blocks } from '../src/text/markdown';
+import { Lexer } from 'marked';
+import { describe, expect, it, vi } from 'vitest';
+import { blocks } from '../src/text/reader';
 import { textFragment } from '../src/text/sanitize';
 
 const html = (text: string) => blocks(text).join('');
@@ -30,6 +31,17 @@ describe('blocks', () => {
     ['text $$x$$ text', true],
     ['`$x$`', false],
     ['```\n$x$\n```', false],
+    ['$$\nx', false],
+    ['\\[x', false],
+    ['\\(x\n\\)', false],
+    ['a $$x b', false],
+    ['$\\$', false],
+    ['$$\nx\n\ny\n$$', true],
+    ['$$x$$  ', true],
+    ['$$x$$.', true],
+    ['- a\n\n  $$\n  x\n  $$\n', true],
+    ['> \\[x\\]', true],
+    ['text\n$$\nx\n$$\ntext', true],
   ])('finds formulas in %j: %s', (text, wanted) => {
     expect(html(text).includes('class="math"')).toBe(wanted);
   });
@@ -43,6 +55,69 @@ describe('blocks', () => {
 
   it('resolves links that are named elsewhere', () => {
     expect(html('[a][b]\n\n[b]: https://a.example/')).toContain('href="https://a.example/"');
+  });
+
+  it.each([
+    ['- a\n\n  ```py\n  x\n\n  y\n  ```\n\n- b', 1],
+    ['1. a\n```\nx\n\ny\n```\n2. b', 3],
+    ['- a\n  - b\n  ```\n  x\n  ```\n', 1],
+    ['<!-- a\n\nb -->\nc', 2],
+    ['<div>\na\n\nb', 2],
+    ['    a\n\n    b\nc', 2],
+    ['a\n# b\nc', 3],
+    ['> a\nb\n\nc', 2],
+    ['```\na\n\n````\nb', 2],
+    ['~~~\na\n```\n\nb', 1],
+    ['\n\n\na\r\n\r\nb\n\n', 2],
+  ])('makes as many blocks as there are of %j: %i', (text, wanted) => {
+    expect(blocks(text)).toHaveLength(wanted);
+  });
+
+  it('keeps the code of fences and indentation as it is', () => {
+    expect(html('  ```py x\n    a\n  b\n\n```')).toBe(
+      '<pre><code class="language-py">  a\nb\n</code></pre>',
+    );
+    expect(html('    a\n\n      b')).toBe('<pre><code class="language-">a\n\n  b</code></pre>');
+  });
+
+  it('cuts a long list between its items, which stay as far apart as they were', () => {
+    const items = Array.from({ length: 200 }, (_, at) => `${at + 1}. ${'word '.repeat(20)}`);
+    const tight = blocks(items.join('\n'));
+    expect(tight.length).toBeGreaterThan(3);
+    expect(tight.join('').match(/<li>word/g)).toHaveLength(200);
+    expect(tight[1]).toMatch(/^<ol start="\d\d">/);
+    expect(
+      blocks(items.join('\n\n'))
+        .join('')
+        .match(/<li><p>word/g),
+    ).toHaveLength(200);
+  });
+
+  it.each([
+    ['characters in one piece', 'a *b '.repeat(4_000)],
+    ['a word of 2,001 characters', `a@${'b'.repeat(1_999)}`],
+    ['quotes and lists 400 deep', `${'> '.repeat(400)}a`],
+    ['a table of 40,401 cells', `|${'a|'.repeat(199)}\n|${'-|'.repeat(199)}\n${'|\n'.repeat(199)}`],
+    [
+      'links that repeat long addresses',
+      `[b]: https://a.example/${'c'.repeat(1_500)}\n\n${'[b] '.repeat(100)}`,
+    ],
+  ])('shows what it cannot set as it was written, and why: %s', (why, text) => {
+    const nodes = textFragment(html(text));
+    expect(nodes.querySelector('.why')!.textContent).toContain(why);
+    const shown = nodes.querySelector('pre')!.textContent!;
+    expect(text.trim()).toContain(shown);
+    expect(shown.length).toBeGreaterThan(300);
+  });
+
+  it('shows as it was written what is nested deeper than the stack', () => {
+    vi.spyOn(Lexer.prototype, 'inlineTokens').mockImplementation(() => {
+      throw new RangeError('Maximum call stack size exceeded');
+    });
+    const shown = html('*a*');
+    vi.restoreAllMocks();
+    expect(shown).toContain('too much within one another');
+    expect(shown).toContain('>*a*<');
   });
 
   it('reads every beginning of a text', () => {

@@ -30,7 +30,7 @@ _TAGS = """
     tr ul annotation menclose merror mfenced mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot
     mrow ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover semantics
 """
-_ATTRIBUTES = "align class data-display href rel start tabindex target title type"
+_ATTRIBUTES = "align aria-busy class data-display href rel start tabindex target title type"
 _FOREIGN = """([tags, attributes]) => {
   const found = [];
   for (const node of document.querySelectorAll('.prose, .prose *')) {
@@ -143,6 +143,7 @@ def take(visit: Visit, conversations: list[dict[str, Any]]) -> None:
 
 def check_only_text(visit: Visit) -> None:
     """There are no nodes but those of Markdown, and nothing happened."""
+    expect(visit.page.locator(".prose[aria-busy=true]")).to_have_count(0)
     assert visit.page.evaluate(_FOREIGN, [_TAGS.split(), _ATTRIBUTES.split()]) == []
     visit.assert_clean()
 

@@ -70,25 +70,39 @@ export function apply(output: OutputItem[], event: StreamEvent): void {
       addText(output, event, 'output_text');
       break;
     case 'response.function_call_arguments.delta': {
-      const call = output.find((item) => item.id === event.item_id);
+      const call = itemOf(output, event);
       if (call) call.arguments = (call.arguments ?? '') + event.delta;
       break;
     }
     case 'response.completed':
     case 'response.incomplete':
     case 'response.failed':
-      for (const item of event.response!.output) put(output, item);
+      putAll(output, event.response!.output);
   }
 }
 
 function put(output: OutputItem[], item: OutputItem): void {
-  const at = output.findIndex((known) => known.id === item.id);
+  const at = output.findLastIndex((known) => known.id === item.id);
   if (at < 0) output.push(item);
   else output[at] = item;
 }
 
+function putAll(output: OutputItem[], items: readonly OutputItem[]): void {
+  const places = new Map(output.map((known, at) => [known.id, at]));
+  for (const item of items) {
+    const at = places.get(item.id) ?? output.length;
+    places.set(item.id, at);
+    output[at] = item;
+  }
+}
+
+/** The item that an event is of: as a rule the last. */
+function itemOf(output: OutputItem[], event: StreamEvent): OutputItem | undefined {
+  return output.findLast((known) => known.id === event.item_id);
+}
+
 function addText(output: OutputItem[], event: StreamEvent, type: string): void {
-  const item = output.find((known) => known.id === event.item_id);
+  const item = itemOf(output, event);
   if (!item) return;
   item.content ??= [];
   if (item.content.length === 0) item.content.push({ type, text: '' });

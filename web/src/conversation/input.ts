@@ -1,5 +1,6 @@
 // The turns before an answer, and how it is asked for -> the body of a request.
 
+import { DEEPEST, depthOf } from '../text/json';
 import { itemsOf } from './items';
 import type { AssistantTurn, Attachment, Turn } from './types';
 import type { OutputItem } from '../api/output';
@@ -36,11 +37,17 @@ export function bodyOf(turns: readonly Turn[], answer: AssistantTurn): Json {
 
 /** The JSON of a text of the user's. Throws with its name and what is wrong. */
 export function parsed(text: string, what: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     throw new Error(`${what} is not JSON: ${(error as Error).message}`, { cause: error });
   }
+  const depth = depthOf(text);
+  if (depth > DEEPEST) {
+    throw new Error(`${what} is nested ${depth} deep, wanted at most ${DEEPEST}.`);
+  }
+  return value;
 }
 
 /** Declarations of Chat Completions have the function one level deeper. */
@@ -84,7 +91,8 @@ function sent(item: OutputItem): Json {
 /** Files stand before the question, each between fences that nothing in it can end. */
 export function withAttachments(text: string, attachments: readonly Attachment[]): string {
   const files = attachments.map((file) => {
-    const longest = Math.max(2, ...[...file.text.matchAll(/`+/g)].map((run) => run[0].length));
+    let longest = 2;
+    for (const [run] of file.text.matchAll(/`+/g)) longest = Math.max(longest, run.length);
     const fence = '`'.repeat(longest + 1);
     return `File ${JSON.stringify(file.name)}:\n${fence}\n${file.text}\n${fence}`;
   });

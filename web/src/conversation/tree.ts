@@ -68,15 +68,19 @@ export function merge(
 
 /** Make beginnings of turns whose parents lead round in a circle, or nowhere. */
 export function mend(turns: Record<string, Turn>): void {
+  // From where a beginning is known to be reached.
+  const sound = new Set<string>();
   for (const turn of Object.values(turns)) {
-    const seen = new Set([turn.id]);
-    for (let at = turn; at.parent !== null; at = turns[at.parent]!) {
-      if (!Object.hasOwn(turns, at.parent) || seen.has(at.parent)) {
+    const path = new Set<string>();
+    for (let at = turn; !sound.has(at.id); at = turns[at.parent]!) {
+      path.add(at.id);
+      if (at.parent === null) break;
+      if (!Object.hasOwn(turns, at.parent) || path.has(at.parent)) {
         at.parent = null;
         break;
       }
-      seen.add(at.parent);
     }
+    for (const id of path) sound.add(id);
   }
 }
 

@@ -244,7 +244,7 @@ class Chats {
 
   /** Take up what was chosen just before this page was left. */
   private chooseUnsaved(): void {
-    const choice = JSON.parse(read(UNSAVED) ?? '{}') as Partial<Choice>;
+    const choice = unsaved();
     if (choice.id !== this.current.id || !Object.hasOwn(this.current.turns, choice.leaf!)) return;
     Object.assign(this.current, choice);
     void this.saveChoice();
@@ -286,6 +286,15 @@ class Chats {
   private reactive(conversation: Conversation): Conversation {
     const watched = $state(conversation);
     return watched;
+  }
+}
+
+function unsaved(): Partial<Choice> {
+  try {
+    return (JSON.parse(read(UNSAVED) ?? '{}') ?? {}) as Partial<Choice>;
+  } catch {
+    // Not what this page has written.
+    return {};
   }
 }
 

@@ -1,6 +1,8 @@
 // What comes to a block once it is in the page: formulas, colours, buttons. Their libraries are loaded at first use.
 
+import { canColour } from './limits';
 import { mathFragment, textFragment } from './sanitize';
+import { later } from './slices';
 
 /** Give a block what its plain form lacks. */
 export function enrich(block: DocumentFragment | Element): void {
@@ -20,9 +22,15 @@ export function colour(block: Element): void {
   block.querySelectorAll('pre > code').forEach((node) => void highlight(node as HTMLElement));
 }
 
+type Temml = typeof import('temml').default;
+
 async function typeset(node: HTMLElement): Promise<void> {
   const tex = node.textContent ?? '';
   const { default: temml } = await import('temml');
+  later(() => setFormula(temml, node, tex));
+}
+
+function setFormula(temml: Temml, node: HTMLElement, tex: string): void {
   const displayMode = node.dataset.display === 'block';
   try {
     const html = temml.renderToString(tex, { displayMode, trust: false });
@@ -36,11 +44,11 @@ async function typeset(node: HTMLElement): Promise<void> {
 
 async function highlight(code: HTMLElement): Promise<void> {
   const language = languageOf(code);
-  if (!language) return;
+  const text = code.textContent ?? '';
+  if (!language || !canColour(text)) return;
   const { default: highlighter } = await import('./highlighter');
   if (!highlighter.getLanguage(language)) return;
-  const { value } = highlighter.highlight(code.textContent ?? '', { language });
-  code.replaceChildren(textFragment(value));
+  later(() => code.replaceChildren(textFragment(highlighter.highlight(text, { language }).value)));
 }
 
 function languageOf(code: HTMLElement): string {
