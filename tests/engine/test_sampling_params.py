@@ -84,3 +84,14 @@ def test_bias_beyond_the_vocabulary() -> None:
     check_bias(SamplingParams(logit_bias=LogitBias({99: 1})), 100)
     with pytest.raises(RequestError, match="token 100, wanted token ids below the model's 100"):
         check_bias(SamplingParams(logit_bias={3: 1, 100: 1}), 100)
+
+
+@pytest.mark.parametrize("name", ["seed", "temperature", "top_k", "logprobs"])
+def test_numbers_of_any_length_are_refused_in_a_line(name: str) -> None:
+    with pytest.raises(RequestError, match=f"got {name} a number of 16610 bits, wanted"):
+        SamplingParams(**{name: -(10**5000)})
+
+
+def test_a_bias_for_a_number_of_any_length_is_refused_in_a_line() -> None:
+    with pytest.raises(RequestError, match="got logit_bias for a number of 16610 bits"):
+        SamplingParams(logit_bias={-(10**5000): 1.0})
