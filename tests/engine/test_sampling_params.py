@@ -88,8 +88,9 @@ def test_bias_beyond_the_vocabulary() -> None:
 
 @pytest.mark.parametrize("name", ["seed", "temperature", "top_k", "logprobs"])
 def test_numbers_of_any_length_are_refused_in_a_line(name: str) -> None:
+    wrong: dict[str, Any] = {name: -(10**5000)}
     with pytest.raises(RequestError, match=f"got {name} a number of 16610 bits, wanted"):
-        SamplingParams(**{name: -(10**5000)})
+        SamplingParams(**wrong)
 
 
 def test_a_bias_for_a_number_of_any_length_is_refused_in_a_line() -> None:
