@@ -21,6 +21,7 @@ from gptoss.engine import (
     Generation,
     Guide,
     LogitsProcessor,
+    Owner,
     Request,
     SamplingParams,
     Worker,
@@ -74,6 +75,8 @@ class LoadedModel:
         self.tokenizer = tokenizer
         self.transformer = transformer
         self.load_s = 0.0
+        # What prefixes of all owners may have in common: see `gptoss.chat.prompt.num_shared`.
+        self.shared_instructions: frozenset[str] = frozenset()
         self._matrices = matrices
         self._engine = Engine(transformer, options)
         self._worker = Worker(self._engine)
@@ -155,6 +158,7 @@ class LoadedModel:
         max_tokens: int | None = None,
         processors: tuple[LogitsProcessor, ...] = (),
         guides: tuple[Guide, ...] = (),
+        owner: Owner | None = None,
     ) -> Request:
         """A request that ends where harmony's turns do, and names no token that the vocabulary lacks.
 
@@ -167,6 +171,7 @@ class LoadedModel:
             stop_ids=self.stop_ids,
             processors=(*self._processors, *processors),
             guides=guides,
+            owner=owner or Owner(),
         )
 
     def submit(

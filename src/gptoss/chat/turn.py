@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gptoss import harmony
 from gptoss.chat.events import TurnEvent, TurnFinished
 from gptoss.chat.loaded_model import LoadedModel
+from gptoss.chat.prompt import num_shared, opening_of
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
-from gptoss.engine import FinishReason, Generation, SamplingParams, Token
+from gptoss.engine import EVERYBODY, FinishReason, Generation, Owner, SamplingParams, Token
 from gptoss.errors import SchemaError
 from gptoss.harmony import (
     ContentDelta,
@@ -21,9 +22,8 @@ from gptoss.harmony import (
     ReasoningDelta,
     ToolCallDelta,
 )
-from gptoss.harmony.names import Channel, Marker
 from gptoss.structured import CompiledTurn, Constraint
-from gptoss.tokenizer import Tokenizer
+from gptoss.tokenizer.limited import LimitedTokenizer
 from gptoss.tokenizer.stop_strings import StopStrings
 
 
@@ -190,21 +190,28 @@ def begin_turns(
     compiled: CompiledTurn | None = None,
     num: int = 1,
     begun: harmony.Message | None = None,
+    *,
+    owner: str = EVERYBODY,
+    is_gone: Callable[[], bool] = lambda: False,
 ) -> list[Turn]:
     """The assistant's next turn, in `num` ways, generating from now on. All are begun, or none.
 
     compiled  what the turn is held to; None: nothing, the model may write whatever it likes
     begun     the turn's first message, of analysis or final, as far as it is written; it is gone on with, and what
               stands there is neither told nor counted again
+    owner     whose it is: see `gptoss.engine.Owner`
+    is_gone   asked while a long conversation is read: whether nobody waits for the turn any more
 
-    Raises RequestError, before anything is generated, for a conversation that does not fit, and SchemaError for a
-    beginning that breaks the rules.
+    Raises RequestError, before anything is generated and before more than that is read, for a conversation that does
+    not fit, and SchemaError for a beginning that breaks the rules.
     """
     limits = limits or TurnLimits()
     tokenizer = model.tokenizer
     declared = harmony.declared_recipients(conversation)
-    rendered = harmony.render(conversation, tokenizer)
-    start, prompt = len(rendered), [*rendered, *_opening(begun, tokenizer)]
+    reader = LimitedTokenizer(tokenizer, model.context, is_gone)
+    rendered = harmony.render(conversation, reader)
+    start, prompt = len(rendered), [*rendered, *opening_of(begun, reader)]
+    whose = Owner(owner, num_shared(conversation, prompt, model))
     requests, budgets = [], []
     for index in range(num):
         held: tuple[Constraint, ...] = ()
@@ -219,6 +226,7 @@ def begin_turns(
             max_tokens=limits.max_tokens,
             processors=held,
             guides=(budget, *held),
+            owner=whose,
         )
         requests.append(request.for_answer(index))
         budgets.append(budget)
@@ -234,24 +242,6 @@ def begin_turns(
         Turn(generation, parser(), budget, limits.stop, not_enforced, begun)
         for generation, budget in zip(model.submit_all(requests), budgets, strict=True)
     ]
-
-
-def prompt_of(
-    conversation: harmony.Conversation, tokenizer: Tokenizer, begun: harmony.Message | None = None
-) -> list[int]:
-    """What a turn goes on from; see `begin_turns`."""
-    return [*harmony.render(conversation, tokenizer), *_opening(begun, tokenizer)]
-
-
-def _opening(begun: harmony.Message | None, tokenizer: Tokenizer) -> list[int]:
-    """A message that is begun has a header, and is not closed."""
-    if begun is None:
-        return []
-    channel = [
-        tokenizer.special_id(Marker.CHANNEL),
-        *tokenizer.encode(begun.channel or Channel.FINAL),
-    ]
-    return [*channel, tokenizer.special_id(Marker.MESSAGE), *tokenizer.encode(begun.text)]
 
 
 def _check_beginning(constraint: Constraint, prompt: Sequence[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -84,12 +84,14 @@ class Tokenizer:
 
         Lone surrogates, which no UTF-8 can say, become U+FFFD.
         """
+        return [token_id for part in self.encode_parts(text) for token_id in part]
+
+    def encode_parts(self, text: str) -> Iterator[list[int]]:
+        """The ids that `encode` gives, a part of a long text after the other."""
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        if len(text) <= MAX_PIECE:
-            return self._encoding.encode_ordinary(text)
-        return [
-            token_id for part in _parts(text) for token_id in self._encoding.encode_ordinary(part)
-        ]
+        parts = (text,) if len(text) <= MAX_PIECE else _parts(text)
+        for part in parts:
+            yield self._encoding.encode_ordinary(part)
 
     def pieces(self) -> list[bytes]:
         """The bytes of every token by its id, special ones by their spelling; none where the vocabulary has a gap."""
