@@ -113,13 +113,11 @@ def test_a_file_that_knew_no_owners(tmp_path: Path) -> None:
     store = ResponseStore(path, 1e12, 1 << 30)
     store.add({"id": "r0", "created_at": 1.0, "status": "completed", "output": []}, [], EVERYBODY)
     store.finish({"id": "r0", "status": "completed", "output": [{"id": "i", "type": "message"}]})
-    key = store.key
     store.close()
     _make_older(path)
     # Twice: it is brought up to date once.
     for _ in range(2):
         again = ResponseStore(path, 1e12, 1 << 30)
-        assert again.key == key
         assert again.context("r0", EVERYBODY)[0].data["id"] == "i"
         assert again.item("i", EVERYBODY) is not None
         assert again.item("i", "me") is None
@@ -130,7 +128,7 @@ def test_a_file_that_knew_no_owners(tmp_path: Path) -> None:
         )
         again.delete("r1", "me")
         again.close()
-    _set_format(path, b"3")
+    _set_format(path, b"4")
     with pytest.raises(ServerError, match="another version"):
         ResponseStore(path, 1e12, 1 << 30)
 
@@ -138,7 +136,10 @@ def test_a_file_that_knew_no_owners(tmp_path: Path) -> None:
 def _make_older(path: Path) -> None:
     """As the program wrote it before."""
     database = sqlite3.connect(path)
+    database.execute("DROP INDEX responses_by_owner")
     database.execute("ALTER TABLE responses DROP COLUMN owner")
+    database.execute("ALTER TABLE responses DROP COLUMN num_bytes")
+    database.execute("INSERT INTO meta VALUES ('key', 'x')")
     database.commit()
     database.close()
     _set_format(path, b"1")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gptoss.errors import ServerError
 from gptoss.server.responses.items import excerpt_of
 from gptoss.server.responses.seal import Seal
+from gptoss.server.responses.seal_key import seal_key
 from gptoss.server.responses.store import KeptItem, ResponseStore
 from gptoss.server.wire_errors import ApiError
 
@@ -106,6 +107,21 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
     smaller.close()
 
 
+def test_an_owner_pushes_out_its_own() -> None:
+    store = opened(most_bytes=400_000)
+    store.add(response("mine"), [KeptItem(item("i", "x" * 30_000))], ME)
+    store.finish(response("mine"))
+    for number in range(40):
+        store.add(response(f"r{number}"), [KeptItem(item("j", "x" * 30_000))], "another")
+        store.finish(response(f"r{number}"))
+    assert store.response("mine", ME)["id"] == "mine"
+    assert store.response("r39", "another")["id"] == "r39"
+    with pytest.raises(ApiError):
+        store.response("r0", "another")
+    assert store._num_bytes() <= 400_000
+    store.close()
+
+
 def test_what_runs_makes_no_room() -> None:
     store = opened(most_bytes=200_000)
     store.add({**response("live"), "status": "in_progress"}, [], ME)
@@ -135,12 +151,10 @@ def test_it_survives_a_restart(tmp_path: Path) -> None:
     store = opened(path)
     keep(store, response("r0", [item("b", "世界")]), [KeptItem(item("a"))])
     store.add({**response("r1"), "status": "in_progress"}, [], ME)
-    key = store.key
     with pytest.raises(ServerError):
         opened(path)
     store.close()
     again = opened(path)
-    assert again.key == key
     assert again.response("r0", ME)["output"] == [item("b", "世界")]
     assert again.response("r1", ME)["status"] == "failed"
     again.close()
@@ -185,30 +199,77 @@ def test_many_threads() -> None:
     store.close()
 
 
+class TestSealKey:
+    def test_lies_beside_the_store_and_stays(self, tmp_path: Path) -> None:
+        path = tmp_path / "a" / "store"
+        key = seal_key(None, path)
+        assert seal_key(None, path) == key
+        assert (tmp_path / "a" / "store.key").stat().st_mode & 0o777 == 0o600
+        assert seal_key(None, None) != seal_key(None, None)
+
+    def test_of_a_file_is_that_of_all_who_have_it(self, tmp_path: Path) -> None:
+        first, second = tmp_path / "first", tmp_path / "second"
+        for path in (first, second):
+            path.write_text("k" * 40 + "\n")
+            path.chmod(0o400)
+        assert seal_key(first, None) == seal_key(second, tmp_path / "store")
+        assert not (tmp_path / "store.key").exists()
+
+    @pytest.mark.parametrize(
+        ("text", "mode", "said"),
+        [
+            ("k" * 40, 0o640, "others can read it"),
+            ("k" * 40, 0o666, "others may write to it"),
+            ("k" * 31, 0o600, "31 bytes"),
+            (None, 0, "No such file"),
+        ],
+    )
+    def test_that_is_none(self, tmp_path: Path, text: str | None, mode: int, said: str) -> None:
+        path = tmp_path / "key"
+        if text is not None:
+            path.write_text(text)
+            path.chmod(mode)
+        with pytest.raises(ServerError, match=said):
+            seal_key(path, None)
+
+    def test_a_link_beside_the_store_is_not_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "store.key").symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(ServerError, match="cannot use"):
+            seal_key(None, tmp_path / "store")
+        assert not (tmp_path / "elsewhere").exists()
+
+
 @given(st.text())
 def test_a_seal_gives_back_what_was_closed(text: str) -> None:
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         return
     seal = Seal(b"k" * 32)
-    sealed = seal.close(text)
-    assert seal.open(sealed, "here") == text
-    assert seal.close(text) != sealed
-    with pytest.raises(ApiError):
-        Seal(b"j" * 32).open(sealed, "here")
+    sealed = seal.close(ME, text)
+    assert seal.open(ME, sealed, "here") == text
+    for other, owner in ((Seal(b"j" * 32), ME), (seal, "another"), (seal, "")):
+        with pytest.raises(ApiError, match="has not made for this key"):
+            other.open(owner, sealed, "here")
 
 
 def test_a_seal_that_was_changed_is_refused() -> None:
     seal = Seal(b"k" * 32)
-    sealed = seal.close("I think.")
-    assert "think" not in sealed
+    sealed = seal.close(ME, "I think.")
     # The last letter of Base64 may have bits that mean nothing.
     for index in range(len(sealed.rstrip("=")) - 1):
         letter = "A" if sealed[index] != "A" else "B"
         with pytest.raises(ApiError):
-            seal.open(sealed[:index] + letter + sealed[index + 1 :], "here")
-    for wrong in ("", "gptoss1.", "gptoss1.AAAA", sealed[:-20], f"{sealed}AAAA", "é"):
+            seal.open(ME, sealed[:index] + letter + sealed[index + 1 :], "here")
+    for wrong in (
+        "",
+        "gptoss2.",
+        "gptoss2.AAAA",
+        "gptoss1.AAAA",
+        sealed[:-20],
+        f"{sealed}AAAA",
+        "é",
+    ):
         with pytest.raises(ApiError):
-            seal.open(wrong, "here")
+            seal.open(ME, wrong, "here")
 
 
 @pytest.mark.parametrize(

@@ -1,45 +1,41 @@
-"""Chains of thought that a client keeps for the server: unreadable, and of no use once they are changed."""
+"""Chains of thought that a client keeps for the server: they are signed, and nobody else can make or change them.
+
+They are not hidden: whoever has one can read it, as the model's thoughts are open in every other place too.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
-import secrets
+import json
 
 from gptoss.server.wire_errors import ApiError
 
 KEY_BYTES = 32
-_NONCE_BYTES = 24
-_MAC_BYTES = 32
-_PREFIX = "gptoss1."
+_TAG_BYTES = 32
+_PREFIX = "gptoss2."
 
 
 class Seal:
-    """Encrypts and authenticates texts with one key.
-
-    The key stream is SHAKE256 of a key and a nonce drawn at random, the tag HMAC-SHA256 of nonce and ciphertext with
-    another key; both come from the one given.
-    """
+    """Signs texts with one key, each for its owner (HMAC-SHA256)."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"got a key of {len(key)} bytes, wanted {KEY_BYTES}")
-        self._stream_key = hmac.digest(key, b"gptoss stream", "sha256")
-        self._tag_key = hmac.digest(key, b"gptoss tag", "sha256")
+        self._key = key
 
-    def close(self, text: str) -> str:
-        """The text, sealed."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = nonce + self._crypt(nonce, text.encode("utf-8"))
-        return _PREFIX + base64.urlsafe_b64encode(sealed + self._tag(sealed)).decode("ascii")
+    def close(self, owner: str, text: str) -> str:
+        """The text with its tag, in one word."""
+        data = text.encode("utf-8")
+        sealed = self._tag(owner, data) + data
+        return _PREFIX + base64.urlsafe_b64encode(sealed).decode("ascii")
 
-    def open(self, sealed: str, where: str) -> str:
-        """The text again. Raises ApiError 400 for what this key has not sealed, or what was changed since."""
+    def open(self, owner: str, sealed: str, where: str) -> str:
+        """The text again. Raises ApiError 400 for what was not sealed for this owner, or was changed since."""
         wrong = ApiError(
             400,
-            f"got encrypted_content in {where} that this server has not made, or that was changed; "
+            f"got encrypted_content in {where} that this server has not made for this key, or that was changed; "
             "send it as it was received, or leave the item out",
             param=where,
             code="invalid_encrypted_content",
@@ -50,16 +46,12 @@ class Seal:
             data = base64.b64decode(sealed.removeprefix(_PREFIX), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raise wrong from None
-        body, tag = data[:-_MAC_BYTES], data[-_MAC_BYTES:]
-        if len(body) < _NONCE_BYTES or not hmac.compare_digest(tag, self._tag(body)):
+        tag, text = data[:_TAG_BYTES], data[_TAG_BYTES:]
+        if not hmac.compare_digest(tag, self._tag(owner, text)):
             raise wrong
-        nonce, ciphertext = body[:_NONCE_BYTES], body[_NONCE_BYTES:]
-        return self._crypt(nonce, ciphertext).decode("utf-8")
+        return text.decode("utf-8")
 
-    def _crypt(self, nonce: bytes, data: bytes) -> bytes:
-        stream = hashlib.shake_256(self._stream_key + nonce).digest(len(data))
-        mixed = int.from_bytes(data, "big") ^ int.from_bytes(stream, "big")
-        return mixed.to_bytes(len(data), "big")
-
-    def _tag(self, data: bytes) -> bytes:
-        return hmac.digest(self._tag_key, _PREFIX.encode("ascii") + data, "sha256")
+    def _tag(self, owner: str, data: bytes) -> bytes:
+        # As JSON, no owner's name can pass for the beginning of a text.
+        signed = json.dumps([_PREFIX, owner]).encode("ascii") + data
+        return hmac.digest(self._key, signed, "sha256")

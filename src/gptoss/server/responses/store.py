@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sqlite3
 import threading
 import time
@@ -15,12 +14,11 @@ from pathlib import Path
 
 from gptoss.errors import ServerError
 from gptoss.server.chat.reply import Json
-from gptoss.server.responses.seal import KEY_BYTES
 from gptoss.server.wire_errors import ApiError
 
 LIVE = ("queued", "in_progress")
-# The second has owners.
-_FORMAT = 2
+# The second has owners; the third knows what each response takes, and has no key.
+_FORMAT = 3
 _SCHEMA = """
 PRAGMA auto_vacuum = FULL;
 PRAGMA secure_delete = ON;
@@ -30,7 +28,8 @@ PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS responses (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, created REAL NOT NULL,
-    is_live INTEGER NOT NULL, body TEXT NOT NULL, events BLOB, owner TEXT NOT NULL DEFAULT ''
+    is_live INTEGER NOT NULL, body TEXT NOT NULL, events BLOB, owner TEXT NOT NULL DEFAULT '',
+    num_bytes INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS items (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, data TEXT NOT NULL
@@ -43,6 +42,19 @@ CREATE TABLE IF NOT EXISTS uses (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS uses_by_item ON uses (item);
 """
+# What each response brought, as near as an older format lets know it.
+_SIZES = """
+UPDATE responses SET num_bytes = length(body) + coalesce(length(events), 0) + coalesce((
+    SELECT sum(length(data)) FROM uses JOIN items ON items.number = item
+    WHERE response = responses.number AND is_output
+), 0)
+"""
+_OLDEST_OF_LARGEST = """
+SELECT number FROM responses WHERE NOT is_live AND owner = (
+    SELECT owner FROM responses WHERE NOT is_live
+    GROUP BY owner ORDER BY sum(num_bytes) DESC, min(number) LIMIT 1
+) ORDER BY number LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +66,12 @@ class KeptItem:
 
 
 class ResponseStore:
-    """Keeps responses for a time, within a size; the oldest make room. From any thread, and slow: not for event loops.
+    """Keeps responses for a time, within a size. From any thread, and slow: not for event loops.
 
-    To all but their owner they are not there; who that is, `Keys.owner_of` says. Those of a file that knew no owners
-    are everybody's, where no keys are asked for. Opening it says of every response that was live in another process
-    that it failed.
+    Where room is needed, it is made by the oldest of the owner who takes most, so that nobody's are pushed out by
+    another's. To all but their owner they are not there; who that is, `Keys.owner_of` says. Those of a file that knew
+    no owners are everybody's, where no keys are asked for. Opening it says of every response that was live in another
+    process that it failed.
     """
 
     def __init__(
@@ -75,7 +88,7 @@ class ResponseStore:
         self._lock = threading.Lock()
         try:
             self._db = _connect(path)
-            self.key = self._read_key()
+            self._prepare()
         except (OSError, sqlite3.Error) as error:
             raise ServerError(
                 f"cannot use {path} as the store of responses: {error}; give another file, "
@@ -99,8 +112,10 @@ class ResponseStore:
                 (response["id"], response["created_at"], _is_live(response), body, owner),
             )
             number = int(cursor.lastrowid or 0)
+            size = len(body)
             for position, item in enumerate(context):
-                self._use(number, position, item, is_output=False)
+                size += self._use(number, position, item, is_output=False)
+            self._grow(number, size)
             self._make_room()
 
     def finish(self, response: Json, events: Sequence[Json] | None = None) -> None:
@@ -123,8 +138,10 @@ class ResponseStore:
             )
             first = self._db.execute("SELECT count(*) FROM uses WHERE response = ?", (number,))
             start = int(first.fetchone()[0])
+            size = len(packed or b"")
             for position, item in enumerate(output, start):
-                self._use(number, position, KeptItem(item), is_output=True)
+                size += self._use(number, position, KeptItem(item), is_output=True)
+            self._grow(number, size)
             self._make_room()
 
     def response(self, response_id: str, owner: str) -> Json:
@@ -184,21 +201,29 @@ class ResponseStore:
         with self._lock, self._db:
             self._delete(self._required(response_id, owner)[0])
 
-    def _read_key(self) -> bytes:
+    def _prepare(self) -> None:
+        """Make the tables, or bring those of an earlier format up to date."""
         with self._db:
             self._db.executescript(_SCHEMA)
-            given = {"key": secrets.token_bytes(KEY_BYTES), "format": str(_FORMAT).encode()}
-            self._db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", given.items())
-            kept = dict(self._db.execute("SELECT name, value FROM meta"))
-            if kept["format"] == b"1":
+            stored = self._db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
+            number = _FORMAT if stored is None else int(stored[0])
+            if not 1 <= number <= _FORMAT:
+                raise sqlite3.DatabaseError("it was made by another version of this program")
+            if number < 2:
                 self._db.execute("ALTER TABLE responses ADD COLUMN owner TEXT NOT NULL DEFAULT ''")
+            if number < 3:
                 self._db.execute(
-                    "UPDATE meta SET value = ? WHERE name = 'format'", (given["format"],)
+                    "ALTER TABLE responses ADD COLUMN num_bytes INTEGER NOT NULL DEFAULT 0"
                 )
-                kept["format"] = given["format"]
-        if kept["format"] != given["format"]:
-            raise sqlite3.DatabaseError("it was made by another version of this program")
-        return bytes(kept["key"])
+                self._db.execute(_SIZES)
+                self._db.execute("DELETE FROM meta WHERE name = 'key'")
+            self._db.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('format', ?)", (str(_FORMAT).encode(),)
+            )
+            # Only now: an earlier format has no such columns.
+            self._db.execute(
+                "CREATE INDEX IF NOT EXISTS responses_by_owner ON responses (owner, is_live, num_bytes)"
+            )
 
     def _end_live(self) -> None:
         rows = self._db.execute("SELECT number, body FROM responses WHERE is_live").fetchall()
@@ -247,14 +272,22 @@ class ResponseStore:
             if is_out in outputs
         ]
 
-    def _use(self, response: int, position: int, item: KeptItem, *, is_output: bool) -> None:
-        number = item.number
+    def _grow(self, number: int, num_bytes: int) -> None:
+        """Count what a response brought into the store."""
+        self._db.execute(
+            "UPDATE responses SET num_bytes = num_bytes + ? WHERE number = ?", (num_bytes, number)
+        )
+
+    def _use(self, response: int, position: int, item: KeptItem, *, is_output: bool) -> int:
+        """Have a response use an item; how many bytes that brings. Those that are there already cost nothing."""
+        number, size = item.number, 0
         if number is not None:
             # The response it came with may have been deleted since.
             row = self._db.execute("SELECT 1 FROM items WHERE number = ?", (number,)).fetchone()
             number = number if row else None
         if number is None:
             data = _dumps(item.data)
+            size = len(data)
             cursor = self._db.execute(
                 "INSERT INTO items (id, data) VALUES (?, ?)", (item.data["id"], data)
             )
@@ -262,12 +295,18 @@ class ResponseStore:
         self._db.execute(
             "INSERT INTO uses VALUES (?, ?, ?, ?)", (response, position, number, is_output)
         )
+        return size
 
     def _make_room(self) -> None:
-        """Forget what is too old, and the oldest of what is too much."""
-        query = "SELECT number, created FROM responses WHERE NOT is_live ORDER BY number LIMIT 1"
-        while row := self._db.execute(query).fetchone():
-            if row[1] >= self._now() - self._keep_s and self._num_bytes() <= self._most_bytes:
+        """Forget what is too old; of what is too much, the oldest of the owner who has most."""
+        oldest = "SELECT number, created FROM responses WHERE NOT is_live ORDER BY number LIMIT 1"
+        while row := self._db.execute(oldest).fetchone():
+            if row[1] >= self._now() - self._keep_s:
+                break
+            self._delete(int(row[0]))
+        while self._num_bytes() > self._most_bytes:
+            row = self._db.execute(_OLDEST_OF_LARGEST).fetchone()
+            if row is None:
                 return
             self._delete(int(row[0]))
 

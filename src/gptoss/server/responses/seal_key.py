@@ -1,0 +1,61 @@
+"""Where the key lies that seals are made with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from gptoss.errors import ServerError
+from gptoss.files.private import PRIVATE
+from gptoss.files.regular import open_own
+from gptoss.server.responses.seal import KEY_BYTES
+
+_MOST_BYTES = 4096
+
+
+def seal_key(file: Path | None, store: Path | None) -> bytes:
+    """The key of a file that is named, or of the one beside the store, which is made if need be; else a new one.
+
+    Raises ServerError for a file that cannot be used: it has at least 32 bytes, and nobody else can read it.
+    """
+    if file is not None:
+        return _key_of(file.expanduser())
+    if store is None:
+        return secrets.token_bytes(KEY_BYTES)
+    path = store.expanduser()
+    path = path.with_name(f"{path.name}.key")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(path, flags, PRIVATE), "wb") as made:
+            made.write(secrets.token_hex(KEY_BYTES).encode() + b"\n")
+            made.flush()
+            os.fsync(made.fileno())
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ServerError(f"cannot keep a key for seals in {path}: {error.strerror}") from None
+    return _key_of(path)
+
+
+def _key_of(path: Path) -> bytes:
+    make = f"make one: (umask 077; openssl rand -hex {KEY_BYTES} > FILE)"
+    try:
+        with open_own(path) as descriptor:
+            mode = os.fstat(descriptor).st_mode
+            data = os.read(descriptor, _MOST_BYTES).strip()
+    except OSError as error:
+        raise ServerError(
+            f"cannot use {path} as the key for seals: {error.strerror or error}; {make}"
+        ) from None
+    if mode & 0o077:
+        raise ServerError(
+            f"{path} is the key for seals, and others can read it (mode {mode & 0o777:o}); chmod 600 {path}"
+        )
+    if len(data) < KEY_BYTES:
+        raise ServerError(
+            f"got a key for seals of {len(data)} bytes in {path}, wanted {KEY_BYTES} or more; {make}"
+        )
+    return hashlib.sha256(data).digest()
