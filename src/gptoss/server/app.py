@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,12 +22,14 @@ from gptoss.server.body_route import BodyRoute
 from gptoss.server.chat.request import ChatRequest
 from gptoss.server.chat.routes import create_chat_completion
 from gptoss.server.completions import CompletionRequest, create_completion
+from gptoss.server.connection import on_thread
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
 from gptoss.server.messages.routes import add_messages
 from gptoss.server.openapi.document import DocumentedApp
 from gptoss.server.openapi.page import POLICY, docs_page
 from gptoss.server.page import add_page
+from gptoss.server.pool import IsGone
 from gptoss.server.request_log import RequestLog
 from gptoss.server.responses.routes import add_responses
 from gptoss.server.service import Service
@@ -176,20 +178,26 @@ def _add_models(app: FastAPI, service: Service) -> None:
         """One model."""
         return models.get_model(service, name)
 
-    @app.post("/tokenize", tags=["tokens"])
-    def tokenize(body: tokens.TokenizeRequest) -> dict[str, Any]:
+    async def answer(request: Request, work: Callable[[IsGone], dict[str, Any]]) -> Response:
+        # A million numbers take a while to write, too.
+        return await on_thread(
+            request, service.prompts, lambda is_gone: JSONResponse(work(is_gone))
+        )
+
+    @app.post("/tokenize", tags=["tokens"], response_model=None)
+    async def tokenize(body: tokens.TokenizeRequest, request: Request) -> Response:
         """Token ids of text; special tokens spelled in it are text."""
-        return tokens.tokenize(service, body)
+        return await answer(request, lambda is_gone: tokens.tokenize(service, body, is_gone))
 
-    @app.post("/detokenize", tags=["tokens"])
-    def detokenize(body: tokens.DetokenizeRequest) -> dict[str, Any]:
+    @app.post("/detokenize", tags=["tokens"], response_model=None)
+    async def detokenize(body: tokens.DetokenizeRequest, request: Request) -> Response:
         """Text of token ids."""
-        return tokens.detokenize(service, body)
+        return await answer(request, lambda _: tokens.detokenize(service, body))
 
-    @app.post("/render", tags=["tokens"])
-    def render(body: ChatRequest) -> dict[str, Any]:
+    @app.post("/render", tags=["tokens"], response_model=None)
+    async def render(body: ChatRequest, request: Request) -> Response:
         """The exact prompt of a chat request."""
-        return tokens.render(service, body)
+        return await answer(request, lambda is_gone: tokens.render(service, body, is_gone))
 
 
 def _add_generation(app: FastAPI, service: Service) -> None:

@@ -12,17 +12,19 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import ConfigDict, Field
 
-from gptoss.engine import FinishReason, Generation, Token
+from gptoss.chat import LoadedModel
+from gptoss.engine import FinishReason, Generation, Owner, Token
 from gptoss.kernels import Float32
 from gptoss.server.chat.reply import Json, fingerprint, new_id
-from gptoss.server.connection import unless_gone
+from gptoss.server.connection import owner_of, unless_gone
+from gptoss.server.pool import IsGone
 from gptoss.server.request_schemas.completions import MAX_PROMPTS, Prompts
 from gptoss.server.service import Service
 from gptoss.server.shown import Shown
 from gptoss.server.sse import DONE, event, streamed
 from gptoss.server.wire import Count, SamplingFields, Stop, StreamOptions, limits
 from gptoss.server.wire_errors import ApiError, api_error
-from gptoss.tokenizer import Tokenizer
+from gptoss.tokenizer.limited import LimitedTokenizer
 from gptoss.tokenizer.stop_strings import StopStrings
 
 # What OpenAI's API writes when nothing is said.
@@ -75,11 +77,17 @@ async def create_completion(
         raise ApiError(
             400, f"got n {num}, wanted at most {service.settings.max_answers}", param="n"
         )
-    prompts = _prompts(body.prompt, service.model.tokenizer)
-    running = [
-        _Running(service, body, prompt, generation)
-        for prompt, generation in _start(service, body, prompts, num)
-    ]
+    owner = owner_of(request)
+
+    def begin(is_gone: IsGone) -> list[_Running]:
+        prompts = _prompts(body.prompt, service.model, is_gone)
+        return [
+            _Running(service, body, prompt, generation)
+            for prompt, generation in _start(service, body, prompts, num, owner)
+        ]
+
+    running = await unless_gone(request, service.prompts.run(owner, begin, _cancel))
+    prompts = [one.prompt for one in running[::num]]
     made: Json = {
         "id": new_id("cmpl-"),
         "object": "text_completion",
@@ -100,8 +108,13 @@ async def create_completion(
     return JSONResponse({**made, "choices": choices, "usage": _usage(prompts, running)})
 
 
+def _cancel(running: list[_Running]) -> None:
+    for one in running:
+        one.cancel()
+
+
 def _start(
-    service: Service, body: CompletionRequest, prompts: list[list[int]], num: int
+    service: Service, body: CompletionRequest, prompts: list[list[int]], num: int, owner: str
 ) -> list[tuple[list[int], Generation]]:
     model = service.model
     # Refuses an empty stop string, as the chat does.
@@ -121,6 +134,7 @@ def _start(
             sampling,
             max_tokens=body.max_tokens or DEFAULT_TOKENS,
             processors=(forbid_special,),
+            owner=Owner(owner),
         )
         requests += [request.for_answer(index) for index in range(num)]
     generations = model.submit_all(requests)
@@ -128,7 +142,7 @@ def _start(
 
 
 def _prompts(
-    prompt: str | list[str] | list[int] | list[list[int]], tokenizer: Tokenizer
+    prompt: str | list[str] | list[int] | list[list[int]], model: LoadedModel, is_gone: IsGone
 ) -> list[list[int]]:
     """Token ids of each. Special tokens come as ids that name them, never from text."""
     found: list[list[int]] = []
@@ -139,9 +153,11 @@ def _prompts(
         raise ApiError(
             400, f"got {len(each_of)} prompts, wanted at most {MAX_PROMPTS}", param="prompt"
         )
+    special_ids = model.tokenizer.special_ids
     for each in each_of:
+        tokenizer = LimitedTokenizer(model.tokenizer, model.context, is_gone)
         ids = tokenizer.encode(each) if isinstance(each, str) else list(each)  # type: ignore[call-overload]
-        special = [token_id for token_id in ids if token_id in tokenizer.special_ids]
+        special = [token_id for token_id in ids if token_id in special_ids]
         if special:
             raise ApiError(
                 400,
@@ -164,7 +180,7 @@ class _Running:
         self._tokenizer = service.model.tokenizer
         self._stops_at = service.model.stop_ids
         self._body = body
-        self._prompt = prompt
+        self.prompt = prompt
         self._generation = generation
         self._stops = StopStrings(limits(None, None, body.stop).stop)
         # Characters before those of the tokens whose logprobs were not told yet.
@@ -183,7 +199,7 @@ class _Running:
         """Text, and the tokens that it came with."""
         detokenizer = self._tokenizer.detokenizer()
         if self._body.echo:
-            yield self._tokenizer.decode(self._prompt), []
+            yield self._tokenizer.decode(self.prompt), []
         held: list[Token] = []
         tokens = self._generation.tokens_async()
         try:

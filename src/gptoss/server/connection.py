@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from fastapi import Request
 
+from gptoss.server.pool import FairPool, IsGone
 from gptoss.server.wire_errors import ApiError
 
 _Result = TypeVar("_Result")
@@ -32,6 +33,11 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, _Result]) -> _
 def owner_of(request: Request) -> str:
     """Whose what the request keeps is, as the guard has found it."""
     return str(request.scope["state"]["owner"])
+
+
+async def on_thread(request: Request, pool: FairPool, work: Callable[[IsGone], _Result]) -> _Result:
+    """The result of some work on one of the pool's threads, when it is its owner's turn. Raises as `unless_gone`."""
+    return await unless_gone(request, pool.run(owner_of(request), work))
 
 
 async def _leave(request: Request) -> None:

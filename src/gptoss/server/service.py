@@ -7,19 +7,21 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from gptoss import harmony
 from gptoss.chat import LoadedModel, Reply, TurnEvent, TurnFinished
+from gptoss.chat.prompt import prompt_of
 from gptoss.chat.tool_set import ToolSet
-from gptoss.chat.turn import Turn, TurnLimits, begin_turns, prompt_of
+from gptoss.chat.turn import Turn, TurnLimits, begin_turns
 from gptoss.engine import SamplingParams
 from gptoss.harmony import Channel
 from gptoss.server.metrics import Metrics
-from gptoss.server.pool import FairPool
+from gptoss.server.pool import FairPool, IsGone
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import ApiError
-from gptoss.structured import TurnRules
+from gptoss.structured import CompiledTurn, TurnRules
 from gptoss.tokenizer import Tokenizer
 
 
@@ -57,10 +59,22 @@ class Asked:
         return prompt_of(self.conversation, tokenizer, self.begun)
 
 
-# Threads that read large bodies, and such bodies that may wait for them.
+# Threads that read large bodies, that make prompts, and that compile grammars; and how much may wait for each.
 _READERS, _MOST_READ = 2, 64
+_PROMPTERS, _MOST_PROMPTS = 2, 128
+_COMPILERS, _MOST_GRAMMARS = 2, 16
+# What takes so long to compile is begun where grammars are compiled, although it is stored.
+_SLOW_GRAMMAR_S = 0.02
 # Tokens that come faster than a person can see are sent together.
 PACE_S = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a request asked for, and its turns, which generate."""
+
+    asked: Asked
+    turns: list[Turn]
 
 
 class Running(Protocol):
@@ -84,6 +98,18 @@ class Service:
             threads=_READERS,
             most_waiting=_MOST_READ,
             busy="many large requests are being read; try again later",
+        )
+        self.prompts = FairPool(
+            "gptoss-prompt",
+            threads=_PROMPTERS,
+            most_waiting=_MOST_PROMPTS,
+            busy="many prompts are being read; try again later",
+        )
+        self.compilers = FairPool(
+            "gptoss-compile",
+            threads=_COMPILERS,
+            most_waiting=_MOST_GRAMMARS,
+            busy="many schemas are being compiled; try again later",
         )
         self._open_model = open_model
         self._model: LoadedModel | None = None
@@ -135,17 +161,16 @@ class Service:
             )
         return name
 
-    async def begin(self, asked: Asked) -> list[Turn]:
-        """Start a turn in all its ways, or none. Raises GptossError for what cannot be met."""
+    async def begin(self, owner: str, ask: Callable[[IsGone], Asked]) -> Started:
+        """Start the turn that `ask` makes of a request, in all its ways, or none.
+
+        Raises GptossError for what cannot be met, ApiError 429 where too much waits. What compiles a grammar waits for
+        others that do, and nothing else waits for it.
+        """
         model = self.model
-        is_gone = threading.Event()
-        try:
-            compiled = await asyncio.to_thread(model.turns.compile, asked.rules, is_gone.is_set)
-        finally:
-            is_gone.set()
-        starting = asyncio.ensure_future(
-            asyncio.to_thread(
-                begin_turns,
+
+        def begin(asked: Asked, compiled: CompiledTurn, is_gone: IsGone) -> Started:
+            turns = begin_turns(
                 model,
                 asked.conversation,
                 asked.sampling,
@@ -153,16 +178,27 @@ class Service:
                 compiled,
                 asked.num,
                 asked.begun,
+                owner=owner,
+                is_gone=is_gone,
             )
-        )
-        try:
-            turns = await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # Nobody will read what the thread begins.
-            starting.add_done_callback(_end_turns)
-            raise
-        self._running.update(turns)
-        return turns
+            return Started(asked, turns)
+
+        def read(is_gone: IsGone) -> Asked | Started:
+            asked = ask(is_gone)
+            compiled = model.turns.stored(asked.rules)
+            if compiled is None or compiled.seconds > _SLOW_GRAMMAR_S:
+                return asked
+            return begin(asked, compiled, is_gone)
+
+        def compile_and_begin(asked: Asked, is_gone: IsGone) -> Started:
+            return begin(asked, model.turns.compile(asked.rules, is_gone), is_gone)
+
+        found = await self.prompts.run(owner, read, _end_turns)
+        if isinstance(found, Asked):
+            work = partial(compile_and_begin, found)
+            found = await self.compilers.run(owner, work, _end_turns)
+        self._running.update(found.turns)
+        return found
 
     async def events(self, turn: Turn) -> AsyncGenerator[TurnEvent, None]:
         """Of a turn that was begun; it ends when nobody reads on."""
@@ -225,6 +261,8 @@ class Service:
 
     def close(self) -> None:
         """Let go of the model."""
+        for pool in (self.readers, self.prompts, self.compilers):
+            pool.close()
         if self._model is not None:
             self._model.close()
 
@@ -239,6 +277,7 @@ class Service:
     def _load(self) -> None:
         try:
             model = self._open_model()
+            model.shared_instructions = frozenset(self.settings.shared_instructions)
             # Now, rather than while others are being answered.
             model.turns.warm()
             self._model = model
@@ -246,7 +285,8 @@ class Service:
             self._failure = str(error)
 
 
-def _end_turns(starting: asyncio.Future[list[Turn]]) -> None:
-    if not starting.cancelled() and starting.exception() is None:
-        for turn in starting.result():
+def _end_turns(found: Asked | Started) -> None:
+    """Nobody will read what a thread began."""
+    if isinstance(found, Started):
+        for turn in found.turns:
             turn.cancel()

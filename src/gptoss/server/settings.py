@@ -67,6 +67,7 @@ class ServerSettings:
     origins           web pages of other origins that may ask
     served_names      further names of the model
     has_page          whether the chat page is there
+    shared_instructions  texts of the operator's whose cached prefixes are found by all keys
     max_body_bytes    of a request
     max_buffered_bytes  of all requests that are being answered together, but for the first 64 KiB of each
     max_answers       `n` at most
@@ -75,6 +76,7 @@ class ServerSettings:
     ping_s            seconds without an event after which a stream says that it is alive
     drain_s           seconds that running answers have when the server is to end
     connections       how many, and how long each may wait
+    seal_key_file     key that signs what clients keep for the server; None: beside the store, or a new one
     store             file of the Responses API's store; None: in memory
     store_s           seconds that a response is kept
     store_bytes       of all of them together
@@ -89,6 +91,7 @@ class ServerSettings:
     origins: tuple[str, ...] = ()
     served_names: tuple[str, ...] = ()
     has_page: bool = True
+    shared_instructions: tuple[str, ...] = ()
     max_body_bytes: int = 10_000_000
     max_buffered_bytes: int = 64_000_000
     max_answers: int = 16
@@ -97,6 +100,7 @@ class ServerSettings:
     ping_s: float = 15.0
     drain_s: float = 25.0
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+    seal_key_file: Path | None = None
     store: Path | None = None
     store_s: float = 30 * 86400.0
     store_bytes: int = 1 << 30

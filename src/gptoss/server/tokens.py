@@ -8,10 +8,12 @@ from pydantic import ConfigDict, Field
 
 from gptoss.chat import LoadedModel
 from gptoss.server.chat.request import ChatRequest
+from gptoss.server.pool import IsGone
 from gptoss.server.request_schemas.wholes import one_of_text
 from gptoss.server.service import Asked, Service
 from gptoss.server.wire import Wire
 from gptoss.server.wire_errors import ApiError
+from gptoss.tokenizer.limited import LimitedTokenizer
 
 Json = dict[str, object]
 
@@ -36,12 +38,12 @@ class DetokenizeRequest(Wire):
     """Token ids, special ones too."""
 
 
-def tokenize(service: Service, body: TokenizeRequest) -> Json:
+def tokenize(service: Service, body: TokenizeRequest, is_gone: IsGone) -> Json:
     """Token ids of text."""
     text = body.content if body.content is not None else body.prompt
     if text is None:
         raise ApiError(400, "got no content, wanted text", param="content")
-    tokenizer = service.model.tokenizer
+    tokenizer = LimitedTokenizer(service.model.tokenizer, None, is_gone)
     ids = tokenizer.encode(text)
     made: Json = {"tokens": ids, "count": len(ids), "max_model_len": service.model.context}
     if body.with_pieces:
@@ -63,18 +65,23 @@ def detokenize(service: Service, body: DetokenizeRequest) -> Json:
     return {"content": text, "prompt": text}
 
 
-def render(service: Service, body: ChatRequest) -> Json:
+def render(service: Service, body: ChatRequest, is_gone: IsGone) -> Json:
     """The prompt of a chat request."""
     service.require_model(body.model)
-    return rendered(service.model, body.asked(service.settings))
+    return rendered(service.model, body.asked(service.settings), is_gone)
 
 
-def rendered(model: LoadedModel, asked: Asked) -> Json:
+def rendered(model: LoadedModel, asked: Asked, is_gone: IsGone) -> Json:
     """A prompt: its text, and its tokens as the model reads them."""
-    ids = asked.prompt(model.tokenizer)
+    ids = prompt_ids(model, asked, is_gone)
     return {
         "prompt": model.tokenizer.decode(ids),
         "tokens": ids,
         "count": len(ids),
         "max_model_len": model.context,
     }
+
+
+def prompt_ids(model: LoadedModel, asked: Asked, is_gone: IsGone) -> list[int]:
+    """The tokens of a prompt, however many there are. Raises RequestError when the caller has gone."""
+    return asked.prompt(LimitedTokenizer(model.tokenizer, None, is_gone))

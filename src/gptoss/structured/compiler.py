@@ -48,12 +48,14 @@ class CompiledTurn:
 
     grammar, later  llguidance's, of the turn and of its part after the chain of thought; None: a plain turn
     not_enforced    in words, what of lenient schemas the grammar leaves out
+    seconds         of the processor's time that its parts took to compile, which beginning a sequence takes again
     """
 
     rules: TurnRules
     grammar: str | None = None
     later: str | None = None
     not_enforced: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 class TurnCompiler:
@@ -82,22 +84,20 @@ class TurnCompiler:
         """
         if rules.is_plain:
             return CompiledTurn(rules)
-        schemas = {part.name: within_limits(part.schema, part.what) for part in schema_parts(rules)}
-        key = rules.key()
-        if len(key) > MAX_TOTAL_BYTES:
-            raise SchemaError(
-                f"got schemas of {len(key):,} bytes together, wanted at most {MAX_TOTAL_BYTES:,}"
-            )
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+        schemas, key = _checked(rules)
+        stored = self._find(key)
+        if stored is not None:
+            return stored
         compiled = _Compilation(self._tokenizer, self._trial, is_cancelled).run(rules, schemas)
         with self._lock:
             self._kept[key] = compiled
             while len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
         return compiled
+
+    def stored(self, rules: TurnRules) -> CompiledTurn | None:
+        """The grammar of a turn, if nothing must be compiled for it. Raises SchemaError as `compile` does."""
+        return CompiledTurn(rules) if rules.is_plain else self._find(_checked(rules)[1])
 
     def constraint(self, compiled: CompiledTurn, start: int) -> Constraint:
         """For one sequence whose turn begins at that position; ids from there to the prompt's end are read as begun.
@@ -111,6 +111,13 @@ class TurnCompiler:
         later = self._matcher(compiled.later)
         return GrammarConstraint(matcher, later, self._tokenizer.vocab_size, start)
 
+    def _find(self, key: str) -> CompiledTurn | None:
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key]
+
     def _matcher(self, grammar: str) -> LLMatcher:
         with panics_as_errors():
             matcher = LLMatcher(self._indexed(), grammar, log_level=0, limits=_LIMITS)
@@ -123,6 +130,17 @@ class TurnCompiler:
             if self._index is None:
                 self._index = indexed(self._tokenizer)
             return self._index
+
+
+def _checked(rules: TurnRules) -> tuple[dict[str, Schema], str]:
+    """The schemas within their limits, and the key of all rules. Raises SchemaError for what is too large."""
+    schemas = {part.name: within_limits(part.schema, part.what) for part in schema_parts(rules)}
+    key = rules.key()
+    if len(key) > MAX_TOTAL_BYTES:
+        raise SchemaError(
+            f"got schemas of {len(key):,} bytes together, wanted at most {MAX_TOTAL_BYTES:,}"
+        )
+    return schemas, key
 
 
 class _Compilation:
@@ -144,7 +162,7 @@ class _Compilation:
         whole = turn_grammar(rules, special_id, grammars)
         later = turn_grammar(rules.without_reasoning(), special_id, grammars)
         self._try_texts(rules)
-        return CompiledTurn(rules, whole, later, tuple(self._not_enforced))
+        return CompiledTurn(rules, whole, later, tuple(self._not_enforced), self._spent_s)
 
     def _grammar(self, part: SchemaPart, schema: Schema) -> dict[str, object]:
         self._check_time()

@@ -26,7 +26,7 @@ from gptoss.server.chat.reply import (
     usage_of,
 )
 from gptoss.server.chat.request import ChatRequest
-from gptoss.server.connection import unless_gone
+from gptoss.server.connection import owner_of, unless_gone
 from gptoss.server.service import Service
 from gptoss.server.sse import DONE, event, streamed
 from gptoss.server.wire_errors import api_error
@@ -37,8 +37,9 @@ _PROGRESS_S = 0.5
 async def create_chat_completion(service: Service, body: ChatRequest, request: Request) -> Response:
     """Answer a conversation, at once or as a stream."""
     name = service.require_model(body.model)
-    asked = body.asked(service.settings)
-    turns = await unless_gone(request, service.begin(asked))
+    begun = service.begin(owner_of(request), lambda _: body.asked(service.settings))
+    started = await unless_gone(request, begun)
+    asked, turns = started.asked, started.turns
     if body.stream:
         source = _stream(service, body, name, turns, asked.tools)
         return streamed(source, service.settings.ping_s, lambda: service.forget(turns))

@@ -11,11 +11,13 @@ from fastapi.responses import JSONResponse, Response
 from gptoss.chat import TurnFinished
 from gptoss.chat.turn import Turn
 from gptoss.server.chat.reply import Json
-from gptoss.server.connection import unless_gone
+from gptoss.server.connection import on_thread, owner_of, unless_gone
 from gptoss.server.messages.reply import Blocks, Ending, content_of, message
 from gptoss.server.messages.request import CountRequest, MessagesRequest
+from gptoss.server.pool import IsGone
 from gptoss.server.service import Service
 from gptoss.server.sse import event, streamed
+from gptoss.server.tokens import prompt_ids
 from gptoss.server.wire_errors import api_error, request_id_of
 
 
@@ -28,17 +30,21 @@ def add_messages(app: FastAPI, service: Service) -> None:
         return await create_message(service, body, request)
 
     @app.post("/v1/messages/count_tokens", tags=["anthropic"])
-    def count_tokens(body: CountRequest) -> dict[str, int]:
+    async def count_tokens(body: CountRequest, request: Request) -> dict[str, int]:
         """How long a prompt is."""
         service.require_model(body.model)
-        asked = body.asked(service.settings)
-        return {"input_tokens": len(asked.prompt(service.model.tokenizer))}
+
+        def count(is_gone: IsGone) -> int:
+            return len(prompt_ids(service.model, body.asked(service.settings), is_gone))
+
+        return {"input_tokens": await on_thread(request, service.prompts, count)}
 
 
 async def create_message(service: Service, body: MessagesRequest, request: Request) -> Response:
     """Answer a conversation, at once or as a stream."""
     name = service.require_model(body.model)
-    turns = await unless_gone(request, service.begin(body.asked(service.settings)))
+    begun = service.begin(owner_of(request), lambda _: body.asked(service.settings))
+    turns = (await unless_gone(request, begun)).turns
     if body.stream:
         source = _stream(service, body, name, turns[0], request_id_of(request.scope))
         return streamed(source, service.settings.ping_s, lambda: service.forget(turns))

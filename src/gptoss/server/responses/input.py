@@ -15,7 +15,6 @@ from gptoss.server.responses.call_items import (
     read_call,
     read_output,
 )
-from gptoss.server.responses.seal import Seal
 from gptoss.server.responses.store import KeptItem
 from gptoss.server.responses.text import joined, text_of, wrong
 from gptoss.server.wire_errors import ApiError
@@ -32,15 +31,18 @@ class InputReader:
     """Reads a request's input into items of one form. Raises ApiError for what is no item, with its place.
 
     find    an item that is kept, by its id
-    seal    opens what the server has given away encrypted
+    open_sealed  the text of what the server has sealed for this owner, and the place that an error names
     taken   ids of the items that stand before the input
     """
 
     def __init__(
-        self, find: Callable[[str], KeptItem | None], seal: Seal, taken: Iterable[str] = ()
+        self,
+        find: Callable[[str], KeptItem | None],
+        open_sealed: Callable[[str, str], str],
+        taken: Iterable[str] = (),
     ) -> None:
         self._find = find
-        self._seal = seal
+        self._open_sealed = open_sealed
         self._ids = set(taken)
 
     def read(self, given: str | Sequence[object]) -> list[KeptItem]:
@@ -121,7 +123,7 @@ class InputReader:
         if sealed is not None:
             if not isinstance(sealed, str):
                 raise wrong(f"{where}.encrypted_content", "text", sealed)
-            text = self._seal.open(sealed, f"{where}.encrypted_content")
+            text = self._open_sealed(sealed, f"{where}.encrypted_content")
         summary = item.get("summary")
         made: Json = {
             "id": new_id("rs_"),
@@ -161,10 +163,10 @@ def blocks_of(items: Sequence[Json], tools: ToolSet) -> list[Block]:
     """
     blocks: list[Block] = []
     block_by_call_id: dict[object, Block] = {}
-    for index, item in enumerate(items):
+    for item, leads_to_call in zip(items, _leading_to_calls(items), strict=True):
         match item["type"]:
             case "message":
-                blocks.append([_said(item, leads_to_call=_leads_to_call(items[index + 1 :]))])
+                blocks.append([_said(item, leads_to_call=leads_to_call)])
             case "reasoning":
                 if text := joined(item["content"]):
                     blocks.append([Message(Role.ASSISTANT, text, Channel.ANALYSIS)])
@@ -190,9 +192,15 @@ def blocks_of(items: Sequence[Json], tools: ToolSet) -> list[Block]:
     return blocks
 
 
-def _leads_to_call(following: Sequence[Json]) -> bool:
-    kinds = (item["type"] for item in following if item["type"] != "reasoning")
-    return next(kinds, None) in CALLS
+def _leading_to_calls(items: Sequence[Json]) -> list[bool]:
+    """For each item whether a call is the next thing after it, but for thoughts."""
+    found = []
+    is_call = False
+    for item in reversed(items):
+        found.append(is_call)
+        if item["type"] != "reasoning":
+            is_call = item["type"] in CALLS
+    return found[::-1]
 
 
 def _said(item: Json, *, leads_to_call: bool) -> Message:

@@ -181,13 +181,7 @@ class ResponseRequest(SamplingFields):
 
     def asked(self, blocks: Sequence[Block], settings: ServerSettings) -> Asked:
         """The turn after a conversation. Raises ApiError and GptossError for what cannot be met."""
-        num = sum(len(block) for block in blocks)
-        if num > settings.max_messages:
-            raise ApiError(
-                400,
-                f"got {num} items, wanted at most {settings.max_messages}, those before them included",
-                param="input",
-            )
+        require_few(sum(len(block) for block in blocks), settings)
         if not blocks and not self.instructions:
             raise ApiError(400, "got no input, wanted text or items", param="input")
         declared = self.declared()
@@ -264,6 +258,16 @@ class ResponseRequest(SamplingFields):
             is_parallel=self.parallel_tool_calls is not False,
             answer=answer,
             reasons=self.effort != "none",
+        )
+
+
+def require_few(num_items: int, settings: ServerSettings) -> None:
+    """Raises ApiError for more items than a conversation may have."""
+    if num_items > settings.max_messages:
+        raise ApiError(
+            400,
+            f"got {num_items} items, wanted at most {settings.max_messages}, those before them included",
+            param="input",
         )
 
 

@@ -15,17 +15,19 @@ from fastapi.responses import JSONResponse, Response
 
 from gptoss.chat.turn import Turn
 from gptoss.server.chat.reply import Json
-from gptoss.server.connection import owner_of, unless_gone
+from gptoss.server.connection import on_thread, owner_of, unless_gone
+from gptoss.server.pool import IsGone
 from gptoss.server.responses.input import InputReader, blocks_of
-from gptoss.server.responses.request import ENCRYPTED, ResponseRequest
+from gptoss.server.responses.request import ENCRYPTED, ResponseRequest, require_few
 from gptoss.server.responses.runs import Runs, written
 from gptoss.server.responses.seal import Seal
+from gptoss.server.responses.seal_key import seal_key
 from gptoss.server.responses.store import KeptItem, ResponseStore
 from gptoss.server.responses.truncation import fitted
 from gptoss.server.responses.writer import ResponseWriter, Wanted
 from gptoss.server.service import Asked, Service
 from gptoss.server.sse import event, streamed
-from gptoss.server.tokens import rendered
+from gptoss.server.tokens import prompt_ids, rendered
 from gptoss.server.wire_errors import ApiError
 
 _LOG = logging.getLogger("gptoss.server")
@@ -39,15 +41,23 @@ class Responses:
         settings = service.settings
         self._service = service
         self._store = ResponseStore(settings.store, settings.store_s, settings.store_bytes)
-        self._seal = Seal(self._store.key)
+        self._seal = Seal(seal_key(settings.seal_key_file, settings.store))
         self._runs = Runs(service, self._store)
 
     async def create(self, body: ResponseRequest, request: Request) -> Response:
         """Answer a conversation: at once, as a stream, or in the background."""
         name = self._service.require_model(body.model)
         owner = owner_of(request)
-        context, asked = await unless_gone(request, asyncio.to_thread(self._read, body, owner))
-        seal = self._seal.close if ENCRYPTED in (body.include or ()) else None
+        context: list[KeptItem] = []
+
+        def ask(is_gone: IsGone) -> Asked:
+            found, asked = self._read(body, owner, is_gone)
+            context.extend(found)
+            return asked
+
+        started = await unless_gone(request, self._service.begin(owner, ask))
+        asked, (turn,) = started.asked, started.turns
+        seal = partial(self._seal.close, owner) if ENCRYPTED in (body.include or ()) else None
         wanted = Wanted(
             has_logprobs=body.has_logprobs,
             has_progress=body.return_progress or False,
@@ -57,7 +67,6 @@ class Responses:
             ignored=body.ignored,
         )
         response, tokenizer = body.echo(name), self._service.model.tokenizer
-        (turn,) = await unless_gone(request, self._service.begin(asked))
         writer = ResponseWriter(response, turn, tokenizer, wanted)
         kept = _Kept(context, owner)
         if body.background:
@@ -135,27 +144,45 @@ class Responses:
             "has_more": len(items) > limit,
         }
 
-    def render(self, body: ResponseRequest, owner: str) -> Json:
+    async def render(self, body: ResponseRequest, request: Request) -> Response:
         """The exact prompt of a request."""
         self._service.require_model(body.model)
-        _, asked = self._read(body, owner)
-        return rendered(self._service.model, asked)
+        owner, model = owner_of(request), self._service.model
+
+        def render(is_gone: IsGone) -> Response:
+            return JSONResponse(rendered(model, self._read(body, owner, is_gone)[1], is_gone))
+
+        return await on_thread(request, self._service.prompts, render)
+
+    async def count(self, body: ResponseRequest, request: Request) -> int:
+        """How many tokens the model would read."""
+        self._service.require_model(body.model)
+        owner, model = owner_of(request), self._service.model
+
+        def count(is_gone: IsGone) -> int:
+            return len(prompt_ids(model, self._read(body, owner, is_gone)[1], is_gone))
+
+        return await on_thread(request, self._service.prompts, count)
 
     async def close(self) -> None:
         """End what runs, and let go of the store."""
         await self._runs.close()
         self._store.close()
 
-    def _read(self, body: ResponseRequest, owner: str) -> tuple[list[KeptItem], Asked]:
+    def _read(
+        self, body: ResponseRequest, owner: str, is_gone: IsGone
+    ) -> tuple[list[KeptItem], Asked]:
         """What a request goes on from, its own input included, and the turn that it asks for."""
         body.check()
         settings = self._service.settings
         context: list[KeptItem] = []
         if body.previous_response_id is not None:
             context = self._store.context(body.previous_response_id, owner)
+        given = body.input or ()
+        require_few(len(context) + (1 if isinstance(given, str) else len(given)), settings)
         taken = [str(item.data["id"]) for item in context]
         find = partial(self._store.item, owner=owner)
-        context += InputReader(find, self._seal, taken).read(body.input or ())
+        context += InputReader(find, partial(self._seal.open, owner), taken).read(given)
         blocks = blocks_of([item.data for item in context], body.declared())
         if body.truncation == "auto":
             blocks = fitted(
@@ -163,6 +190,7 @@ class Responses:
                 blocks,
                 lambda kept: body.asked(kept, settings).conversation,
                 body.max_output_tokens,
+                is_gone,
             )
         return context, body.asked(blocks, settings)
 
@@ -257,15 +285,15 @@ def add_responses(app: FastAPI, service: Service) -> None:
         return await responses.create(body, request)
 
     @app.post("/v1/responses/input_tokens", tags=["responses"])
-    def count_input_tokens(body: ResponseRequest, request: Request) -> dict[str, Any]:
+    async def count_input_tokens(body: ResponseRequest, request: Request) -> dict[str, Any]:
         """How many tokens the model would read."""
-        num = responses.render(body, owner_of(request))["count"]
+        num = await responses.count(body, request)
         return {"object": "response.input_tokens", "input_tokens": num}
 
-    @app.post("/v1/responses/render", tags=["tokens"])
-    def render_response(body: ResponseRequest, request: Request) -> dict[str, Any]:
+    @app.post("/v1/responses/render", tags=["tokens"], response_model=None)
+    async def render_response(body: ResponseRequest, request: Request) -> Response:
         """The exact prompt of a request."""
-        return responses.render(body, owner_of(request))
+        return await responses.render(body, request)
 
     @app.get("/v1/responses/{response_id}", tags=["responses"], response_model=None)
     async def get_response(
