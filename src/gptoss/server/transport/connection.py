@@ -188,7 +188,9 @@ class HttpConnection(H11Protocol):
     def _expire(self) -> None:
         if self._phase is _Phase.HEAD:
             seconds = self._limits.head_s
-            self._refuse(Refusal(408, f"the head of the request did not arrive within {seconds:g} s"))
+            self._refuse(
+                Refusal(408, f"the head of the request did not arrive within {seconds:g} s")
+            )
         else:
             self.transport.abort()
 
