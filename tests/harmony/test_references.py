@@ -48,7 +48,9 @@ def test_what_references_stand_for_has_a_limit_over_all_tools() -> None:
     }
     assert len(declare(schema)) > 200_000
     num_tools = MAX_CHARACTERS // 200_000 + 1
-    with pytest.raises(MessageError, match=r"with which the \$ref of all tools stand for more"):
+    with pytest.raises(
+        MessageError, match=r"with which those of all tools, each \$ref written out"
+    ):
         declare(*[schema] * num_tools)
 
 
@@ -108,3 +110,10 @@ def _reached(leads: dict[int, list[int]], start: int) -> set[int]:
     for _ in range(9):
         found |= set(itertools.chain.from_iterable(leads.get(n, ()) for n in found | {start}))
     return found
+
+
+def test_schemas_have_a_limit_over_all_tools() -> None:
+    schema = {"properties": {"p": {"type": "string", "description": "x" * 500_000}}}
+    assert len(declare(*[schema] * 4)) > 2_000_000
+    with pytest.raises(MessageError, match="got parameters of f4 with which those of all tools"):
+        declare(*[schema] * 5)

@@ -87,6 +87,7 @@ class FullTypes(LibraryTypes):
         self._tool = tool
         self._root: Mapping[str, object] = tool.parameters or {}
         self._budget = expansions.of(tool.name)
+        self._budget.spend_text(self._root)
         self._level = 0
         self._alias_by_pointer: dict[str, str] = {}
         self._new_aliases: list[tuple[str, str]] = []

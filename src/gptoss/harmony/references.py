@@ -12,13 +12,13 @@ from gptoss.harmony.frozen_json import thaw
 
 # Of one tool. A schema whose references multiply would fill the context; the largest real ones need a few hundred.
 MAX_EXPANSIONS = 1000
-# Of all tools together, what references stand for: several times what the longest context holds.
+# Of the schemas of all tools, with what references stand for: several times what the longest context holds.
 MAX_CHARACTERS = 2 << 20
 _LONGEST_INDEX = 9
 
 
 class Expansions:
-    """Counts what references write out, over all tools of a conversation."""
+    """Counts the text of schemas and of what references write out, over all tools of a conversation."""
 
     def __init__(self) -> None:
         self._num_characters = 0
@@ -66,7 +66,7 @@ class ToolExpansions:
         """Count the text alone. Raises MessageError where it is too much."""
         if not self._all.add(target):
             raise MessageError(
-                f"got parameters of {self._tool} with which the $ref of all tools stand for more than "
+                f"got parameters of {self._tool} with which those of all tools, each $ref written out, have more than "
                 f"{MAX_CHARACTERS:,} characters, wanted smaller schemas"
             )
 
