@@ -310,6 +310,36 @@ class TestWeb:
         assert reply.status_code == 403
         assert client.get("/health", headers={"host": host}).status_code == 403
 
+    @pytest.mark.parametrize(
+        "host",
+        [
+            *("[::1]evil.example", "[::1", "::1", "localhost:1evil", "localhost:", "a@localhost"),
+            *("localhost/x", "localhost#", "localhost,evil.example", " localhost x", "[::1]:8000x"),
+        ],
+    )
+    def test_hosts_that_are_none(self, client: TestClient, host: str) -> None:
+        assert client.get("/health", headers={"host": host}).status_code == 400
+
+    @pytest.mark.parametrize(
+        "origin",
+        [
+            *(
+                "http://[",
+                "http://[::1",
+                "http://]",
+                "http://localhost@evil.example",
+                "//localhost",
+            ),
+            *("http://", "", " ", "http://localhost/", "http://localhost:x", "ftp://localhost"),
+        ],
+    )
+    def test_origins_that_are_none(self, client: TestClient, origin: str) -> None:
+        assert client.get("/health", headers={"origin": origin}).status_code == 403
+
+    def test_replies_are_what_they_say(self, client: TestClient) -> None:
+        for path in ("/health", "/v1/models", "/nothing", "/docs", "/metrics", "/"):
+            assert client.get(path).headers["x-content-type-options"] == "nosniff"
+
     @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:1", "[::1]:8000"])
     def test_own_hosts(self, client: TestClient, host: str) -> None:
         assert client.get("/v1/models", headers={"host": host}).status_code == 200

@@ -10,6 +10,9 @@ import typer
 
 from gptoss.cli import options
 from gptoss.errors import ServerError
+from gptoss.files.regular import read_file
+
+_MOST_PROMPT_BYTES = 1 << 20
 
 
 def _take_config(context: typer.Context, file: str | None) -> str | None:
@@ -21,6 +24,8 @@ def _take_config(context: typer.Context, file: str | None) -> str | None:
             raise ServerError(f"cannot read the configuration {file}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ServerError(f"{file} is no TOML: {error}") from None
+        except RecursionError:
+            raise ServerError(f"{file} is nested too deeply") from None
         known = {parameter.name for parameter in context.command.params}
         given = {name.replace("-", "_"): value for name, value in found.items()}
         for name in given:
@@ -30,6 +35,15 @@ def _take_config(context: typer.Context, file: str | None) -> str | None:
                 )
         context.default_map = {**(context.default_map or {}), **given}
     return file
+
+
+def _read_prompt(path: str) -> str:
+    try:
+        text = read_file(Path(path).expanduser(), _MOST_PROMPT_BYTES).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ServerError(f"cannot read the shared prompt {path}: {error}") from None
+    # An editor ends a file with a line feed, which a request does not have.
+    return text.removesuffix("\n")
 
 
 def _variable(name: str, *flags: str, **more: Any) -> Any:
@@ -72,6 +86,23 @@ def serve(
         str | None,
         _variable(
             "STORE", "--store", metavar="FILE", help="Where responses are kept. Default: in memory."
+        ),
+    ] = None,
+    seal_key_file: Annotated[
+        str | None,
+        _variable(
+            "SEAL_KEY_FILE",
+            "--seal-key-file",
+            metavar="FILE",
+            help="Key that signs reasoning which clients keep. Default: beside the store.",
+        ),
+    ] = None,
+    shared_prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shared-prompt",
+            metavar="FILE",
+            help="Instructions whose cached prefix all keys may use; otherwise each key has its own.",
         ),
     ] = None,
     drain: Annotated[
@@ -166,6 +197,8 @@ def serve(
         served_names=tuple(served_name or ()),
         has_page=page,
         store=None if store is None else Path(store).expanduser(),
+        seal_key_file=None if seal_key_file is None else Path(seal_key_file),
+        shared_instructions=tuple(_read_prompt(path) for path in shared_prompt or ()),
         drain_s=drain,
         connections=ConnectionLimits(
             most=max_connections,
