@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 from pydantic import ValidationError
 
+from gptoss.chat.tool_set import ToolSet
 from gptoss.server.bodies import MAX_JSON_DEPTH, read_json
 from gptoss.server.chat.request import ChatRequest
 from gptoss.server.completions import CompletionRequest
 from gptoss.server.hosts import host_name, is_same_origin
+from gptoss.server.messages.request import MessagesRequest
+from gptoss.server.pool import FairPool
+from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import ResponseRequest
+from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import invalid
 from tests.growth.case import Case
 
@@ -38,7 +44,62 @@ def _check_wrong(model: type[Any]) -> Any:
     return check
 
 
+def _items(size: int) -> list[dict[str, Any]]:
+    """Messages, none of which leads to a call."""
+    return [{"role": "assistant", "content": "a"} for _ in range(size)]
+
+
+def _calls(size: int) -> list[dict[str, Any]]:
+    """Calls, and behind them all their results."""
+    call = {"type": "function_call", "name": "f", "arguments": "{}"}
+    output = {"type": "function_call_output", "output": "1"}
+    ids = [f"c{number}" for number in range(size)]
+    return [{**kind, "call_id": call_id} for kind in (call, output) for call_id in ids]
+
+
+def _read_items(given: list[dict[str, Any]]) -> object:
+    reader = InputReader(lambda _: None, lambda *_: "")
+    return blocks_of([item.data for item in reader.read(given)], ToolSet())
+
+
+def _count_shares(size: int) -> None:
+    """A pool that is asked for more than it has room for, again and again."""
+    pool = FairPool("growth", threads=0, most_waiting=8, busy="")
+
+    async def ask() -> None:
+        tasks = [asyncio.create_task(pool.run("a", lambda _: None)) for _ in range(size)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(ask())
+
+
+def _messages(size: int) -> dict[str, Any]:
+    """A conversation of Anthropic's, with a part in each message."""
+    part = {"type": "text", "text": "a"}
+    return {"max_tokens": 1, "messages": [{"role": "user", "content": [part]}] * size}
+
+
+_ROOM = ServerSettings(max_messages=10**9)
+
 CASES = (
+    Case("items", _items, _read_items, 500),
+    Case("calls and results", _calls, _read_items, 300),
+    Case(
+        "messages",
+        lambda n: {"messages": [{"role": "user", "content": "a"}] * n},
+        lambda given: ChatRequest.model_validate(given).asked(_ROOM),
+        500,
+    ),
+    Case(
+        "messages of Anthropic's",
+        _messages,
+        lambda given: MessagesRequest.model_validate(given).asked(_ROOM),
+        500,
+    ),
+    Case("a pool that is full", lambda size: size, _count_shares, 100),
     Case("a key that comes twice", _twice, read_json, 3000),
     Case("nested containers", _nested, read_json, 300),
     Case("quotes that nothing closes", lambda size: b'{"' + b'\\"' * size, read_json, 200_000),
