@@ -15,7 +15,8 @@ export default defineConfig(({ mode }) => ({
     target: 'es2022',
   },
   server: { proxy: { '/v1': 'http://127.0.0.1:8000', '/render': 'http://127.0.0.1:8000' } },
-  test: { environment: 'jsdom', include: ['tests/**/*.test.ts'] },
+  // A machine may have other things to do as well.
+  test: { environment: 'jsdom', include: ['tests/**/*.test.ts'], testTimeout: 60_000 },
   // Vitest would otherwise take what Svelte has for servers.
   resolve: mode === 'test' ? { conditions: ['browser'] } : undefined,
 }));

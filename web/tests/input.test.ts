@@ -102,6 +102,14 @@ describe('bodyOf', () => {
     expect(() => bodyOf([asked], answerOf([], [], object))).toThrow('must be a JSON list');
   });
 
+  it('tells what of the user is nested too deep', () => {
+    const schema = '{"a":'.repeat(101) + '1' + '}'.repeat(101);
+    const deep = { ...DEFAULT_OPTIONS, schema };
+    expect(() => bodyOf([asked], answerOf([], [], deep))).toThrow(
+      'nested 101 deep, wanted at most 100',
+    );
+  });
+
   it('goes on from thoughts that were cut, and ends them', () => {
     const answer = { ...answerOf([], [thought]), goesOn: 'answer' as const };
     const body = bodyOf([asked], answer);
@@ -142,6 +150,11 @@ describe('bodyOf', () => {
 });
 
 describe('withAttachments', () => {
+  it('takes files of any number of backticks', () => {
+    const text = '` '.repeat(200_000);
+    expect(withAttachments('', [{ name: 'a', text }])).toBe(`File "a":\n\`\`\`\n${text}\n\`\`\``);
+  });
+
   it('has fences that no file ends', () => {
     const text = withAttachments('?', [{ name: 'a"b\n.txt', text: 'x\n`````\ny' }]);
     expect(text).toBe('File "a\\"b\\n.txt":\n``````\nx\n`````\ny\n``````\n\n?');

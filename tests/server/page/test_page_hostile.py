@@ -15,8 +15,8 @@ from tests.server.page.test_page_safety import check_only_text, take
 
 HOSTILE = json.loads((Path(__file__).parent / "hostile.json").read_text(encoding="utf-8"))
 AT_ONCE = 15
-# Three times as long as what is read in one piece.
-NUM_CHARACTERS = 30_000
+# More than is read in one piece.
+NUM_CHARACTERS = 12_000
 # A piece takes up to 0.3 s, on a machine that has other things to do as well.
 LONGEST_S = 3.0
 END = "The end of it."
@@ -31,9 +31,9 @@ _WATCH = """() => {
 }"""
 
 
-def text_of(hostile: dict[str, str], num_characters: int = NUM_CHARACTERS) -> str:
+def text_of(hostile: dict[str, str]) -> str:
     """The text, and behind it something that is shown if nothing is lost."""
-    count = -(-num_characters // len(hostile["unit"]))
+    count = -(-NUM_CHARACTERS // len(hostile["unit"]))
     return f"{hostile['before']}{hostile['unit'] * count}{hostile['after']}\n\n{END}"
 
 
@@ -111,7 +111,7 @@ def test_page_answers_while_an_answer_is_streamed(visit: Visit, first: int) -> N
     visit.page.route("**/v1/responses**", on_route)
     visit.page.evaluate(_WATCH)
     for hostile in HOSTILE[first : first + AT_ONCE]:
-        texts.append(text_of(hostile, NUM_CHARACTERS // 2))
+        texts.append(text_of(hostile))
         visit.page.get_by_role("button", name="New chat").click()
         visit.send("q")
         expect(visit.answers).to_have_count(1)
@@ -126,7 +126,7 @@ def test_page_answers_whatever_has_a_hostile_text(visit: Visit) -> None:
     deep = "[" * 100_000 + "]" * 100_000
     wide = json.dumps({"a": list(range(20_000))})
     long = "word " * 100_000
-    output = [
+    output: list[dict[str, Any]] = [
         {
             "type": "reasoning",
             "content": [{"type": "reasoning_text", "text": long + "\n" * 50_000}],
@@ -150,6 +150,19 @@ def test_page_answers_whatever_has_a_hostile_text(visit: Visit) -> None:
     expect(visit.answers.last).to_contain_text(END)
     assert longest_s(visit) < LONGEST_S
     check_only_text(visit)
+
+
+def test_schema_of_a_file_that_is_too_deep_is_told(visit: Visit) -> None:
+    made = answered("Deep", [message_of(END)])
+    made["turns"]["a"]["options"] = {"schema": "[" * 5_000 + "]" * 5_000}
+    take(visit, [made])
+    show(visit, "Deep")
+    visit.page.get_by_role("button", name="What the model read and wrote").click()
+    dialog = visit.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("The schema is nested 5000 deep, wanted at most 100.")
+    dialog.get_by_role("tab", name="Output").click()
+    expect(dialog).to_contain_text(END)
+    visit.assert_clean()
 
 
 def test_text_that_is_not_set_says_why(visit: Visit) -> None:

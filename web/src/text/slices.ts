@@ -10,54 +10,21 @@ interface Task {
 }
 
 const SLICE_MS = 12;
+/** A machine that was asleep has not been busy. */
+const LONGEST_REST_MS = 1_000;
 const waiting = new Set<Task>();
-let spentMs = 0;
-let isArmed = false;
+let sliceBegan = 0;
+/** From the beginning of a slice until the page has had its time after it. */
+let isBusy = false;
 
 /** Begin work, at once where there is time left, and go on with it later. Gives a function that drops the rest. */
 export function begin(work: Work, onSlice: () => void = () => undefined): () => void {
   const task = { work, onSlice };
   waiting.add(task);
+  if (!isBusy) slice();
   // What came before has its turn first.
-  if (waiting.size === 1) slice();
-  else arm();
+  else if (waiting.size === 1) advance();
   return () => waiting.delete(task);
-}
-
-function slice(): void {
-  for (const task of waiting) {
-    if (spentMs >= SLICE_MS) break;
-    const began = performance.now();
-    const isDone = advance(task.work, SLICE_MS - spentMs);
-    if (isDone) waiting.delete(task);
-    task.onSlice();
-    spentMs += performance.now() - began;
-  }
-  arm();
-}
-
-function advance(work: Work, ms: number): boolean {
-  const latest = performance.now() + ms;
-  do {
-    const { done, value } = work.next();
-    if (done) return true;
-    if (value === true) return false;
-  } while (performance.now() < latest);
-  return false;
-}
-
-/** A step may take far longer than a slice: then the page has as much time for itself. */
-function arm(): void {
-  if (isArmed) return;
-  isArmed = true;
-  setTimeout(
-    () => {
-      isArmed = false;
-      spentMs = 0;
-      if (waiting.size > 0) slice();
-    },
-    spentMs > 2 * SLICE_MS ? spentMs : 0,
-  );
 }
 
 /** Do one thing when there is time for it. */
@@ -68,4 +35,41 @@ export function later(step: () => void): void {
       yield;
     })(),
   );
+}
+
+function slice(): void {
+  isBusy = true;
+  sliceBegan = performance.now();
+  advance();
+  setTimeout(rest, 0);
+}
+
+/** What came of a slice may take far longer than itself: then the page has as much time for others. */
+function rest(): void {
+  const took = performance.now() - sliceBegan;
+  if (took > 2 * SLICE_MS) setTimeout(goOn, Math.min(took, LONGEST_REST_MS));
+  else goOn();
+}
+
+function goOn(): void {
+  isBusy = false;
+  if (waiting.size > 0) slice();
+}
+
+function advance(): void {
+  for (const task of waiting) {
+    if (performance.now() >= sliceBegan + SLICE_MS) return;
+    if (isDone(task.work)) waiting.delete(task);
+    task.onSlice();
+  }
+}
+
+/** Take steps as long as there is time in this slice. */
+function isDone(work: Work): boolean {
+  do {
+    const { done, value } = work.next();
+    if (done) return true;
+    if (value === true) return false;
+  } while (performance.now() < sliceBegan + SLICE_MS);
+  return false;
 }
