@@ -39,7 +39,8 @@ class KeptService(Service):
     """A service that leaves the model to the tests that follow."""
 
     def close(self) -> None:
-        """Nothing."""
+        """But not the threads."""
+        self.end_threads()
 
 
 class LiveServer:

@@ -259,10 +259,14 @@ class Service:
         for turn in tuple(self._running):
             turn.cancel()
 
-    def close(self) -> None:
-        """Let go of the model."""
+    def end_threads(self) -> None:
+        """Let the threads end that have nothing to do."""
         for pool in (self.readers, self.prompts, self.compilers):
             pool.close()
+
+    def close(self) -> None:
+        """Let go of the threads and the model."""
+        self.end_threads()
         if self._model is not None:
             self._model.close()
 
