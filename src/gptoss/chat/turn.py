@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from gptoss import harmony
 from gptoss.chat.events import TurnEvent, TurnFinished
@@ -25,6 +26,8 @@ from gptoss.harmony import (
 from gptoss.structured import CompiledTurn, Constraint
 from gptoss.tokenizer.limited import LimitedTokenizer
 from gptoss.tokenizer.stop_strings import StopStrings
+
+_Piece = ReasoningDelta | ContentDelta | PreambleDelta | ToolCallDelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,20 +260,33 @@ def _check_beginning(constraint: Constraint, prompt: Sequence[int]) -> None:
 def together(events: Sequence[Event]) -> list[Event]:
     """The same, neighbouring pieces of one text as one."""
     found: list[Event] = []
-    for event in events:
-        last = found[-1] if found else None
-        match last, event:
-            case (ToolCallDelta(index, text), ToolCallDelta(other, further)) if index == other:
-                found[-1] = ToolCallDelta(index, text + further)
-            case (ReasoningDelta(text), ReasoningDelta(further)):
-                found[-1] = ReasoningDelta(text + further)
-            case (ContentDelta(text), ContentDelta(further)):
-                found[-1] = ContentDelta(text + further)
-            case (PreambleDelta(text), PreambleDelta(further)):
-                found[-1] = PreambleDelta(text + further)
-            case _:
-                found.append(event)
+    for kind, group in groupby(events, key=_text_kind):
+        pieces = list(group)
+        if kind is None or len(pieces) == 1:
+            found += pieces
+        else:
+            # Joined at once: a reader who was slow has many to catch up on.
+            found.append(_joined([piece for piece in pieces if isinstance(piece, _Piece)]))
     return found
+
+
+def _joined(pieces: Sequence[_Piece]) -> Event:
+    text = "".join(piece.text for piece in pieces)
+    match pieces[0]:
+        case ToolCallDelta(index, _):
+            return ToolCallDelta(index, text)
+        case first:
+            return type(first)(text)
+
+
+def _text_kind(event: Event) -> tuple[type[Event], int] | None:
+    """Of which text it is a piece, if it is one."""
+    match event:
+        case ToolCallDelta(index, _):
+            return ToolCallDelta, index
+        case ReasoningDelta() | ContentDelta() | PreambleDelta():
+            return type(event), 0
+    return None
 
 
 def limits_of(

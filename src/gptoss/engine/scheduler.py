@@ -192,22 +192,16 @@ class Scheduler:
         """Whether more of its prompt will be in the cache soon than is now."""
         if not self._keeps_prefixes:
             return False
-        ids, owner = sequence.token_ids, sequence.request.owner
+        length, owner = len(sequence.token_ids), sequence.request.owner
         for other in self.running:
             # Waiting for another owner's would tell of it, and gain nothing.
             if other.request.owner != owner or not other.is_prefilling:
                 continue
-            if other.token_ids[:PAGE_SIZE] != ids[:PAGE_SIZE]:
-                continue
             assert other.cache is not None
+            num_common = sequence.num_common(other)
             # A page beyond what it has computed must be common for waiting to gain one.
             reach = other.cache.length // PAGE_SIZE * PAGE_SIZE + PAGE_SIZE
-            if (
-                reach <= min(len(ids), len(other.token_ids))
-                and ids[:reach] == other.token_ids[:reach]
-            ):
-                return True
-            if len(ids) == len(other.token_ids) and ids == other.token_ids:
+            if reach <= num_common or num_common == length == len(other.token_ids):
                 return True
         return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from gptoss.engine.drafts import PromptLookup
 from gptoss.engine.logprobs import TokenLogprobs
@@ -13,6 +14,7 @@ from gptoss.engine.penalties import TokenCounts
 from gptoss.engine.prefix_cache import Path
 from gptoss.engine.request import FinishReason, Request, Timings
 from gptoss.model.kv_cache import SequenceCache
+from gptoss.model.page_pool import PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Sequence:
         self.finish_reason: FinishReason | None = None
         self.loop: Loop | None = None
         self._loops = LoopDetector()
+        self._num_common: WeakKeyDictionary[Sequence, tuple[int, int]] = WeakKeyDictionary()
         self._num_cached = self._num_drafted = self._num_accepted = 0
         self._starts = 0
         self._submitted = time.perf_counter()
@@ -62,6 +65,15 @@ class Sequence:
     def is_prefilling(self) -> bool:
         """Whether more than the last token is to be computed before there is a new one."""
         return self.num_pending > 1
+
+    def num_common(self, other: Sequence) -> int:
+        """First tokens that are the same; while neither grows, they are compared once."""
+        size = len(self.token_ids) + len(other.token_ids)
+        known_size, count = self._num_common.get(other, (0, 0))
+        if size != known_size:
+            count = _num_common(self.token_ids, other.token_ids)
+            self._num_common[other] = size, count
+        return count
 
     def start(self, cache: SequenceCache, path: Path, *, num_cached: int) -> None:
         """Take the sequence out of the queue, with so many tokens in the cache."""
@@ -113,3 +125,13 @@ class Sequence:
             accepted_tokens=self._num_accepted,
             preemptions=max(0, self._starts - 1),
         )
+
+
+def _num_common(first: list[int], second: list[int]) -> int:
+    most = min(len(first), len(second))
+    for start in range(0, most, PAGE_SIZE):
+        stop = min(start + PAGE_SIZE, most)
+        if first[start:stop] != second[start:stop]:
+            pairs = zip(first[start:stop], second[start:stop], strict=True)
+            return start + next(index for index, (one, other) in enumerate(pairs) if one != other)
+    return most

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
 
 from gptoss.engine import Shares
+from gptoss.errors import shown
 from gptoss.files.json_text import parse_object
 from gptoss.server.pool import FairPool
 from gptoss.server.settings import ServerSettings
@@ -101,7 +102,7 @@ class Bodies:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         has_body = "transfer-encoding" in headers or length.strip("0")
         if (has_body or kind) and kind != "application/json":
-            raise ApiError(415, f"got the content type {kind[:100]!r}, wanted application/json")
+            raise ApiError(415, f"got the content type {shown(kind)}, wanted application/json")
 
     async def _read(self, receive: Receive, held: _Held) -> bytes:
         parts: list[bytes] = []

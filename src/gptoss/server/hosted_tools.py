@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gptoss.errors import shown
 from gptoss.server.wire_errors import ApiError
 
 # By how the type's name begins; dates and `preview` may follow.
@@ -26,6 +27,6 @@ def refuse_hosted(kind: object, where: str) -> None:
         if isinstance(kind, str) and kind.startswith(name):
             raise ApiError(
                 400,
-                f"got {kind[:100]!r} as {where}, which is not supported: the server runs no tools of its own; {remedy}",
+                f"got {shown(kind)} as {where}, which is not supported: the server runs no tools of its own; {remedy}",
                 param=where,
             )

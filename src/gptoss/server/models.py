@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from gptoss.errors import shown
 from gptoss.server.service import Service
 from gptoss.server.wire_errors import ApiError
 
@@ -27,7 +28,7 @@ def get_model(service: Service, name: str) -> Json:
     if name not in _names(service):
         raise ApiError(
             404,
-            f"got the model {name[:200]!r}, wanted {', '.join(_names(service))}",
+            f"got the model {shown(name, 200)}, wanted {', '.join(_names(service))}",
             code="model_not_found",
         )
     return _describe(service, name)

@@ -16,6 +16,7 @@ from gptoss.chat.prompt import prompt_of
 from gptoss.chat.tool_set import ToolSet
 from gptoss.chat.turn import Turn, TurnLimits, begin_turns
 from gptoss.engine import SamplingParams
+from gptoss.errors import shown
 from gptoss.harmony import Channel
 from gptoss.server.metrics import Metrics
 from gptoss.server.pool import FairPool, IsGone
@@ -155,7 +156,7 @@ class Service:
         if name not in self.names:
             raise ApiError(
                 404,
-                f"got the model {name[:200]!r}, wanted {', '.join(self.names)}; see --served-name",
+                f"got the model {shown(name, 200)}, wanted {', '.join(self.names)}; see --served-name",
                 param="model",
                 code="model_not_found",
             )

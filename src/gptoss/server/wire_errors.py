@@ -37,6 +37,7 @@ _ANTHROPIC_TYPE_BY_STATUS = {
     500: "api_error",
     503: "overloaded_error",
 }
+_MOST_CHARACTERS = 2000
 # What a client should wait, in seconds, where trying again helps.
 RETRY_AFTER_S = 1
 
@@ -47,10 +48,11 @@ class ApiError(Exception):
     def __init__(
         self, status: int, message: str, *, param: str | None = None, code: str | None = None
     ) -> None:
-        super().__init__(message)
         self.status = status
-        self.message = message
-        self.param = param
+        # Names in it may be as long as a request.
+        self.message = shortened(message, _MOST_CHARACTERS)
+        self.param = None if param is None else shortened(param, _MOST_CHARACTERS)
+        super().__init__(self.message)
         self.code = code
 
     @property

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from gptoss import harmony
 from gptoss.chat.tool_set import tool_set
+from gptoss.errors import shown
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import refuse_hosted
 from gptoss.server.request_schemas.chat import ChatMessages, TextAlone
@@ -150,6 +151,6 @@ def _check_tool(tool: dict[str, Any], where: str) -> None:
     remedy = "; /v1/responses has that type" if kind in (*CLIENT_TOOLS, "namespace") else ""
     raise ApiError(
         400,
-        f"got a tool of the type {str(kind)[:100]!r} in {where}, wanted function or custom{remedy}",
+        f"got a tool of the type {shown(kind)} in {where}, wanted function or custom{remedy}",
         param=f"{where}.type",
     )

@@ -177,6 +177,6 @@ def _input(arguments: str) -> Json:
     """An object; an empty one where the tokens ended inside it."""
     try:
         found = json.loads(arguments or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from gptoss.errors import shown
 from gptoss.server.chat.request import ChatRequest
 from gptoss.server.messages.signature import reasoning_of
 from gptoss.server.messages.tools import Tool, chat_tool
@@ -146,7 +147,7 @@ def _chat_messages(message: dict[str, Any], where: str) -> Iterator[dict[str, An
     role, content = message.get("role"), message.get("content")
     if role not in ("user", "assistant", "system"):
         raise ApiError(
-            400, f"{where}: got the role {role!r}, wanted user or assistant", param=where
+            400, f"{where}: got the role {shown(role)}, wanted user or assistant", param=where
         )
     if isinstance(content, str):
         yield {"role": role, "content": content}
@@ -227,16 +228,17 @@ def _text(block: dict[str, Any], field: str, where: str) -> str:
     if not isinstance(value, str):
         raise ApiError(
             400,
-            f"{where}: got a block of the type {block.get('type')!r} whose {field} is no text",
+            f"{where}: got a block of the type {shown(block.get('type'))} whose {field} is no text",
             param=where,
         )
     return value
 
 
 def _unknown(kind: object, where: str) -> ApiError:
-    shown = str(kind)[:100]
     return ApiError(
-        400, f"{where}: got a block of the type {shown!r}, which the model cannot read", param=where
+        400,
+        f"{where}: got a block of the type {shown(kind)}, which the model cannot read",
+        param=where,
     )
 
 

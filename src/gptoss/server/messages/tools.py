@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gptoss.errors import shown
 from gptoss.server.hosted_tools import refuse_hosted
 from gptoss.server.wire import Wire
 from gptoss.server.wire_errors import ApiError
@@ -131,7 +132,7 @@ def chat_tool(tool: Tool, where: str) -> dict[str, Any]:
         refuse_hosted(tool.type, where)
         raise ApiError(
             400,
-            f"{where}: got a tool of the type {tool.type[:100]!r}, wanted custom, {', '.join(_FIXED)}",
+            f"{where}: got a tool of the type {shown(tool.type)}, wanted custom, {', '.join(_FIXED)}",
             param=where,
         )
     if tool.name is None:
@@ -150,7 +151,7 @@ def _fixed(tool: Tool, fixed: _Fixed, where: str) -> dict[str, Any]:
     if tool.name != fixed.name:
         raise ApiError(
             400,
-            f"{where}: got the name {tool.name!r:.100} for {tool.type}, wanted {fixed.name!r}",
+            f"{where}: got the name {shown(tool.name)} for {shown(tool.type)}, wanted {fixed.name!r}",
             param=f"{where}.name",
         )
     function = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gptoss.chat.tool_set import ToolSet
+from gptoss.errors import shown
 from gptoss.harmony import Channel, DeveloperContent, Message, Role
 from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.responses.call_items import (
@@ -74,7 +75,7 @@ class InputReader:
             case _:
                 raise ApiError(
                     400,
-                    f"got an item of the type {str(kind)[:100]!r} in {where}, wanted {_KINDS}",
+                    f"got an item of the type {shown(kind)} in {where}, wanted {_KINDS}",
                     param=where,
                 )
         made["id"] = self._id(item, where, made["id"])
@@ -92,7 +93,8 @@ class InputReader:
         if item_id in self._ids:
             raise ApiError(
                 400,
-                f"got the item {item_id!r} a second time in {where}; items of previous_response_id are there already",
+                f"got the item {shown(item_id, _MAX_ID_CHARACTERS)} a second time in {where}; "
+                "items of previous_response_id are there already",
                 param=where,
                 code="duplicate_item",
             )
@@ -181,7 +183,7 @@ def blocks_of(items: Sequence[Json], tools: ToolSet) -> list[Block]:
                 if block_or_none is None:
                     raise ApiError(
                         400,
-                        f"got the output of the call {str(item['call_id'])[:_MAX_ID_CHARACTERS]!r}, but no "
+                        f"got the output of the call {shown(item['call_id'], _MAX_ID_CHARACTERS)}, but no "
                         "call with that call_id stands before it; send it too, or previous_response_id",
                         param="input",
                     )

@@ -151,7 +151,9 @@ class MessageItem:
 
 def excerpt_of(reasoning: str, num_sentences: int) -> str:
     """Its first sentences, word for word: nothing here is put in other words, since no second model reads it."""
-    sentences = (match.group() for match in _SENTENCE.finditer(reasoning.strip()))
+    # What is beyond is cut off in any case, and looking for a sentence's end takes long in a run of dots.
+    begun = reasoning.strip()[: 2 * _MAX_SUMMARY_CHARACTERS]
+    sentences = (match.group() for match in _SENTENCE.finditer(begun))
     chosen = [sentence for _, sentence in zip(range(num_sentences), sentences, strict=False)]
     text = "".join(chosen).strip()
     if len(text) <= _MAX_SUMMARY_CHARACTERS:

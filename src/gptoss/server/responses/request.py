@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from gptoss.chat.tool_set import ToolSet
+from gptoss.errors import shown
 from gptoss.harmony import DeveloperContent, Message, ResponseFormat, Role
 from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.request_schemas.formats import AnswerFormat
@@ -165,7 +166,7 @@ class ResponseRequest(SamplingFields):
             if name not in (ENCRYPTED, LOGPROBS, *_VOID):
                 raise ApiError(
                     400,
-                    f"got include {name[:100]!r}, wanted {ENCRYPTED} or {LOGPROBS}",
+                    f"got include {shown(name)}, wanted {ENCRYPTED} or {LOGPROBS}",
                     param="include",
                 )
         check_choice(self.tool_choice)

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from gptoss.chat.turn import Turn
+from gptoss.errors import shown
 from gptoss.server.chat.reply import Json
 from gptoss.server.connection import on_thread, owner_of, unless_gone
 from gptoss.server.pool import IsGone
@@ -132,7 +133,7 @@ class Responses:
             ids = [item["id"] for item in items]
             if after not in ids:
                 raise ApiError(
-                    400, f"got after {after[:200]!r}, wanted the id of an item", param="after"
+                    400, f"got after {shown(after, 200)}, wanted the id of an item", param="after"
                 )
             items = items[ids.index(after) + 1 :]
         page = items[:limit]

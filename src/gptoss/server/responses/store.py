@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gptoss.errors import ServerError
+from gptoss.errors import ServerError, shown
 from gptoss.server.chat.reply import Json
 from gptoss.server.wire_errors import ApiError
 
@@ -164,8 +164,8 @@ class ResponseStore:
             if row is None:
                 raise ApiError(
                     404,
-                    f"got previous_response_id {response_id[:200]!r}, which is not kept here: it was never stored, was "
-                    "deleted, or is too old; send the whole conversation as input",
+                    f"got previous_response_id {shown(response_id, 200)}, which is not kept here: "
+                    "it was never stored, was deleted, or is too old; send the whole conversation as input",
                     param="previous_response_id",
                     code="previous_response_not_found",
                 )
@@ -173,7 +173,8 @@ class ResponseStore:
             if json.loads(body)["status"] in LIVE:
                 raise ApiError(
                     400,
-                    f"got previous_response_id {response_id!r}, which is in progress; wait until it is finished",
+                    f"got previous_response_id {shown(response_id, 200)}, which is in progress; "
+                    "wait until it is finished",
                     param="previous_response_id",
                 )
             return self._items(number, outputs=(0, 1))
@@ -257,7 +258,9 @@ class ResponseStore:
     def _required(self, response_id: str, owner: str) -> tuple[int, str, bytes | None]:
         row = self._row(response_id, owner)
         if row is None:
-            raise ApiError(404, f"got the response {response_id[:200]!r}, which is not kept here")
+            raise ApiError(
+                404, f"got the response {shown(response_id, 200)}, which is not kept here"
+            )
         return row
 
     def _items(self, number: int, outputs: tuple[int, ...]) -> list[KeptItem]:

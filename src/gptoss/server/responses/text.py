@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gptoss.errors import shown
 from gptoss.server.wire_errors import ApiError
 
 _TEXT_PARTS = ("input_text", "output_text", "text", "reasoning_text", "summary_text")
@@ -34,7 +35,7 @@ def joined(parts: object) -> str:
 
 def wrong(where: str, wanted: str, value: object) -> ApiError:
     """The error for a value that is none."""
-    got = "nothing" if value is None else repr(value)[:100]
+    got = "nothing" if value is None else shown(value)
     return ApiError(400, f"got {got} as {where}, wanted {wanted}", param=where)
 
 
@@ -47,7 +48,7 @@ def _part(part: object, where: str) -> str:
     if kind not in _TEXT_PARTS:
         raise ApiError(
             400,
-            f"got a part of the type {str(kind)[:100]!r} in {where}, wanted text: the model reads no other",
+            f"got a part of the type {shown(kind)} in {where}, wanted text: the model reads no other",
             param=where,
         )
     return string_of(part, "text", where)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gptoss.chat.tool_set import FUNCTIONS, DeclaredTool, ToolSet, declared_tool, tool_set
+from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.chat.reply import Json
 from gptoss.server.client_tools import CLIENT_TOOLS
@@ -87,7 +88,7 @@ def _namespace(tool: Tool, where: str, known: Mapping[str, str]) -> tuple[str, s
         reason = "comes twice" if name in known else "means something else to the model"
         raise ApiError(
             400,
-            f"got the namespace {name!r} in {where}, which {reason}; give it another name",
+            f"got the namespace {shown(name)} in {where}, which {reason}; give it another name",
             param=f"{where}.name",
         )
     return name, description
@@ -136,7 +137,7 @@ def _client_tool(tool: Tool, kind: str, where: str) -> DeclaredTool:
         if place != "local" or not isinstance(environment, Mapping):
             raise ApiError(
                 400,
-                f"got the environment {place!r:.100} in {where}, wanted local: the server has no containers; "
+                f"got the environment {shown(place)} in {where}, wanted local: the server has no containers; "
                 "run the commands yourself, in a container of yours if need be",
                 param=f"{where}.environment",
             )
