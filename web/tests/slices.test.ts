@@ -64,3 +64,15 @@ it('ends a slice where it is told to, and does others in their turn', () => {
   vi.runAllTimers();
   expect(done).toEqual(['a', 'a', 'b', 'c', 'b']);
 });
+
+it('goes on with others when one fails', () => {
+  const done: number[] = [];
+  begin(slow([], 1, 50));
+  later(() => {
+    throw new Error('wrong');
+  });
+  begin(slow(done, 3, 1));
+  expect(() => vi.runAllTimers()).toThrow('wrong');
+  vi.runAllTimers();
+  expect(done).toEqual([0, 1, 2]);
+});

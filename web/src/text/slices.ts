@@ -40,8 +40,8 @@ export function later(step: () => void): void {
 function slice(): void {
   isBusy = true;
   sliceBegan = performance.now();
-  advance();
   setTimeout(rest, 0);
+  advance();
 }
 
 /** What came of a slice may take far longer than itself: then the page has as much time for others. */
@@ -59,7 +59,13 @@ function goOn(): void {
 function advance(): void {
   for (const task of waiting) {
     if (performance.now() >= sliceBegan + SLICE_MS) return;
-    if (isDone(task.work)) waiting.delete(task);
+    let isOver = true;
+    try {
+      isOver = isDone(task.work);
+    } finally {
+      // What fails is not tried again, and does not keep the others.
+      if (isOver) waiting.delete(task);
+    }
     task.onSlice();
   }
 }
