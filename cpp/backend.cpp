@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <type_traits>
 
 namespace gptoss {
 namespace {
@@ -209,7 +210,9 @@ void Backend::rope_store(const NewTokens<Cached>& n, Index tokens) {
 
 template <class Cached>
 void Backend::attention(const Attention<Cached>& attention, const Rounded& rounded) {
-  const auto run = attention_kernel(kernels_, attention.pages);
+  auto run = attention_kernel(kernels_, attention.pages);
+  if constexpr (std::is_same_v<Cached, Bf16>)
+    if (attends_in_pairs(attention.page_size, attention.head_dim)) run = kernels_->attention_bf16_pairs;
   pool_.run(attention.tokens * attention.kv_heads, 1, [&](Index begin, Index end) { run(attention, begin, end); });
   round(attention.out, rounded, attention.tokens * attention.heads * attention.head_dim);
 }

@@ -38,10 +38,16 @@ inline constexpr Index kMaxExperts = 1024;
 
 class Backend {
  public:
-  Backend(const Kernels* kernels, int num_threads) : kernels_(kernels), pool_(num_threads) {}
+  // `bf16_pairs`, which the kernels must have: whether bfloat16 is multiplied in pairs, or the same values as floats.
+  Backend(const Kernels* kernels, bool bf16_pairs, int num_threads)
+      : kernels_(kernels), bf16_pairs_(bf16_pairs), pool_(num_threads) {}
 
   const char* isa() const { return kernels_->name; }
-  bool has_bf16_dot() const { return has_fast_bf16_dot(kernels_); }
+  bool bf16_pairs() const { return bf16_pairs_; }
+  // Whether attention over bfloat16 pages of this shape rounds queries and weights to bfloat16.
+  bool attends_in_pairs(Index page_size, Index head_dim) const {
+    return bf16_pairs_ && page_size % kPairRow == 0 && head_dim % kPairRow == 0;
+  }
   int num_threads() const { return pool_.num_threads(); }
 
   void to_bf16(const float* x, Bf16* out, Index count);
@@ -82,6 +88,7 @@ class Backend {
   void run_experts(const GroupedProduct<Act>& grouped, Index grain, const Piece& piece);
 
   const Kernels* kernels_;
+  bool bf16_pairs_;
   ThreadPool pool_;
 };
 

@@ -285,6 +285,8 @@ double multiply(Recorder& self, Index rounds, const std::string& inputs) {
   return operations;
 }
 
+bool has_bf16_pairs(const std::string& isa) { return choose(isa)->has_bf16_dot; }
+
 nb::tuple isas() {
   nb::list names;
   for (const Kernels* table : runnable_tables()) names.append(table->name);
@@ -296,20 +298,26 @@ nb::tuple isas() {
 NB_MODULE(_kernels, module) {
   module.doc() = "The C++ kernels; gptoss.kernels documents them.";
   module.def("isas", &isas, "Instruction sets that this machine can run, slowest first.");
+  module.def("has_bf16_pairs", &has_bf16_pairs, "Whether an instruction set multiplies bfloat16 in pairs.");
   nb::class_<Recording>(module, "Recording").def(nb::init<>()).def("replay", [](const Recording& self) {
     without_gil([&] { self.replay(); });
   });
   nb::class_<Recorder>(module, "Backend")
       .def(
           "__init__",
-          [](Recorder* self, std::optional<std::string> isa, int threads) {
+          [](Recorder* self, std::optional<std::string> isa, int threads, std::optional<bool> bf16_pairs) {
             require(threads > 0, "threads must be at least 1");
-            new (self) Recorder(choose(isa), threads);
+            const Kernels* table = choose(isa);
+            const bool in_pairs = bf16_pairs ? *bf16_pairs : has_fast_bf16_dot(table);
+            require(table->has_bf16_dot || !in_pairs, "that instruction set multiplies no bfloat16 in pairs");
+            new (self) Recorder(table, in_pairs, threads);
           },
-          nb::kw_only(), "isa"_a = nb::none(), "threads"_a)
+          nb::kw_only(), "isa"_a = nb::none(), "threads"_a, "bf16_pairs"_a = nb::none())
       .def_prop_ro("isa", [](const Recorder& self) { return self.isa(); })
       .def_prop_ro("threads", [](const Recorder& self) { return self.num_threads(); })
-      .def_prop_ro("has_bf16_dot", [](const Recorder& self) { return self.has_bf16_dot(); })
+      .def_prop_ro("bf16_pairs", [](const Recorder& self) { return self.bf16_pairs(); })
+      .def("attends_in_pairs", [](const Recorder& self, Index page_size,
+                                  Index head_dim) { return self.attends_in_pairs(page_size, head_dim); })
       .def(
           "record", [](Recorder& self, Recording* recording) { self.recording = recording; }, "recording"_a.none())
       .def("to_bf16", &to_bf16<Bits>, "x"_a.noconvert(), "out"_a.noconvert())

@@ -11,7 +11,8 @@ namespace gptoss {
 // The tables that this machine can run, slowest first.
 std::vector<const Kernels*> runnable_tables();
 
-// Whether a table's bfloat16 products are faster on this machine than float products with the same values.
+// Whether products of bfloat16 in pairs, if a table has them, are faster on this machine than products of the same
+// values as floats.
 bool has_fast_bf16_dot(const Kernels* table);
 
 // The table of that name, or null if it is unknown or cannot run here.

@@ -133,11 +133,13 @@ inline constexpr Index kTile = 128;
 inline constexpr Index kMaxHeadDim = 128;
 inline constexpr Index kMaxGroup = 64;  // query heads a KV head
 inline constexpr Index kPageMultiple = 16;
+// Values of a row that attention in pairs takes together with those of the next.
+inline constexpr Index kPairRow = 32;
 
 // [begin, end) counts what the kernel's comment names.
 struct Kernels {
   const char* name;
-  // Whether bfloat16 activations are multiplied as such, rather than widened.
+  // Whether there are products of bfloat16 in pairs; else it is widened.
   bool has_bf16_dot;
 
   // Values; round to nearest, ties to even, NaN stays NaN.
@@ -183,6 +185,9 @@ struct Kernels {
   // Kv_heads x tokens.
   void (*attention_f32)(const Attention<float>&, Index begin, Index end);
   void (*attention_bf16)(const Attention<Bf16>&, Index begin, Index end);
+  // By queries and weights rounded to bfloat16, page_size and head_dim multiples of kPairRow; null without
+  // has_bf16_dot.
+  void (*attention_bf16_pairs)(const Attention<Bf16>&, Index begin, Index end);
   void (*attention_int8)(const Attention<std::int8_t>&, Index begin, Index end);
 };
 

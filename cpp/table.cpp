@@ -48,6 +48,7 @@ const Kernels GPTOSS_TABLE = {
     .multiply_int8 = multiply_int8,
     .attention_f32 = attention<float>,
     .attention_bf16 = attention<Bf16>,
+    .attention_bf16_pairs = attention_in_pairs<Isa>(),
     .attention_int8 = attention<std::int8_t>,
 };
 

@@ -62,15 +62,19 @@ void attend_all(const Attention<Cached>& a, Index begin, Index end) {
 
 template <class Cached>
 void attention(const Attention<Cached>& a, Index begin, Index end) {
-  if constexpr (std::is_same_v<Cached, std::int8_t>) {
+  if constexpr (std::is_same_v<Cached, std::int8_t>)
     attend_all<WholeOperands>(a, begin, end);
-  } else {
-    // Keys and values are multiplied as they are cached, in pairs, by queries and weights rounded to bfloat16.
-    if constexpr (std::is_same_v<Cached, Bf16> && Isa::kHasBf16Dot)
-      if (a.page_size % kPairRow == 0 && a.head_dim % kPairRow == 0)
-        return attend_all<PairOperands<Isa>>(a, begin, end);
+  else
     attend_all<FloatOperands<Cached>>(a, begin, end);
-  }
+}
+
+// Multiplies keys and values in pairs, as they are cached; null where an instruction set has no such product.
+template <class Simd>
+constexpr auto attention_in_pairs() -> void (*)(const Attention<Bf16>&, Index, Index) {
+  if constexpr (Simd::kHasBf16Dot)
+    return attend_all<PairOperands<Simd>, Bf16>;
+  else
+    return nullptr;
 }
 
 }  // namespace

@@ -34,9 +34,6 @@ GPTOSS_INLINE void score_page(const float* query, const Cached* keys, Index page
     score_tile<Heads, 1>(query, keys, page_size, head_dim, scale, slot, ahead, scores);
 }
 
-// Values of a row that are paired with those of the next.
-constexpr Index kPairRow = 32;
-
 // The same for kPairRow keys, two dimensions at a time. `Simd` is Isa where that has pairs.
 template <class Simd, int Heads>
 GPTOSS_INLINE void score_pairs(const Bf16* query, const Bf16* keys, Index page_size, Index head_dim, float scale,

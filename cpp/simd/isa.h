@@ -3,7 +3,7 @@
 // Each header supplies `struct Isa` with the same members:
 //   kLanes                          floats in a vector
 //   kAccumulators, kTokens          sums that a matrix product holds in registers; entries that share decoded weights
-//   kHasBf16Dot                     whether bfloat16 activations are faster than the same values as floats
+//   kHasBf16Dot                     whether bfloat16 is multiplied in pairs; dispatch.cpp says where that is faster
 //   F fma(F a, F b, F c)            a * b + c (one rounding where the hardware has it)
 //   F load(const float*), load(const Bf16*); store(float*, F), store(Bf16*, F)
 //   Weights<Act> weights(Act, const Bf16*)                       32 weights for inputs Act

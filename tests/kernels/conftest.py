@@ -7,11 +7,18 @@ import pytest
 
 from gptoss import kernels
 from gptoss.kernels import reference
+from tests.choices import CHOICES, Choice
 
 
-@pytest.fixture(params=kernels.isas())
-def backend(request: pytest.FixtureRequest) -> kernels.Backend:
-    return kernels.Backend(isa=request.param, threads=2)
+@pytest.fixture(params=CHOICES, ids=str)
+def choice(request: pytest.FixtureRequest) -> Choice:
+    chosen: Choice = request.param
+    return chosen
+
+
+@pytest.fixture
+def backend(choice: Choice) -> kernels.Backend:
+    return choice.backend(threads=2)
 
 
 @pytest.fixture

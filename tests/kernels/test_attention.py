@@ -1,4 +1,4 @@
-"""Rotation, cache and attention against their NumPy twins, on every instruction set that this machine runs."""
+"""Rotation, cache and attention against their NumPy twins, with every choice of kernels that this machine runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from gptoss import kernels
 from gptoss.kernels import reference
+from tests.choices import Choice
 from tests.kernels.arrays import (
     DTYPES,
     EPSILON,
@@ -72,12 +73,6 @@ def test_storing_is_exact(backend: kernels.Backend, twin: reference.Backend, dty
     assert np.array_equal(widened(got), widened(wanted), equal_nan=True)
 
 
-def rounds_weights(backend: kernels.Backend, dtype: str, page_size: int, head_dim: int) -> bool:
-    """Whether queries and softmax weights are rounded to bfloat16, as `attention` promises."""
-    has_pairs = dtype == "bfloat16" and backend.activation_dtype == np.uint16
-    return has_pairs and page_size % 32 == 0 and head_dim % 32 == 0
-
-
 # A rounded weight is off by half a unit of eight bits, and so is the sum that it is divided by.
 WEIGHT_STEP = 2 * 2.0**-9
 
@@ -102,7 +97,7 @@ def test_attention(
     sequences = np.array([0, 1, 0, 1, 1, 0, 1, 0], np.int32)
     # Keys and values stand behind the queries.
     query = floats(random, len(positions), heads + 2 * kv_heads, head_dim, scale=2.0)
-    is_rounded = rounds_weights(backend, dtype, page_size, head_dim)
+    is_rounded = backend.attention_dtype(pages, head_dim) == np.uint16
     # Nothing is lost when these queries are rounded.
     query = widened(bits(query)) if is_rounded else query
     # One sink larger than any score, one that hardly matters.
@@ -132,6 +127,7 @@ def test_attention(
 @pytest.mark.parametrize("window", [0, 40, 128, 200])
 @pytest.mark.parametrize("page_size", [16, 32, 64])
 def test_attention_over_many_tiles(
+    choice: Choice,
     backend: kernels.Backend,
     twin: reference.Backend,
     random: np.random.Generator,
@@ -147,7 +143,7 @@ def test_attention_over_many_tiles(
     table = random.permutation(num_pages).astype(np.int32)[None]
     positions = np.array([0, 126, 127, 128, 129, 255, 256, 300, 511], np.int64)
     query = floats(random, len(positions), 12, head_dim, scale=2.0)
-    is_rounded = rounds_weights(backend, dtype, page_size, head_dim)
+    is_rounded = backend.attention_dtype(pages, head_dim) == np.uint16
     query = widened(bits(query)) if is_rounded else query
     sequences, sinks = np.zeros(len(positions), np.int32), floats(random, 8)
     results = []
@@ -160,11 +156,12 @@ def test_attention_over_many_tiles(
     largest_value = np.abs(widened(pages)[:, 1]).max()
     bound = (40 * (head_dim + 2) + length) * EPSILON + is_rounded * WEIGHT_STEP
     assert_within(results[0], results[1], bound * largest_value)
-    # A query is the same bit for bit without the others.
+    # A query is the same bit for bit without the others, and on any number of threads.
+    single = choice.backend()
     alone = np.empty((1, 8, head_dim), np.float32)
     for row in range(len(positions)):
         one = slice(row, row + 1)
-        backend.attention(
+        single.attention(
             query[one],
             pages,
             table,

@@ -1,4 +1,4 @@
-"""Matrix products, norms and experts against their NumPy twins, on every instruction set that this machine runs."""
+"""Matrix products, norms and experts against their NumPy twins, with every choice of kernels that this machine runs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gptoss import kernels
-from gptoss.errors import KernelError
 from gptoss.kernels import reference
+from tests.choices import THREADS, Choice
 from tests.kernels.arrays import (
     DTYPES,
     EPSILON,
@@ -226,13 +226,15 @@ def test_rows_do_not_depend_on_the_batch(
         assert np.array_equal(single[0], whole[row])
 
 
-@pytest.mark.parametrize("isa", kernels.isas())
-def test_results_do_not_depend_on_threads(isa: str, random: np.random.Generator) -> None:
-    x, weight = floats(random, 9, 320), bits(floats(random, 1000, 320))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_results_do_not_depend_on_threads(
+    choice: Choice, random: np.random.Generator, dtype: str
+) -> None:
+    x, weight = activations(random, dtype, 9, 320), bits(floats(random, 1000, 320))
     results = []
-    for threads in (1, 2, 3, 7):
+    for threads in THREADS:
         out = np.empty((9, 1000), np.float32)
-        kernels.Backend(isa=isa, threads=threads).matmul(x, weight, None, out)
+        choice.backend(threads).matmul(x, weight, None, out)
         results.append(out)
     assert all(np.array_equal(results[0], other) for other in results[1:])
 
@@ -255,20 +257,6 @@ def test_multiply_counts_its_operations(backend: kernels.Backend, inputs: str) -
 def test_multiply_refuses_inputs_that_no_product_has(backend: kernels.Backend) -> None:
     with pytest.raises(ValueError, match="float32, bfloat16 or int8"):
         backend.multiply(32, inputs="int4")
-
-
-def test_unknown_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(KernelError, match="this machine runs baseline"):
-        kernels.Backend(isa="sse9")
-    monkeypatch.setenv("GPTOSS_ISA", "nonsense")
-    with pytest.raises(KernelError, match="nonsense"):
-        kernels.Backend()
-
-
-@pytest.mark.parametrize("threads", [0, -1, 100_000])
-def test_bad_thread_count_is_refused(threads: int) -> None:
-    with pytest.raises(KernelError, match="wanted 1 to 1024"):
-        kernels.Backend(threads=threads)
 
 
 def test_wrong_shapes_and_indices_raise(backend: kernels.Backend) -> None:

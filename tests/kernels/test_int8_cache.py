@@ -1,4 +1,4 @@
-"""The eight-bit cache against its NumPy twin, on every instruction set that this machine runs."""
+"""The eight-bit cache against its NumPy twin, with every choice of kernels that this machine runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from gptoss import kernels
 from gptoss.kernels import reference
 from gptoss.kernels.reference_cache import load_rows
+from tests.choices import Choice
 from tests.kernels.arrays import EPSILON, Array, assert_within, floats
 
 
@@ -182,6 +183,7 @@ def test_attention(
 @pytest.mark.parametrize("window", [0, 40, 128, 200])
 @pytest.mark.parametrize("page_size", [16, 32, 64])
 def test_attention_over_many_tiles(
+    choice: Choice,
     backend: kernels.Backend,
     twin: reference.Backend,
     random: np.random.Generator,
@@ -200,7 +202,7 @@ def test_attention_over_many_tiles(
     )
     assert_within(got, wanted, bound_of(query, cache, positions, sinks, **options)[:, :8])
     # A query is the same bit for bit without the others, and on any number of threads.
-    single = kernels.Backend(isa=backend.isa, threads=1)
+    single = choice.backend()
     for row in range(len(positions)):
         one = slice(row, row + 1)
         alone = attend(single, query[one], cache, positions[one], sequences[one], sinks, **options)

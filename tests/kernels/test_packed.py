@@ -7,6 +7,7 @@ import pytest
 
 from gptoss import kernels
 from gptoss.kernels import reference
+from tests.choices import THREADS, Choice
 from tests.kernels.arrays import Array, assert_within, bits, floats, sum_bound, widened
 
 ACTS = ("float32", "bfloat16", "int8")
@@ -270,15 +271,14 @@ def test_rows_do_not_depend_on_the_batch(
         assert np.array_equal(experts_single[0], experts[row])
 
 
-@pytest.mark.parametrize("isa", kernels.isas())
-def test_results_do_not_depend_on_threads(isa: str, random: np.random.Generator) -> None:
-    one = kernels.Backend(isa=isa, threads=1)
+def test_results_do_not_depend_on_threads(choice: Choice, random: np.random.Generator) -> None:
+    one = choice.backend()
     x, _ = activations(one, floats(random, 30, 320), "int8")
     packed = packed_matrix(one, bits(floats(random, 1000, 320)))
     results = []
-    for threads in (1, 2, 3, 7):
+    for threads in THREADS:
         out = np.empty((30, 1000), np.float32)
-        kernels.Backend(isa=isa, threads=threads).int8_matmul(x, *packed, None, out)
+        choice.backend(threads).int8_matmul(x, *packed, None, out)
         results.append(out)
     assert all(np.array_equal(results[0], other) for other in results[1:])
 

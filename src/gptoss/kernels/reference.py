@@ -50,19 +50,32 @@ class Backend:
 
     isa = "reference"
     threads = 1
+    bf16_pairs = False
 
-    def __init__(self, *, isa: str | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        isa: str | None = None,
+        threads: int | None = None,
+        bf16_pairs: bool | None = None,
+    ) -> None:
         if isa not in (None, self.isa):
             raise KernelError(
                 f"instruction set {isa!r}: the reference has only {self.isa!r}; leave isa out"
             )
         if threads not in (None, self.threads):
             raise KernelError(f"{threads} threads: the reference has one; leave threads out")
+        if bf16_pairs:
+            raise KernelError("the reference multiplies no bfloat16 in pairs; leave bf16_pairs out")
 
     @property
     def activation_dtype(self) -> np.dtype[Any]:
         """bfloat16 bits."""
         return np.dtype(np.uint16)
+
+    def attention_dtype(self, pages: Activations, head_dim: int) -> np.dtype[Any]:
+        """float32: queries and weights are not rounded, whatever the pages."""
+        return np.dtype(np.float32)
 
     def to_bf16(self, x: Float32, out: Activations) -> None:
         """Round to nearest, ties to even; NaN stays NaN."""

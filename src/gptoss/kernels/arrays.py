@@ -1,0 +1,21 @@
+"""Arrays that kernels take: their types, and the bytes of packed ones."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+Bfloat16Bits = NDArray[np.uint16]
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+Activations = Float32 | Bfloat16Bits | Bytes
+
+# A block of 32 activations in eight bits: 32 signed bytes, a float32 scale, and minus the bytes' sum as int32.
+INT8_BLOCK_BYTES = 40
+# The float32 scale of a key or value in an eight-bit cache, beside its head_dim bytes.
+INT8_CACHE_SCALE_BYTES = 4
+# Features side by side in packed weights, and the bytes of a group's block of 32 inputs.
+GROUP = 16
+MXFP4_GROUP_BYTES, INT8_GROUP_BYTES = 256, 512
