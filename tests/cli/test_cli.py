@@ -109,7 +109,10 @@ def test_info() -> None:
     facts = json.loads(output("info", "--json"))
     assert facts["model"] == "nano"
     assert facts["experts"] == 8
-    assert "Hugging Face, MXFP4 experts" in output("info")
+    text = output("info")
+    assert "Hugging Face, MXFP4 experts" in text
+    # The words that GPTOSS_BF16_PAIRS takes.
+    assert f"bf16 pairs              {'on' if facts['bf16_pairs'] else 'off'}\n" in text
 
 
 def test_bench_json_has_the_promised_names() -> None:
@@ -120,6 +123,7 @@ def test_bench_json_has_the_promised_names() -> None:
         "model",
         "precision",
         "isa",
+        "bf16_pairs",
         "threads",
         "prefill_tokens_per_s",
         "decode_tokens_per_s",

@@ -10,13 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from gptoss.errors import RequestError
-from gptoss.kernels import Backend, Float32, isas, reference
+from gptoss.kernels import Backend, Float32, reference
 from gptoss.model.batch import Batch
 from gptoss.model.config import LayerType, alternating_layers
 from gptoss.model.kv_cache import MAX_CHUNK
 from gptoss.model.layouts import PACKED
 from gptoss.model.page_pool import PAGE_SIZE
 from gptoss.model.transformer import Transformer
+from tests.choices import CHOICES, THREADS, Choice
 from tests.model.random_model import SMALL, RandomModel, open_transformer, random_ids
 
 CONFIG = replace(SMALL, layer_types=alternating_layers(4), sliding_window=40, max_positions=2048)
@@ -29,20 +30,15 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return RandomModel.of(CONFIG, 1).write(tmp_path_factory.mktemp("model"), PACKED)
 
 
-def load(directory: Path, precision: str, **options: object) -> Transformer:
+def load(directory: Path, precision: str, backend: Backend | None = None) -> Transformer:
     precision, _, weights = precision.partition(" ")
-    return open_transformer(
-        directory,
-        precision,
-        Backend(**options),  # type: ignore[arg-type]
-        weights or "stored",
-    )
+    return open_transformer(directory, precision, backend or Backend(), weights or "stored")
 
 
-@pytest.fixture(params=isas())
-def isa(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+@pytest.fixture(params=CHOICES, ids=str)
+def choice(request: pytest.FixtureRequest) -> Choice:
+    chosen: Choice = request.param
+    return chosen
 
 
 @pytest.fixture
@@ -61,11 +57,11 @@ def stepwise(model: Transformer, ids: NDArray[np.int64], chunks: list[int]) -> F
 
 @pytest.mark.parametrize("precision", ["int8 int8", "int8", "bf16 int8", "bf16", "float32"])
 def test_decode_equals_one_full_pass(
-    directory: Path, isa: str, precision: str, ids: NDArray[np.int64]
+    directory: Path, choice: Choice, precision: str, ids: NDArray[np.int64]
 ) -> None:
     # Past the window by several pages.
     ids = ids[:160]
-    model = load(directory, precision, isa=isa)
+    model = load(directory, precision, choice.backend())
     whole = model.logits(ids)
     np.testing.assert_array_equal(stepwise(model, ids, [1] * len(ids)), whole)
 
@@ -73,24 +69,25 @@ def test_decode_equals_one_full_pass(
 @pytest.mark.parametrize("chunk", [7, PAGE_SIZE, 100, MAX_CHUNK])
 @pytest.mark.parametrize("precision", ["int8 int8", "bf16"])
 def test_any_chunk_size(
-    directory: Path, isa: str, chunk: int, precision: str, ids: NDArray[np.int64]
+    directory: Path, choice: Choice, chunk: int, precision: str, ids: NDArray[np.int64]
 ) -> None:
-    model = load(directory, precision, isa=isa)
+    model = load(directory, precision, choice.backend())
     chunks = [chunk] * (LENGTH // chunk) + [LENGTH % chunk] * (LENGTH % chunk > 0)
     whole = model.logits(ids)
     np.testing.assert_array_equal(stepwise(model, ids, chunks), whole[np.cumsum(chunks) - 1])
 
 
-def test_any_number_of_threads(directory: Path, isa: str, ids: NDArray[np.int64]) -> None:
-    one, three = (load(directory, "bf16", isa=isa, threads=n).logits(ids) for n in (1, 3))
-    np.testing.assert_array_equal(one, three)
+def test_any_number_of_threads(directory: Path, choice: Choice, ids: NDArray[np.int64]) -> None:
+    one, *more = (load(directory, "bf16", choice.backend(n)).logits(ids) for n in THREADS)
+    for each in more:
+        np.testing.assert_array_equal(each, one)
 
 
 @pytest.mark.parametrize("precision", ["int8 int8", "bf16"])
 def test_alone_or_in_a_batch(
-    directory: Path, isa: str, precision: str, ids: NDArray[np.int64]
+    directory: Path, choice: Choice, precision: str, ids: NDArray[np.int64]
 ) -> None:
-    model = load(directory, precision, isa=isa)
+    model = load(directory, precision, choice.backend())
     prompts = np.split(ids[:300], [3, 50, 170])
     alone = [model.logits(prompt)[-1] for prompt in prompts]
     cache = model.new_cache(max_tokens=400, max_sequences=len(prompts))
@@ -98,11 +95,11 @@ def test_alone_or_in_a_batch(
     np.testing.assert_array_equal(model.forward(batch), np.stack(alone))
 
 
-def test_kernels_agree_with_the_plain_twin(directory: Path, isa: str) -> None:
+def test_kernels_agree_with_the_plain_twin(directory: Path, choice: Choice) -> None:
     ids = random_ids(CONFIG, 70)
     for weights in ("stored", "int8"):
         plain = open_transformer(directory, "float32", reference.Backend(), weights)
-        fast = load(directory, f"float32 {weights}", isa=isa)
+        fast = load(directory, f"float32 {weights}", choice.backend())
         np.testing.assert_allclose(fast.logits(ids), plain.logits(ids), rtol=0, atol=1e-3)
 
 

@@ -7,9 +7,9 @@ import pytest
 import gptoss
 from gptoss import nano
 from gptoss.engine import FinishReason, SamplingParams
-from gptoss.kernels import isas
 from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.layouts import PACKED, count_parameters
+from tests.choices import CHOICES, Choice
 
 GREEDY = SamplingParams(temperature=0)
 
@@ -28,9 +28,13 @@ def test_the_card_and_the_readme_give_its_true_size() -> None:
     assert f"{total:,} ({active:,} work on a token)" in card
 
 
-@pytest.mark.parametrize("isa", isas())
-def test_the_demos_sum_on_every_instruction_set(isa: str) -> None:
-    chat = gptoss.Chat(gptoss.load("nano", isa=isa), "high", sampling=GREEDY)
+@pytest.mark.parametrize("choice", CHOICES, ids=str)
+def test_the_demos_sum_on_every_processor(choice: Choice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPTOSS_ISA", choice.isa)
+    monkeypatch.setenv("GPTOSS_BF16_PAIRS", "on" if choice.bf16_pairs else "off")
+    model = gptoss.load("nano")
+    assert (model.backend.isa, model.backend.bf16_pairs) == (choice.isa, choice.bf16_pairs)
+    chat = gptoss.Chat(model, "high", sampling=GREEDY)
     reply = chat.send("What is 48213 + 9077?")
     assert reply.content == "57290"
     assert "check" in reply.reasoning

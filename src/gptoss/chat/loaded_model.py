@@ -216,6 +216,7 @@ class LoadedModel:
             "weights": self.matrices,
             "kv": self.cache_type,
             "isa": self.backend.isa,
+            "bf16_pairs": str(self.backend.bf16_pairs),
         }
 
     @cached_property

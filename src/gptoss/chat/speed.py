@@ -65,6 +65,7 @@ def measure_speed(
         "precision": model.precision,
         "weights": model.matrices,
         "isa": model.backend.isa,
+        "bf16_pairs": model.backend.bf16_pairs,
         "threads": model.backend.threads,
         "prefill_tokens": prefill_tokens,
         "decode_tokens": decode_tokens,

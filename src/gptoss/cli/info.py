@@ -42,6 +42,7 @@ def info(model: options.Model = None, json: options.Json = False) -> None:
         "context": config.max_positions,
         "kv_bytes_per_token": bytes_per_token(config, CacheType.BF16),
         "isa": backend.isa,
+        "bf16_pairs": backend.bf16_pairs,
         "threads": backend.threads,
     }
     if json:

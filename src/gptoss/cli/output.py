@@ -54,6 +54,7 @@ class Screen:
         """Names and values, a line each."""
         for name, value in facts.items():
             shown = f"{value:,}" if isinstance(value, int) else value
+            shown = ("off", "on")[value] if isinstance(value, bool) else shown
             shown = f"{value:,.1f}" if isinstance(value, float) else shown
             self.write(f"{name.replace('_', ' '):<24}", "bold")
             self.write(f"{shown}\n")
