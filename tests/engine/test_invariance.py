@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from gptoss import nano
 from gptoss.engine import Engine, EngineOptions, Request, SamplingParams
-from gptoss.kernels import Backend, Float32
+from gptoss.kernels import Float32
 from gptoss.model.config import alternating_layers
 from gptoss.model.layouts import PACKED
 from gptoss.model.precision import CacheType
 from gptoss.model.transformer import Transformer
+from tests.choices import CHOICES, THREADS, Choice
 from tests.model.random_model import SMALL, RandomModel, open_transformer
 
 CONTEXT = 512
@@ -31,10 +32,20 @@ def directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return RandomModel.of(config, 3).write(tmp_path_factory.mktemp("random"), PACKED)
 
 
+# tests/model runs the other instruction sets.
+FASTEST = [choice for choice in CHOICES if choice.isa == CHOICES[-1].isa]
+
+
+@pytest.fixture(scope="module", params=FASTEST, ids=str)
+def choice(request: pytest.FixtureRequest) -> Choice:
+    chosen: Choice = request.param
+    return chosen
+
+
 @pytest.fixture(scope="module", params=["int8", "bf16"])
-def model(request: pytest.FixtureRequest, directory: Path) -> Transformer:
+def model(request: pytest.FixtureRequest, directory: Path, choice: Choice) -> Transformer:
     weights = "int8" if request.param == "int8" else "stored"
-    return open_transformer(directory, request.param, Backend(threads=1), weights)
+    return open_transformer(directory, request.param, choice.backend(), weights)
 
 
 def prompts(model: Transformer) -> list[list[int]]:
@@ -120,6 +131,25 @@ def test_same_bits(model: Transformer, plain: list[Result], changed: dict[str, i
     assert_same(run(model, options, order=[*range(8, 16), *range(8)]), plain)
 
 
+@pytest.mark.parametrize("length", [0, 1, 5, 8])
+def test_same_bits_with_any_number_of_guesses(
+    model: Transformer, plain: list[Result], monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    """How many pay, a processor's speed decides; none of it may show."""
+    monkeypatch.setattr("gptoss.engine.drafts.DraftLength.choose", lambda *_: length)
+    options = dataclasses.replace(PLAIN, speculates=True, keeps_prefixes=True, max_running=5)
+    assert_same(run(model, options), plain)
+
+
+@pytest.mark.parametrize("tokens", [16, 48, 1 << 20])
+def test_same_bits_at_any_speed(
+    model: Transformer, plain: list[Result], monkeypatch: pytest.MonkeyPatch, tokens: int
+) -> None:
+    """So many tokens of a prompt are taken to fit into a step, on a slow processor and on a fast one."""
+    monkeypatch.setattr("gptoss.engine.scheduler.PrefillRate.tokens_in", lambda *_: tokens)
+    assert_same(run(model, dataclasses.replace(PLAIN, max_running=16)), plain)
+
+
 def test_same_bits_after_preemption(
     model: Transformer, plain: list[Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,14 +190,18 @@ def test_same_bits_from_the_cache_again(model: Transformer, plain: list[Result])
     assert cached == sum(len(prompt) - 1 for prompt in prompts(model)[1::2])
 
 
-def test_same_bits_on_two_threads(directory: Path) -> None:
-    one, two = (open_transformer(directory, "int8", Backend(threads=n), "int8") for n in (1, 2))
+@pytest.mark.parametrize("threads", THREADS[1:])
+def test_same_bits_on_any_number_of_threads(
+    model: Transformer, plain: list[Result], directory: Path, choice: Choice, threads: int
+) -> None:
+    precision, weights = ("int8", "int8") if model.precision == "int8" else ("bf16", "stored")
+    more = open_transformer(directory, precision, choice.backend(threads), weights)
     options = dataclasses.replace(PLAIN, max_running=16, speculates=True, keeps_prefixes=True)
-    assert_same(run(two, options), run(one, PLAIN))
+    assert_same(run(more, options), plain)
 
 
-def test_same_bits_with_keys_in_eight_bits(directory: Path) -> None:
-    model = open_transformer(directory, "int8", Backend(threads=1), "int8")
+def test_same_bits_with_keys_in_eight_bits(directory: Path, choice: Choice) -> None:
+    model = open_transformer(directory, "int8", choice.backend(), "int8")
     plain = dataclasses.replace(PLAIN, cache_type=CacheType.INT8)
     mixed = dataclasses.replace(
         plain, max_running=16, speculates=True, keeps_prefixes=True, max_chunk=64
