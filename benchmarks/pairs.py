@@ -56,8 +56,9 @@ class Compared:
                 turn[which] = time.perf_counter() - began
             took.append((turn[0], turn[1]))
         counted = took[1:]
-        middle = [1000 * statistics.median(column) for column in zip(*counted, strict=True)]
-        return cls(name, *middle, statistics.median(b / a for a, b in counted))
+        first, second = (statistics.median(column) for column in zip(*counted, strict=True))
+        ratio = statistics.median(b / a for a, b in counted)
+        return cls(name, 1000 * first, 1000 * second, ratio)
 
 
 class Cache:
