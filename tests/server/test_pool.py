@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -116,6 +117,22 @@ def test_what_runs_is_told_and_what_it_gives_undone() -> None:
         pool.close()
 
     asyncio.run(main())
+
+
+def test_a_thread_that_waits_keeps_nothing() -> None:
+    class Kept:
+        """Something large."""
+
+    async def main() -> None:
+        pool, kept = new_pool(), Kept()
+        gone = weakref.ref(kept)
+        await pool.run("a", lambda _, kept=kept: str(kept))  # type: ignore[misc]
+        del kept
+        while gone() is not None:
+            await asyncio.sleep(0.001)
+        pool.close()
+
+    asyncio.run(asyncio.wait_for(main(), 10))
 
 
 def test_an_error_is_the_callers() -> None:

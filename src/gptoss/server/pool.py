@@ -122,8 +122,16 @@ class FairPool:
                 del self._waiting[owner]
 
     def _run(self) -> None:
-        while (job := self._take()) is not None:
-            job.run()
+        while self._run_one():
+            pass
+
+    def _run_one(self) -> bool:
+        """Do what is next; False when the pool is closed. A thread that waits keeps nothing of what it has done."""
+        job = self._take()
+        if job is None:
+            return False
+        job.run()
+        return True
 
     def _take(self) -> _Job[Any] | None:
         """The first of the owner who has waited longest for a turn; None when the pool is closed."""
