@@ -39,7 +39,7 @@ std::vector<const Kernels*> runnable_tables() {
 
 bool has_fast_bf16_dot(const Kernels* table) {
 #if defined(__x86_64__)
-  // Intel's cores begin one every second cycle, and two float products in each: on two generations of Xeon pairs took
+  // Intel's cores begin one every second cycle, and two float products in each: on an Emerald Rapids Xeon pairs took
   // 1.3 to 1.6 times as long in attention, up to 1.9 times in a product with packed weights. AMD's gain.
   if (__builtin_cpu_is("intel")) return false;
 #endif
