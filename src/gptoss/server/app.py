@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -36,6 +38,8 @@ from gptoss.server.service import Service
 from gptoss.server.wire_errors import ApiError, api_error, invalid
 
 _LOG = logging.getLogger("gptoss.server")
+# What `asyncio.to_thread` runs on: reading and writing the store.
+_STORE_THREADS = 4
 
 
 def create_app(service: Service) -> FastAPI:
@@ -43,6 +47,9 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
+        # Python's own has as many threads as the machine has cores, and a few.
+        store_threads = ThreadPoolExecutor(_STORE_THREADS, "gptoss-store")
+        asyncio.get_running_loop().set_default_executor(store_threads)
         service.load()
         yield
         service.close()
