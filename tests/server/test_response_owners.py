@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from starlette.testclient import TestClient
 
 from gptoss.engine import EVERYBODY
 from gptoss.errors import ServerError
+from gptoss.server.responses import store_format
 from gptoss.server.responses.store import KeptItem, ResponseStore
+from gptoss.server.responses.store_format import _COUNTED
 from gptoss.server.settings import Keys
 from gptoss.server.wire_errors import ApiError
 from tests.conftest import ScriptedModel
@@ -133,12 +136,91 @@ def test_a_file_that_knew_no_owners(tmp_path: Path) -> None:
         ResponseStore(path, 1e12, 1 << 30)
 
 
+def test_a_migration_that_is_cut_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store"
+    store = ResponseStore(path, 1e12, 1 << 30)
+    store.add({"id": "r0", "created_at": 1.0, "status": "completed", "output": []}, [], EVERYBODY)
+    store.close()
+    _make_older(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(store_format, "_COUNT_ALL", "nothing like SQL")
+        with pytest.raises(ServerError):
+            ResponseStore(path, 1e12, 1 << 30)
+    again = ResponseStore(path, 1e12, 1 << 30)
+    assert again.response("r0", EVERYBODY)["id"] == "r0"
+    assert _num_counted(again) == _num_there(again)
+    again.close()
+
+
+def test_what_an_owner_takes_is_counted_whatever_becomes_of_it() -> None:
+    """Items that a later response still uses count when the one that brought them is deleted; in bytes."""
+    store = ResponseStore(None, 1e12, 1 << 30)
+    for number in range(5):
+        made = {"id": f"r{number}", "created_at": 1.0, "status": "completed"}
+        context = store.context(f"r{number - 1}", "me") if number else []
+        store.add(made, [*context, KeptItem({"id": f"i{number}", "text": "世界" * 1000})], "me")
+        store.finish({**made, "output": [{"id": f"o{number}"}]}, events=[made])
+        if number:
+            store.delete(f"r{number - 1}", "me")
+        assert _num_counted(store) == _num_there(store) > 6000 * (number + 1)
+    store.delete("r4", "me")
+    assert _num_counted(store) == 0
+    store.close()
+
+
+def test_an_owner_cannot_hide_what_it_takes() -> None:
+    """Going on from responses that are deleted pushes out nobody else's."""
+    store = ResponseStore(None, 1e12, 600_000)
+    store.add({"id": "mine", "created_at": 1.0, "status": "completed"}, [], "me")
+    for number in range(40):
+        made = {"id": f"r{number}", "created_at": 1.0, "status": "completed"}
+        try:
+            context = store.context(f"r{number - 1}", "other") if number else []
+        except ApiError:
+            context = []
+        store.add(made, [*context, KeptItem({"id": f"i{number}", "text": "x" * 30_000})], "other")
+        if number:
+            with contextlib.suppress(ApiError):
+                store.delete(f"r{number - 1}", "other")
+    assert store.response("mine", "me")["id"] == "mine"
+    store.close()
+
+
+def test_a_store_is_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "store"
+    ResponseStore(path, 1e12, 1 << 30).close()
+    assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
+    path.chmod(0o644)
+    ResponseStore(path, 1e12, 1 << 30).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    with pytest.raises(ServerError):
+        ResponseStore(link, 1e12, 1 << 30)
+
+
+def _num_counted(store: ResponseStore) -> int:
+    return int(store._db.execute("SELECT coalesce(sum(num_bytes), 0) FROM owners").fetchone()[0])
+
+
+def _num_there(store: ResponseStore) -> int:
+    items = store._db.execute("SELECT data FROM items").fetchall()
+    responses = store._db.execute("SELECT body, events FROM responses").fetchall()
+    sizes = [len(data.encode()) for (data,) in items]
+    return sum(sizes) + sum(len(body.encode()) + len(events or b"") for body, events in responses)
+
+
 def _make_older(path: Path) -> None:
     """As the program wrote it before."""
     database = sqlite3.connect(path)
     database.execute("DROP INDEX responses_by_owner")
+    for name in _COUNTED:
+        database.execute(f"DROP TRIGGER {name}")
+    database.execute("DROP TABLE owners")
     database.execute("ALTER TABLE responses DROP COLUMN owner")
-    database.execute("ALTER TABLE responses DROP COLUMN num_bytes")
+    database.execute("ALTER TABLE items DROP COLUMN owner")
     database.execute("INSERT INTO meta VALUES ('key', 'x')")
     database.commit()
     database.close()

@@ -58,6 +58,26 @@ def whole_file(path: Path, *, mode: int = SHARED) -> Iterator[BinaryIO]:
             raise
 
 
+def write_new(path: Path, data: bytes, *, mode: int) -> None:
+    """Write a file that is not there, whole. Raises FileExistsError where it is by now, and OSError."""
+    with _folder_of(path) as folder:
+        _clear_left(path.parent)
+        partial = _new_name()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(partial, flags, mode, dir_fd=folder)
+        try:
+            with open(descriptor, "wb") as file:
+                _lock(descriptor)
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+                # Unlike a rename, this replaces nothing.
+                os.link(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(partial, dir_fd=folder)
+
+
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A folder to fill, which takes the place of `path` when the block ends, and is gone when the block fails.

@@ -17,6 +17,7 @@ from gptoss.server.messages.request import MessagesRequest
 from gptoss.server.pool import FairPool
 from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import ResponseRequest
+from gptoss.server.responses.store import KeptItem, ResponseStore
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import invalid
 from tests.growth.case import Case
@@ -82,6 +83,16 @@ def _messages(size: int) -> dict[str, Any]:
     return {"max_tokens": 1, "messages": [{"role": "user", "content": [part]}] * size}
 
 
+def _full_store(size: int) -> ResponseStore:
+    """With responses of many owners, and no room for any of them."""
+    store = ResponseStore(None, 1e12, 1 << 40)
+    for number in range(size):
+        made = {"id": f"r{number}", "created_at": 1.0, "status": "completed"}
+        store.add(made, [KeptItem({"id": "i", "text": "a"})], f"owner{number % 5}")
+    store._most_bytes = 0
+    return store
+
+
 _ROOM = ServerSettings(max_messages=10**9)
 
 CASES = (
@@ -99,6 +110,7 @@ CASES = (
         lambda given: MessagesRequest.model_validate(given).asked(_ROOM),
         500,
     ),
+    Case("a store without room", _full_store, lambda store: store.item("i", "nobody"), 100),
     Case("a pool that is full", lambda size: size, _count_shares, 100),
     Case("a key that comes twice", _twice, read_json, 3000),
     Case("nested containers", _nested, read_json, 300),

@@ -8,8 +8,9 @@ import secrets
 from pathlib import Path
 
 from gptoss.errors import ServerError
-from gptoss.files.private import PRIVATE
+from gptoss.files.private import PRIVATE, make_private_folder
 from gptoss.files.regular import open_own
+from gptoss.files.whole import write_new
 from gptoss.server.responses.seal import KEY_BYTES
 
 _MOST_BYTES = 4096
@@ -27,13 +28,11 @@ def seal_key(file: Path | None, store: Path | None) -> bytes:
     path = store.expanduser()
     path = path.with_name(f"{path.name}.key")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(path, flags, PRIVATE), "wb") as made:
-            made.write(secrets.token_hex(KEY_BYTES).encode() + b"\n")
-            made.flush()
-            os.fsync(made.fileno())
+        make_private_folder(path.parent)
+        if not os.path.lexists(path):
+            write_new(path, secrets.token_hex(KEY_BYTES).encode() + b"\n", mode=PRIVATE)
     except FileExistsError:
+        # Another server has made it meanwhile.
         pass
     except OSError as error:
         raise ServerError(f"cannot keep a key for seals in {path}: {error.strerror}") from None

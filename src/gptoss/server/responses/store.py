@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 import time
@@ -13,48 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gptoss.errors import ServerError, shown
+from gptoss.files.private import make_private, make_private_folder
 from gptoss.server.chat.reply import Json
+from gptoss.server.responses.store_format import prepare
 from gptoss.server.wire_errors import ApiError
 
 LIVE = ("queued", "in_progress")
-# The second has owners; the third knows what each response takes, and has no key.
-_FORMAT = 3
-_SCHEMA = """
-PRAGMA auto_vacuum = FULL;
-PRAGMA secure_delete = ON;
-PRAGMA foreign_keys = ON;
-PRAGMA locking_mode = EXCLUSIVE;
-PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS responses (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, created REAL NOT NULL,
-    is_live INTEGER NOT NULL, body TEXT NOT NULL, events BLOB, owner TEXT NOT NULL DEFAULT '',
-    num_bytes INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE IF NOT EXISTS items (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, data TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS items_by_id ON items (id);
-CREATE TABLE IF NOT EXISTS uses (
-    response INTEGER NOT NULL REFERENCES responses (number), position INTEGER NOT NULL,
-    item INTEGER NOT NULL REFERENCES items (number), is_output INTEGER NOT NULL,
-    PRIMARY KEY (response, position)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS uses_by_item ON uses (item);
-"""
-# What each response brought, as near as an older format lets know it.
-_SIZES = """
-UPDATE responses SET num_bytes = length(body) + coalesce(length(events), 0) + coalesce((
-    SELECT sum(length(data)) FROM uses JOIN items ON items.number = item
-    WHERE response = responses.number AND is_output
-), 0)
-"""
-_OLDEST_OF_LARGEST = """
-SELECT number FROM responses WHERE NOT is_live AND owner = (
-    SELECT owner FROM responses WHERE NOT is_live
-    GROUP BY owner ORDER BY sum(num_bytes) DESC, min(number) LIMIT 1
-) ORDER BY number LIMIT 1
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +51,11 @@ class ResponseStore:
         self._lock = threading.Lock()
         try:
             self._db = _connect(path)
-            self._prepare()
+            try:
+                prepare(self._db)
+            except BaseException:
+                self._db.close()
+                raise
         except (OSError, sqlite3.Error) as error:
             raise ServerError(
                 f"cannot use {path} as the store of responses: {error}; give another file, "
@@ -112,10 +79,8 @@ class ResponseStore:
                 (response["id"], response["created_at"], _is_live(response), body, owner),
             )
             number = int(cursor.lastrowid or 0)
-            size = len(body)
             for position, item in enumerate(context):
-                size += self._use(number, position, item, is_output=False)
-            self._grow(number, size)
+                self._use(number, owner, position, item, is_output=False)
             self._make_room()
 
     def finish(self, response: Json, events: Sequence[Json] | None = None) -> None:
@@ -125,11 +90,11 @@ class ResponseStore:
         with self._lock, self._db:
             self._make_room()
             found = self._db.execute(
-                "SELECT number FROM responses WHERE id = ?", (response["id"],)
+                "SELECT number, owner FROM responses WHERE id = ?", (response["id"],)
             ).fetchone()
             if found is None:
                 return
-            number = int(found[0])
+            number, owner = int(found[0]), str(found[1])
             body = _dumps({**response, "output": []})
             packed = None if events is None else zlib.compress(_dumps(events).encode(), 6)
             self._db.execute(
@@ -138,10 +103,8 @@ class ResponseStore:
             )
             first = self._db.execute("SELECT count(*) FROM uses WHERE response = ?", (number,))
             start = int(first.fetchone()[0])
-            size = len(packed or b"")
             for position, item in enumerate(output, start):
-                size += self._use(number, position, KeptItem(item), is_output=True)
-            self._grow(number, size)
+                self._use(number, owner, position, KeptItem(item), is_output=True)
             self._make_room()
 
     def response(self, response_id: str, owner: str) -> Json:
@@ -190,9 +153,7 @@ class ResponseStore:
         with self._lock, self._db:
             self._make_room()
             row = self._db.execute(
-                "SELECT items.number, data FROM items JOIN uses ON item = items.number "
-                "JOIN responses ON responses.number = response "
-                "WHERE items.id = ? AND owner = ? ORDER BY items.number LIMIT 1",
+                "SELECT number, data FROM items WHERE id = ? AND owner = ? ORDER BY number LIMIT 1",
                 (item_id, owner),
             ).fetchone()
         return None if row is None else KeptItem(json.loads(row[1]), int(row[0]))
@@ -201,30 +162,6 @@ class ResponseStore:
         """Forget a response, and the items that no other one uses. Raises ApiError 404."""
         with self._lock, self._db:
             self._delete(self._required(response_id, owner)[0])
-
-    def _prepare(self) -> None:
-        """Make the tables, or bring those of an earlier format up to date."""
-        with self._db:
-            self._db.executescript(_SCHEMA)
-            stored = self._db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
-            number = _FORMAT if stored is None else int(stored[0])
-            if not 1 <= number <= _FORMAT:
-                raise sqlite3.DatabaseError("it was made by another version of this program")
-            if number < 2:
-                self._db.execute("ALTER TABLE responses ADD COLUMN owner TEXT NOT NULL DEFAULT ''")
-            if number < 3:
-                self._db.execute(
-                    "ALTER TABLE responses ADD COLUMN num_bytes INTEGER NOT NULL DEFAULT 0"
-                )
-                self._db.execute(_SIZES)
-                self._db.execute("DELETE FROM meta WHERE name = 'key'")
-            self._db.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('format', ?)", (str(_FORMAT).encode(),)
-            )
-            # Only now: an earlier format has no such columns.
-            self._db.execute(
-                "CREATE INDEX IF NOT EXISTS responses_by_owner ON responses (owner, is_live, num_bytes)"
-            )
 
     def _end_live(self) -> None:
         rows = self._db.execute("SELECT number, body FROM responses WHERE is_live").fetchall()
@@ -275,30 +212,23 @@ class ResponseStore:
             if is_out in outputs
         ]
 
-    def _grow(self, number: int, num_bytes: int) -> None:
-        """Count what a response brought into the store."""
-        self._db.execute(
-            "UPDATE responses SET num_bytes = num_bytes + ? WHERE number = ?", (num_bytes, number)
-        )
-
-    def _use(self, response: int, position: int, item: KeptItem, *, is_output: bool) -> int:
-        """Have a response use an item; how many bytes that brings. Those that are there already cost nothing."""
-        number, size = item.number, 0
+    def _use(
+        self, response: int, owner: str, position: int, item: KeptItem, *, is_output: bool
+    ) -> None:
+        number = item.number
         if number is not None:
             # The response it came with may have been deleted since.
             row = self._db.execute("SELECT 1 FROM items WHERE number = ?", (number,)).fetchone()
             number = number if row else None
         if number is None:
-            data = _dumps(item.data)
-            size = len(data)
             cursor = self._db.execute(
-                "INSERT INTO items (id, data) VALUES (?, ?)", (item.data["id"], data)
+                "INSERT INTO items (id, data, owner) VALUES (?, ?, ?)",
+                (item.data["id"], _dumps(item.data), owner),
             )
             number = int(cursor.lastrowid or 0)
         self._db.execute(
             "INSERT INTO uses VALUES (?, ?, ?, ?)", (response, position, number, is_output)
         )
-        return size
 
     def _make_room(self) -> None:
         """Forget what is too old; of what is too much, the oldest of the owner who has most."""
@@ -308,10 +238,22 @@ class ResponseStore:
                 break
             self._delete(int(row[0]))
         while self._num_bytes() > self._most_bytes:
-            row = self._db.execute(_OLDEST_OF_LARGEST).fetchone()
-            if row is None:
+            number = self._oldest_of_largest()
+            if number is None:
                 return
-            self._delete(int(row[0]))
+            self._delete(number)
+
+    def _oldest_of_largest(self) -> int | None:
+        """The oldest response of the owner who takes most, of those that have one that has ended."""
+        owners = self._db.execute("SELECT owner FROM owners ORDER BY num_bytes DESC, owner")
+        for (owner,) in owners.fetchall():
+            row = self._db.execute(
+                "SELECT number FROM responses WHERE owner = ? AND NOT is_live ORDER BY number LIMIT 1",
+                (owner,),
+            ).fetchone()
+            if row is not None:
+                return int(row[0])
+        return None
 
     def _delete(self, number: int) -> None:
         items = [
@@ -332,9 +274,9 @@ def _connect(path: Path | None) -> sqlite3.Connection:
     if path is None:
         return sqlite3.connect(":memory:", check_same_thread=False)
     path = path.expanduser()
-    path.parent.mkdir(parents=True, exist_ok=True)
     # What people said is for the server's own user alone.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    make_private_folder(path.parent)
+    make_private(path)
     return sqlite3.connect(path, timeout=0.5, check_same_thread=False)
 
 
