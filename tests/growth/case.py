@@ -12,11 +12,13 @@ class Case:
     """A reader of outside bytes on the input that is worst for it.
 
     make  the input of a size
-    call  reads it; what it raises is ignored, since a refusal costs time too
+    call  reads it
     size  of the smaller input; the larger one has twice that. So large that what every call costs hardly counts
+    raises  what it ends with, where the input is refused: a refusal costs time too
     """
 
     name: str
     make: Callable[[int], Any]
     call: Callable[[Any], object]
     size: int
+    raises: type[Exception] | None = None

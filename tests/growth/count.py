@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import sys
 
+from tests.growth.case import Case
 from tests.growth.cases import all_cases
 
 # A C function that nothing else calls: callgrind's mark between counts.
@@ -24,17 +24,23 @@ def main(names: list[str]) -> None:
         case = cases[name]
         for size in (case.size, 2 * case.size):
             # What is imported, compiled or cached by a first call is not counted.
-            _call(case.call, case.make(max(1, case.size // 8)))
+            _call(case, case.make(max(1, case.size // 8)))
             given = case.make(size)
             _mark()
-            _call(case.call, given)
+            _call(case, given)
             _mark()
             print(name, flush=True)
 
 
-def _call(call: object, given: object) -> None:
-    with contextlib.suppress(Exception):
-        call(given)  # type: ignore[operator]
+def _call(case: Case, given: object) -> None:
+    try:
+        case.call(given)
+    except Exception as error:
+        if case.raises is None or not isinstance(error, case.raises):
+            raise
+        return
+    if case.raises is not None:
+        raise AssertionError(f"{case.name}: it ended well, wanted {case.raises.__name__}")
 
 
 if __name__ == "__main__":

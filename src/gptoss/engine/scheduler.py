@@ -99,7 +99,11 @@ class Scheduler:
                 continue
             if len(self.running) >= self._max_running and not self._yield_place(sequence):
                 break
-            if not self._start(sequence):
+            # Pages are shared out like places: by the sequences that hold them.
+            while not (is_started := self._start(sequence)):
+                if not self._yield_place(sequence):
+                    break
+            if not is_started:
                 break
             self.waiting.remove(sequence)
             started.append(sequence)
@@ -160,13 +164,20 @@ class Scheduler:
 
     def _yield_place(self, sequence: Sequence) -> bool:
         """Preempt the youngest of the owner who has most, if both are nearer to equal after it."""
+        found = self._youngest_of_largest(sequence)
+        if found is not None:
+            self._preempt(found)
+        return found is not None
+
+    def _youngest_of_largest(self, other: Sequence) -> Sequence | None:
+        """Of the owner of whom most run, at least two more than of another sequence's."""
         running = self._num_running_by_owner()
+        if not running:
+            return None
         largest, count = running.most_common(1)[0]
-        if count < running[sequence.request.owner.name] + 2:
-            return False
-        youngest = next(s for s in reversed(self.running) if s.request.owner.name == largest)
-        self._preempt(youngest)
-        return True
+        if count < running[other.request.owner.name] + 2:
+            return None
+        return next(s for s in reversed(self.running) if s.request.owner.name == largest)
 
     def _num_running_by_owner(self) -> Counter[str]:
         return Counter(sequence.request.owner.name for sequence in self.running)
@@ -232,7 +243,8 @@ class Scheduler:
                 lacking = sequence.cache.missing(num_tokens)[kind] - self._cache.pool(kind).num_free
                 if self._prefixes.evict(kind, lacking):
                     continue
-                youngest = self.running[-1]
+                # Never the oldest, unless it is alone: of those of whom two run, it is not the youngest.
+                youngest = self._youngest_of_largest(self.running[-1]) or self.running[-1]
                 self._preempt(youngest)
                 if youngest is sequence:
                     return False

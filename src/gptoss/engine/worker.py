@@ -18,9 +18,10 @@ from collections.abc import (
 
 from gptoss.engine.engine import Engine, Output
 from gptoss.engine.loops import Loop
-from gptoss.engine.owner import Shares
+from gptoss.engine.owner import EVERYBODY
 from gptoss.engine.request import FinishReason, Request, Timings
 from gptoss.engine.sequence import Sequence, Token
+from gptoss.engine.shares import Shares
 from gptoss.errors import EngineError, GptossError, QueueFullError, RequestError
 
 MAX_WAITING = 64
@@ -233,7 +234,7 @@ class Worker:
         wanted = Counter(generation.request.owner.name for generation in generations)
         for owner, num in wanted.items():
             own, most = waiting[owner], self._places.most
-            if taken + num > most:
+            if taken + num > most and (own or owner == EVERYBODY):
                 raise QueueFullError(
                     f"{taken} requests are waiting, and with {num} more there would be more than {most}; "
                     "try again later"

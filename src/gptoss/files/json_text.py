@@ -32,7 +32,7 @@ def parse_object(
 
     Raises ValueError with the reason, in a line.
     """
-    if _num_values(data) > most_values and _num_values(_STRING.sub(b"", data)) > most_values:
+    if num_values(data, most_values) > most_values:
         raise ValueError(f"it has more than {most_values:,} values")
     try:
         value = json.loads(
@@ -58,9 +58,14 @@ def shorten(value: object) -> str:
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
 
 
-def _num_values(data: bytes) -> int:
-    """At least as many as there are: between any two is one of these, and they stand in strings as well."""
-    return sum(map(data.count, (b",", b"[", b"{")))
+def num_values(data: bytes, enough: int) -> int:
+    """At least as many values as some JSON has; up to `enough`, those may count that a text only looks like."""
+    # Between any two values is one of these, and they stand in strings as well.
+    marks = sum(map(data.count, (b",", b"[", b"{")))
+    if marks <= enough:
+        return marks
+    bare = _STRING.sub(b"", data)
+    return sum(map(bare.count, (b",", b"[", b"{")))
 
 
 def _check_depth(value: dict[str, Any], most_levels: int) -> None:

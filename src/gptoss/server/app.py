@@ -21,10 +21,10 @@ from gptoss.errors import GptossError
 from gptoss.server import models, tokens
 from gptoss.server.bodies import Bodies
 from gptoss.server.body_route import BodyRoute
+from gptoss.server.caller import on_thread
 from gptoss.server.chat.request import ChatRequest
 from gptoss.server.chat.routes import create_chat_completion
 from gptoss.server.completions import CompletionRequest, create_completion
-from gptoss.server.connection import on_thread
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
 from gptoss.server.messages.routes import add_messages
@@ -186,9 +186,9 @@ def _add_models(app: FastAPI, service: Service) -> None:
         return models.get_model(service, name)
 
     async def answer(request: Request, work: Callable[[IsGone], dict[str, Any]]) -> Response:
-        # A million numbers take a while to write, too.
+        # Many numbers take a while to write, too.
         return await on_thread(
-            request, service.prompts, lambda is_gone: JSONResponse(work(is_gone))
+            request, service.counters, lambda is_gone: JSONResponse(work(is_gone))
         )
 
     @app.post("/tokenize", tags=["tokens"], response_model=None)
@@ -199,7 +199,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
     @app.post("/detokenize", tags=["tokens"], response_model=None)
     async def detokenize(body: tokens.DetokenizeRequest, request: Request) -> Response:
         """Text of token ids."""
-        return await answer(request, lambda _: tokens.detokenize(service, body))
+        return await answer(request, lambda is_gone: tokens.detokenize(service, body, is_gone))
 
     @app.post("/render", tags=["tokens"], response_model=None)
     async def render(body: ChatRequest, request: Request) -> Response:

@@ -6,42 +6,66 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
 
 from gptoss.engine import Shares
 from gptoss.errors import shown
-from gptoss.files.json_text import parse_object
-from gptoss.server.pool import FairPool
+from gptoss.files.json_text import num_values, parse_object
+from gptoss.server.caller import unless_gone
+from gptoss.server.pool import FairPool, IsGone
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import ApiError
 
 # Deeper JSON is an attack, and would meet the interpreter's own limit.
 MAX_JSON_DEPTH = 128
-# Of one body: a little more than the most token ids that a request may have. A value takes some seventy bytes.
+# Of one body: a little more than the most token ids that a request may have.
 MAX_JSON_VALUES = 1_100_000
+# Of memory, that an empty object or a short text takes.
+VALUE_BYTES = 72
 # Smaller ones are read on the event loop, in a millisecond or two, and find room whatever else is held.
 SMALL_BYTES = 64 << 10
+# So many cost nothing to speak of, and need not be told from commas in a text.
+_FEW_VALUES = 10_000
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _Checked = TypeVar("_Checked")
 
 
 class Body:
-    """A body that is there, and the JSON object in it."""
+    """The JSON object in a body that is there, until it is checked."""
 
-    def __init__(self, data: bytes, value: Any, pool: FairPool, owner: str) -> None:
-        self.data = data
-        self.value = value
-        self._pool = pool
-        self._owner = owner
+    def __init__(self, value: Any, *, is_large: bool, run: Run) -> None:
+        """`run` does work on a thread, for as long as the client is there."""
+        self._value = value
+        self._is_large = is_large
+        self._run = run
 
-    async def checked(self, check: Callable[[Any], _Checked]) -> _Checked:
-        """What a check makes of the JSON; on a thread if that may take long. Raises what the check does."""
-        if len(self.data) <= SMALL_BYTES:
-            return check(self.value)
-        return await self._pool.run(self._owner, lambda _: check(self.value))
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was sent."""
+        return self._value is None
+
+    def take(self) -> Any:
+        """Return the JSON, which is not kept here any longer."""
+        value, self._value = self._value, None
+        return value
+
+    async def check(self, check: Callable[[Any], _Checked], value: Any) -> _Checked:
+        """Return what a check makes of the JSON; on a thread if that may take long.
+
+        Raises what the check does, and ApiError when the client has gone.
+        """
+        return await self._run(lambda _: check(value)) if self._is_large else check(value)
+
+
+class Run(Protocol):
+    """Does some work elsewhere."""
+
+    async def __call__(self, work: Callable[[IsGone], _Checked]) -> _Checked:
+        """Return its result."""
+        ...
 
 
 class Bodies:
@@ -50,7 +74,7 @@ class Bodies:
     def __init__(self, settings: ServerSettings, pool: FairPool) -> None:
         self._settings = settings
         self._pool = pool
-        self._places = Shares(settings.max_buffered_bytes)
+        self._shares = Shares(settings.max_held_bytes)
         self._held: dict[str, int] = {}
 
     @asynccontextmanager
@@ -62,6 +86,10 @@ class Bodies:
         headers = Headers(scope=scope)
         self._check_head(headers)
         held = _Held(self, owner)
+
+        async def run(work: Callable[[IsGone], _Checked]) -> _Checked:
+            return await unless_gone(receive, self._pool.run(owner, work))
+
         try:
             try:
                 async with asyncio.timeout(self._settings.body_s):
@@ -70,18 +98,18 @@ class Bodies:
                 raise ApiError(
                     408, f"the body did not arrive within {self._settings.body_s:.0f} s"
                 ) from None
-            yield await self._body(headers, data, owner)
+            yield await self._body(headers, data, held, run)
         finally:
             held.give_back()
 
     def take(self, owner: str, num_bytes: int) -> None:
         """Count bytes that are held. Raises ApiError 429 where there is no room for them."""
         own, taken = self._held.get(owner, 0), sum(self._held.values())
-        if not self._places.has_room(owner, wanted=num_bytes, own=own, taken=taken):
+        if not self._shares.has_room(owner, wanted=num_bytes, own=own, taken=taken):
             raise ApiError(
                 429,
                 f"the large requests that are being answered take {taken:,} bytes of "
-                f"{self._places.most:,}; try again later",
+                f"{self._shares.most:,}; try again later",
                 code="queue_full",
             )
         self._held[owner] = own + num_bytes
@@ -120,15 +148,16 @@ class Bodies:
             if not message.get("more_body", False):
                 return b"".join(parts)
 
-    async def _body(self, headers: Headers, data: bytes, owner: str) -> Body:
+    async def _body(self, headers: Headers, data: bytes, held: _Held, run: Run) -> Body:
         if not data:
-            return Body(data, None, self._pool, owner)
+            return Body(None, is_large=False, run=run)
         if headers.get("content-type") is None:
             raise ApiError(415, "got no content type, wanted application/json")
         if len(data) <= SMALL_BYTES:
-            return Body(data, read_json(data), self._pool, owner)
-        value = await self._pool.run(owner, lambda _: read_json(data))
-        return Body(data, value, self._pool, owner)
+            return Body(read_json(data), is_large=False, run=run)
+        # What it becomes takes more than what was sent.
+        held.grow(len(data) + VALUE_BYTES * await run(lambda _: num_values(data, _FEW_VALUES)))
+        return Body(await run(lambda _: read_json(data)), is_large=True, run=run)
 
     def _too_large(self) -> ApiError:
         most = self._settings.max_body_bytes
@@ -136,7 +165,7 @@ class Bodies:
 
 
 class _Held:
-    """What one request has of the bytes that all may hold: those beyond a small body."""
+    """Counts what one request has of the bytes that all may hold: those beyond a small body."""
 
     def __init__(self, bodies: Bodies, owner: str) -> None:
         self._bodies = bodies

@@ -31,9 +31,9 @@ class BodyRoute(APIRoute):
 
         async def handle_checked(request: Request) -> Response:
             body = body_of(request)
-            if body.data:
+            if not body.is_empty:
                 # Where Starlette keeps what it has parsed. An object of the type passes FastAPI's check as it is.
-                request._json = await body.checked(check)
+                request._json = await body.check(check, body.take())
             return await handle(request)
 
         return handle_checked

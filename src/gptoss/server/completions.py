@@ -15,8 +15,8 @@ from pydantic import ConfigDict, Field
 from gptoss.chat import LoadedModel
 from gptoss.engine import FinishReason, Generation, Owner, Token
 from gptoss.kernels import Float32
+from gptoss.server.caller import owner_of, unless_gone
 from gptoss.server.chat.reply import Json, fingerprint, new_id
-from gptoss.server.connection import owner_of, unless_gone
 from gptoss.server.pool import IsGone
 from gptoss.server.request_schemas.completions import MAX_PROMPTS, Prompts
 from gptoss.server.service import Service
@@ -86,7 +86,7 @@ async def create_completion(
             for prompt, generation in _start(service, body, prompts, num, owner)
         ]
 
-    running = await unless_gone(request, service.prompts.run(owner, begin, _cancel))
+    running = await unless_gone(request.receive, service.prompts.run(owner, begin, _cancel))
     prompts = [one.prompt for one in running[::num]]
     made: Json = {
         "id": new_id("cmpl-"),
@@ -101,7 +101,7 @@ async def create_completion(
         return streamed(source, service.settings.ping_s, lambda: service.forget(running))
     try:
         choices = await unless_gone(
-            request, _all([one.whole(index) for index, one in enumerate(running)])
+            request.receive, _all([one.whole(index) for index, one in enumerate(running)])
         )
     finally:
         service.forget(running)

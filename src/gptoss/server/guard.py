@@ -66,13 +66,15 @@ class Guard:
                 end = answer if error.status == 408 else _ends_after(upload, answer)
                 await error.response(scope)(scope, upload, end)
                 return
-            if body is None:
+            if body is not None:
+                # FastAPI looks whether there is a body; what is in it, BodyRoute gives it.
+                rest = _replayed(b"" if body.is_empty else b"{}", upload)
+                await self._app(scope, rest, answer)
+            else:
                 # There is no such route, or none that reads: the reply is short, and the upload has no readers.
                 has_upload = scope["method"] in _BODY_METHODS
                 end = _ends_after(upload, answer) if has_upload else answer
                 await self._app(scope, _replayed(b"", upload), end)
-            else:
-                await self._app(scope, _replayed(body.data, upload), answer)
 
     def _owner(self, scope: Scope) -> str:
         """Whose the request is. Raises ApiError for one that may not be made."""
@@ -167,7 +169,7 @@ def _unsniffed(send: Send) -> Send:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """The body once more, then what else comes: that the client has gone."""
+    """A body, then what else comes: that the client has gone."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def read() -> Message:

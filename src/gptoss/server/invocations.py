@@ -34,21 +34,21 @@ def add_invocations(app: FastAPI, service: Service) -> None:
         if "messages" in body and "anthropic_version" in body:
             try:
                 return await create_message(
-                    service, await _checked(MessagesRequest, request), request
+                    service, await _checked(MessagesRequest, body, request), request
                 )
             except (ApiError, GptossError) as error:
                 return api_error(error).response(request.scope, is_anthropic=True)
         if "messages" in body:
             return await create_chat_completion(
-                service, await _checked(ChatRequest, request), request
+                service, await _checked(ChatRequest, body, request), request
             )
         if "prompt" in body:
             return await create_completion(
-                service, await _checked(CompletionRequest, request), request
+                service, await _checked(CompletionRequest, body, request), request
             )
         if "input" in body:
             response: Response = await _endpoint(app, "/v1/responses")(
-                await _checked(ResponseRequest, request), request
+                await _checked(ResponseRequest, body, request), request
             )
             return response
         raise ApiError(400, f"got a body without any of {_SHAPES}")
@@ -62,11 +62,11 @@ def _endpoint(app: FastAPI, path: str) -> Callable[..., Any]:
     raise ApiError(400, f"got a body for {path}, which this server does not have")
 
 
-async def _checked(kind: type[_Model], request: Request) -> _Model:
+async def _checked(kind: type[_Model], body: dict[str, Any], request: Request) -> _Model:
     def check(value: Any) -> _Model:
         try:
             return kind.model_validate(value)
         except ValidationError as error:
             raise invalid(error.errors()) from None
 
-    return await body_of(request).checked(check)
+    return await body_of(request).check(check, body)

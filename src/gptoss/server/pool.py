@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 from gptoss.engine import Shares
-from gptoss.server.wire_errors import ApiError
+from gptoss.errors import QueueFullError
 
 _Result = TypeVar("_Result")
 # Whether nobody waits for the result any more.
@@ -57,7 +57,7 @@ class FairPool:
         """`busy`: what is said to those for whom there is no room, in the words of an error."""
         self._name = name
         self._threads = threads
-        self._places = Shares(most_waiting)
+        self._shares = Shares(most_waiting)
         self._busy = busy
         self._changed = threading.Condition()
         self._waiting: OrderedDict[str, deque[_Job[Any]]] = OrderedDict()
@@ -66,8 +66,9 @@ class FairPool:
 
     @property
     def num_waiting(self) -> int:
-        """Jobs that have not begun."""
+        """Jobs that have not begun, and for which somebody waits."""
         with self._changed:
+            self._forget_cancelled()
             return self._num_waiting()
 
     async def run(
@@ -76,7 +77,9 @@ class FairPool:
         work: Callable[[IsGone], _Result],
         discard: Callable[[_Result], object] = lambda _: None,
     ) -> _Result:
-        """What the work gives; it is told whether its caller has left. Raises ApiError 429 where there is no room.
+        """Run work on a thread in its owner's turn, and return its result; it is told whether its caller has left.
+
+        Raises QueueFullError where there is no room, and what the work does.
 
         discard  undoes a result that came when the caller had left
         """
@@ -102,8 +105,8 @@ class FairPool:
             # What finds an idle thread does not wait.
             is_idle = self._num_idle > self._num_waiting() or self._num_threads < self._threads
             taken = self._num_waiting()
-            if not is_idle and not self._places.has_room(owner, wanted=1, own=own, taken=taken):
-                raise ApiError(429, self._busy, code="queue_full")
+            if not is_idle and not self._shares.has_room(owner, wanted=1, own=own, taken=taken):
+                raise QueueFullError(self._busy)
             self._waiting.setdefault(owner, deque()).append(job)
             if self._num_idle < self._num_waiting() and self._num_threads < self._threads:
                 self._num_threads += 1

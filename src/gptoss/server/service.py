@@ -63,6 +63,8 @@ class Asked:
 # Threads that read large bodies, that make prompts, and that compile grammars; and how much may wait for each.
 _READERS, _MOST_READ = 2, 64
 _PROMPTERS, _MOST_PROMPTS = 2, 128
+# Whole texts, however long, are counted and written out apart from what turns wait for.
+_COUNTERS, _MOST_COUNTED = 1, 32
 _COMPILERS, _MOST_GRAMMARS = 2, 16
 # What takes so long to compile is begun where grammars are compiled, although it is stored.
 _SLOW_GRAMMAR_S = 0.02
@@ -111,6 +113,12 @@ class Service:
             threads=_COMPILERS,
             most_waiting=_MOST_GRAMMARS,
             busy="many schemas are being compiled; try again later",
+        )
+        self.counters = FairPool(
+            "gptoss-count",
+            threads=_COUNTERS,
+            most_waiting=_MOST_COUNTED,
+            busy="many texts are being counted; try again later",
         )
         self._open_model = open_model
         self._model: LoadedModel | None = None
@@ -262,7 +270,7 @@ class Service:
 
     def end_threads(self) -> None:
         """Let the threads end that have nothing to do."""
-        for pool in (self.readers, self.prompts, self.compilers):
+        for pool in (self.readers, self.prompts, self.compilers, self.counters):
             pool.close()
 
     def close(self) -> None:

@@ -69,7 +69,7 @@ class ServerSettings:
     has_page          whether the chat page is there
     shared_instructions  texts of the operator's whose cached prefixes are found by all keys
     max_body_bytes    of a request
-    max_buffered_bytes  of all requests that are being answered together, but for the first 64 KiB of each
+    max_held_bytes    of memory for the bodies of all requests that are being answered, but for 64 KiB of each
     max_answers       `n` at most
     max_messages      of a conversation
     body_s            seconds that a request may take to arrive
@@ -93,7 +93,7 @@ class ServerSettings:
     has_page: bool = True
     shared_instructions: tuple[str, ...] = ()
     max_body_bytes: int = 10_000_000
-    max_buffered_bytes: int = 64_000_000
+    max_held_bytes: int = 256_000_000
     max_answers: int = 16
     max_messages: int = 4096
     body_s: float = 30.0

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from gptoss.chat import LoadedModel
+from gptoss.errors import RequestError
 from gptoss.server.chat.request import ChatRequest
 from gptoss.server.pool import IsGone
 from gptoss.server.request_schemas.wholes import one_of_text
@@ -16,6 +17,8 @@ from gptoss.server.wire_errors import ApiError
 from gptoss.tokenizer.limited import LimitedTokenizer
 
 Json = dict[str, object]
+# In a reply: twice what the largest context holds. Writing them is one step of the interpreter's, some 20 ms.
+MAX_IDS = 1 << 18
 
 
 class TokenizeRequest(Wire):
@@ -43,15 +46,16 @@ def tokenize(service: Service, body: TokenizeRequest, is_gone: IsGone) -> Json:
     text = body.content if body.content is not None else body.prompt
     if text is None:
         raise ApiError(400, "got no content, wanted text", param="content")
-    tokenizer = LimitedTokenizer(service.model.tokenizer, None, is_gone)
-    ids = tokenizer.encode(text)
+    ids = LimitedTokenizer(service.model.tokenizer, None, is_gone).encode(text)
+    _require_few(ids)
+    tokenizer = service.model.tokenizer
     made: Json = {"tokens": ids, "count": len(ids), "max_model_len": service.model.context}
     if body.with_pieces:
         made["pieces"] = [tokenizer.decode([token_id]) for token_id in ids]
     return made
 
 
-def detokenize(service: Service, body: DetokenizeRequest) -> Json:
+def detokenize(service: Service, body: DetokenizeRequest, is_gone: IsGone) -> Json:
     """Text of token ids, special ones by their spelling."""
     tokenizer = service.model.tokenizer
     unknown = [token_id for token_id in body.tokens if token_id >= tokenizer.vocab_size]
@@ -61,6 +65,8 @@ def detokenize(service: Service, body: DetokenizeRequest) -> Json:
             f"got the token {unknown[0]}, wanted ids below {tokenizer.vocab_size}",
             param="tokens",
         )
+    if is_gone():
+        raise RequestError("the caller has gone")
     text = tokenizer.decode(body.tokens)
     return {"content": text, "prompt": text}
 
@@ -74,12 +80,22 @@ def render(service: Service, body: ChatRequest, is_gone: IsGone) -> Json:
 def rendered(model: LoadedModel, asked: Asked, is_gone: IsGone) -> Json:
     """A prompt: its text, and its tokens as the model reads them."""
     ids = prompt_ids(model, asked, is_gone)
+    _require_few(ids)
     return {
         "prompt": model.tokenizer.decode(ids),
         "tokens": ids,
         "count": len(ids),
         "max_model_len": model.context,
     }
+
+
+def _require_few(ids: list[int]) -> None:
+    if len(ids) > MAX_IDS:
+        raise ApiError(
+            400,
+            f"got a text of {len(ids):,} tokens, of which no more than {MAX_IDS:,} are written out; "
+            "/v1/messages/count_tokens and /v1/responses/input_tokens count any number",
+        )
 
 
 def prompt_ids(model: LoadedModel, asked: Asked, is_gone: IsGone) -> list[int]:

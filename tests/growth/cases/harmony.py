@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from gptoss import nano
+from gptoss.errors import GptossError
 from gptoss.harmony import (
     DeveloperContent,
     Message,
@@ -193,13 +194,13 @@ CASES = (
     Case("kinds that there are not", _unknown_kinds, _declare, 1500),
     Case("one place spelled in many ways", _spelled, _declare, 50),
     Case("references in a circle", _circle, recursive_pointers, 200),
-    Case("references to a long definition", _expanded, _declare, 1500),
+    Case("references to a long definition", _expanded, _declare, 300),
     Case("definitions of one name", _namesakes, _name, 300),
     Case("literal without an end", _quotes, _declare, 20_000),
     Case("template of a wide schema", _wide, _template, 1000),
     Case("calls and results", _chat, from_chat, 60),
     Case("results of one call", _one_call, from_chat, 200),
-    Case("a wrong role of any size", _wrong_role, from_chat, 20_000),
+    Case("a wrong role of any size", _wrong_role, from_chat, 20_000, raises=GptossError),
     Case("arguments in a template", _arguments, template_arguments, 1000),
     Case("frozen JSON", _value, lambda value: freeze(value, "it"), 300),
     Case("thawed JSON", _value, thaw, 400),

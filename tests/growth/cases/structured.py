@@ -9,6 +9,7 @@ import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 
 from gptoss import nano
+from gptoss.errors import GptossError
 from gptoss.harmony.names import Marker
 from gptoss.structured import Answer, AnswerKind, ToolRule, TurnRules, answer_of, tool_choice_of
 from gptoss.structured.constraint import GrammarConstraint
@@ -145,12 +146,18 @@ CASES = (
     Case("references one after the other", _chain, _prepare, 60),
     Case("multiples of all", _multiples, combined_multiples, 100_000),
     Case("numbers in an enum", _enum, _prepare, 1000),
-    Case("a wrong keyword of any size", _wrong_keyword, _keywords, 20_000),
+    Case("a wrong keyword of any size", _wrong_keyword, _keywords, 20_000, raises=GptossError),
     Case("space in a pattern", lambda n: r"[\s]\s" * n, ascii_space, 700),
     Case("key of rules", _rules, TurnRules.key, 400),
     Case("tools that may be called", _allowed, lambda rules: rules.callable, 50_000),
     Case("a choice of tools", _tool_choice, lambda given: tool_choice_of(*given), 1000),
-    Case("a wrong choice of any size", _wrong_choice, lambda given: tool_choice_of(*given), 20_000),
+    Case(
+        "a wrong choice of any size",
+        _wrong_choice,
+        lambda given: tool_choice_of(*given),
+        20_000,
+        raises=GptossError,
+    ),
     Case(
         "regular expression with slashes",
         lambda n: Answer(AnswerKind.REGEX, "/\n" * n),

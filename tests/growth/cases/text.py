@@ -8,6 +8,7 @@ from collections.abc import Callable
 from gptoss.errors import MessageError, listed, shown
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.sse import event
+from gptoss.server.wire_errors import ApiError
 from gptoss.server.wrapped_text import WrappedText, unwrapped
 from tests.growth.case import Case
 
@@ -56,7 +57,13 @@ CASES = (
         _SHELL.said,
         20_000,
     ),
-    Case("wrong items of a shell", _wrong_command, lambda item: _SHELL.read(item, "x"), 20_000),
+    Case(
+        "wrong items of a shell",
+        _wrong_command,
+        lambda item: _SHELL.read(item, "x"),
+        20_000,
+        raises=ApiError,
+    ),
     Case("an event", lambda n: {"delta": "a\n\u2028" * n}, event, 20_000),
     Case("a long text in an error", lambda n: "x" * n, shown, 500_000),
     Case("a large object in an error", lambda n: dict.fromkeys(range(n), "x"), shown, 500_000),

@@ -13,6 +13,7 @@ from gptoss.chat import Reply, TurnEvent, TurnFinished
 from gptoss.chat.tool_set import ToolSet
 from gptoss.chat.turn import Turn
 from gptoss.harmony import ToolCallDelta, ToolCallStarted
+from gptoss.server.caller import owner_of, unless_gone
 from gptoss.server.chat.calls import CallDeltas, call_of
 from gptoss.server.chat.reply import (
     Chunks,
@@ -26,7 +27,6 @@ from gptoss.server.chat.reply import (
     usage_of,
 )
 from gptoss.server.chat.request import ChatRequest
-from gptoss.server.connection import owner_of, unless_gone
 from gptoss.server.service import Service
 from gptoss.server.sse import DONE, event, streamed
 from gptoss.server.wire_errors import api_error
@@ -38,12 +38,12 @@ async def create_chat_completion(service: Service, body: ChatRequest, request: R
     """Answer a conversation, at once or as a stream."""
     name = service.require_model(body.model)
     begun = service.begin(owner_of(request), lambda _: body.asked(service.settings))
-    started = await unless_gone(request, begun)
+    started = await unless_gone(request.receive, begun)
     asked, turns = started.asked, started.turns
     if body.stream:
         source = _stream(service, body, name, turns, asked.tools)
         return streamed(source, service.settings.ping_s, lambda: service.forget(turns))
-    replies = await unless_gone(request, service.replies(turns))
+    replies = await unless_gone(request.receive, service.replies(turns))
     tokenizer = service.model.tokenizer
     choices = [
         choice_of(

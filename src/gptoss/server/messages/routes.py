@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse, Response
 
 from gptoss.chat import TurnFinished
 from gptoss.chat.turn import Turn
+from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.chat.reply import Json
-from gptoss.server.connection import on_thread, owner_of, unless_gone
 from gptoss.server.messages.reply import Blocks, Ending, content_of, message
 from gptoss.server.messages.request import CountRequest, MessagesRequest
 from gptoss.server.pool import IsGone
@@ -37,18 +37,18 @@ def add_messages(app: FastAPI, service: Service) -> None:
         def count(is_gone: IsGone) -> int:
             return len(prompt_ids(service.model, body.asked(service.settings), is_gone))
 
-        return {"input_tokens": await on_thread(request, service.prompts, count)}
+        return {"input_tokens": await on_thread(request, service.counters, count)}
 
 
 async def create_message(service: Service, body: MessagesRequest, request: Request) -> Response:
     """Answer a conversation, at once or as a stream."""
     name = service.require_model(body.model)
     begun = service.begin(owner_of(request), lambda _: body.asked(service.settings))
-    turns = (await unless_gone(request, begun)).turns
+    turns = (await unless_gone(request.receive, begun)).turns
     if body.stream:
         source = _stream(service, body, name, turns[0], request_id_of(request.scope))
         return streamed(source, service.settings.ping_s, lambda: service.forget(turns))
-    (reply,) = await unless_gone(request, service.replies(turns))
+    (reply,) = await unless_gone(request.receive, service.replies(turns))
     ending = Ending.of(turns[0], reply, service.model.context)
     content = content_of(reply, shows_thinking=body.shows_thinking)
     return JSONResponse(message(name, content, ending.usage, ending))

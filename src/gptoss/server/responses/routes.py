@@ -15,8 +15,8 @@ from fastapi.responses import JSONResponse, Response
 
 from gptoss.chat.turn import Turn
 from gptoss.errors import shown
+from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.chat.reply import Json
-from gptoss.server.connection import on_thread, owner_of, unless_gone
 from gptoss.server.pool import IsGone
 from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import ENCRYPTED, ResponseRequest, require_few
@@ -56,7 +56,7 @@ class Responses:
             context.extend(found)
             return asked
 
-        started = await unless_gone(request, self._service.begin(owner, ask))
+        started = await unless_gone(request.receive, self._service.begin(owner, ask))
         asked, (turn,) = started.asked, started.turns
         seal = partial(self._seal.close, owner) if ENCRYPTED in (body.include or ()) else None
         wanted = Wanted(
@@ -75,7 +75,7 @@ class Responses:
         events = self._written(body, turn, writer, kept)
         if body.stream:
             return self._streamed(events, lambda: self._service.forget([turn]))
-        return JSONResponse(await unless_gone(request, _whole(events, writer)))
+        return JSONResponse(await unless_gone(request.receive, _whole(events, writer)))
 
     async def response(self, response_id: str, owner: str) -> Json:
         """One response, as far as it is."""
@@ -153,7 +153,7 @@ class Responses:
         def render(is_gone: IsGone) -> Response:
             return JSONResponse(rendered(model, self._read(body, owner, is_gone)[1], is_gone))
 
-        return await on_thread(request, self._service.prompts, render)
+        return await on_thread(request, self._service.counters, render)
 
     async def count(self, body: ResponseRequest, request: Request) -> int:
         """How many tokens the model would read."""
@@ -163,7 +163,7 @@ class Responses:
         def count(is_gone: IsGone) -> int:
             return len(prompt_ids(model, self._read(body, owner, is_gone)[1], is_gone))
 
-        return await on_thread(request, self._service.prompts, count)
+        return await on_thread(request, self._service.counters, count)
 
     async def close(self) -> None:
         """End what runs, and let go of the store."""
