@@ -39,18 +39,22 @@ def _written(value: object, most: int, levels: int) -> str:
             bits = value.bit_length()
             return repr(int(value)) if bits <= 256 else f"a number of {bits} bits"
         case str() | bytes():
-            return repr(value[:most]) if len(value) <= most else f"{value[:most]!r}..."
+            # Shorter than it may be, so that what stands around it is not cut out of its middle.
+            begun = value[: max(1, most - 8)]
+            return repr(value) if len(value) <= len(begun) else f"{begun!r}..."
         case Mapping() | list() | tuple() if not levels:
             return "..."
         case Mapping():
             items = (
-                f"{_written(key, most, 0)}: {_written(item, most, levels - 1)}"
+                f"{_written(key, max(16, most // 4), 0)}: {_written(item, max(16, most // 4), levels - 1)}"
                 for key, item in itertools.islice(value.items(), _MOST_ENTRIES)
             )
             return f"{{{', '.join(items)}{', ...' * (len(value) > _MOST_ENTRIES)}}}"
         case list() | tuple():
             begin, end = "[]" if isinstance(value, list) else "()"
-            entries = ", ".join(_written(each, most, levels - 1) for each in value[:_MOST_ENTRIES])
+            entries = ", ".join(
+                _written(each, max(16, most // 4), levels - 1) for each in value[:_MOST_ENTRIES]
+            )
             return f"{begin}{entries}{', ...' * (len(value) > _MOST_ENTRIES)}{end}"
     return f"a value of the type {type(value).__name__}"
 
