@@ -193,7 +193,8 @@ def test_hostile_grammars_end_their_own_request(make_client: MakeClient) -> None
     client = make_client()
     deep = "\n".join(["start: r0", *(f"r{n}: r{n + 1}" for n in range(3500)), 'r3500: "a"'])
     for definition, said in (
-        (deep, "than the compiler can take"),
+        # The model is told of it, and its context is smaller: it is not even compiled (tests/structured/test_bombs.py).
+        (deep, "wanted fewer than the context"),
         ("start: <[200002]>", "no special tokens"),
         ('start: "a" @args0', "no other grammars"),
     ):

@@ -119,6 +119,18 @@ def test_an_address_with_more_than_half_has_no_grace(clock: Clock) -> None:
     assert not places.make_room("b")
 
 
+def test_some_addresses_together_keep_nobody_out(clock: Clock) -> None:
+    """Who has few places is let in by those who have many, as long as these wait for their clients."""
+    places = Places(30)
+    guests = fill(places, clock, *("a", "b", "c") * 10)
+    for guest in guests:
+        places.work(guest)
+        guest.waits_since = clock.now
+    assert places.make_room("d")
+    assert len(gone(guests)) == 1
+    assert not places.make_room("a")
+
+
 def test_places_are_given_back(clock: Clock) -> None:
     places = Places(2)
     guests = fill(places, clock, "a", "a")

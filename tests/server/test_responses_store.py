@@ -48,6 +48,12 @@ def opened(path: Path | None = None, most_bytes: int = 1 << 30, clock: Clock | N
     return ResponseStore(path, DAY, most_bytes, clock or Clock())
 
 
+def input_ids(store: ResponseStore, response_id: str) -> list[object]:
+    page, has_more = store.inputs(response_id, ME, limit=100, after=None, is_newest_first=False)
+    assert not has_more
+    return [each["id"] for each in page]
+
+
 def num_items(store: ResponseStore) -> int:
     return int(store._db.execute("SELECT count(*) FROM items").fetchone()[0])
 
@@ -57,7 +63,7 @@ def test_responses_share_their_items() -> None:
     keep(store, response("r0", [item("b")]), [KeptItem(item("a"))])
     keep(store, response("r1", [item("d")]), [*store.context("r0", ME), KeptItem(item("c"))])
     assert [each.data["id"] for each in store.context("r1", ME)] == ["a", "b", "c", "d"]
-    assert [each.data["id"] for each in store.inputs("r1", ME)] == ["a", "b", "c"]
+    assert input_ids(store, "r1") == ["a", "b", "c"]
     assert num_items(store) == 4
     store.delete("r0", ME)
     assert num_items(store) == 4
@@ -73,7 +79,7 @@ def test_what_was_deleted_in_between_is_kept_with_what_goes_on_from_it() -> None
     context = store.context("r0", ME)
     store.delete("r0", ME)
     keep(store, response("r1"), context)
-    assert [each.data["id"] for each in store.inputs("r1", ME)] == ["a", "b"]
+    assert input_ids(store, "r1") == ["a", "b"]
     store.close()
 
 
@@ -119,6 +125,19 @@ def test_an_owner_pushes_out_its_own() -> None:
     with pytest.raises(ApiError):
         store.response("r0", "another")
     assert store._num_bytes() <= 400_000
+    store.close()
+
+
+def test_a_conversation_that_grew_too_long_is_not_gone_on_from() -> None:
+    """What is never read by the model has a limit too."""
+    store = opened()
+    for number in range(3):
+        context = store.context(f"r{number - 1}", ME) if number else []
+        keep(store, response(f"r{number}"), [*context, KeptItem(item(f"i{number}", "x" * 4000))])
+    with pytest.raises(ApiError, match="wanted at most 10,000") as caught:
+        store.context("r2", ME, 10_000)
+    assert caught.value.status == 400
+    assert len(store.context("r1", ME, 10_000)) == 2
     store.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -15,7 +16,7 @@ from gptoss.chat.prompt import num_shared, opening_of
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
 from gptoss.engine import EVERYBODY, FinishReason, Generation, Owner, SamplingParams, Token
-from gptoss.errors import SchemaError
+from gptoss.errors import RequestError, SchemaError
 from gptoss.harmony import (
     ContentDelta,
     Event,
@@ -23,7 +24,7 @@ from gptoss.harmony import (
     ReasoningDelta,
     ToolCallDelta,
 )
-from gptoss.structured import CompiledTurn, Constraint
+from gptoss.structured import MAX_COMPILE_S, CompiledTurn, Constraint
 from gptoss.tokenizer.limited import LimitedTokenizer
 from gptoss.tokenizer.stop_strings import StopStrings
 
@@ -216,10 +217,18 @@ def begin_turns(
     start, prompt = len(rendered), [*rendered, *opening_of(begun, reader)]
     whose = Owner(owner, num_shared(conversation, prompt, model))
     requests, budgets = [], []
+    began = time.thread_time()
     for index in range(num):
         held: tuple[Constraint, ...] = ()
         if compiled is not None:
+            if is_gone():
+                raise RequestError("the caller has gone")
             held = (model.turns.constraint(compiled, start),)
+            if time.thread_time() - began > MAX_COMPILE_S:
+                raise SchemaError(
+                    f"the schemas take more than {MAX_COMPILE_S:.0f} s to compile for {index + 1} of {num} answers; "
+                    "ask for fewer, or with smaller schemas"
+                )
             if begun is not None:
                 _check_beginning(held[0], prompt)
         budget = ReasoningBudget(tokenizer, start, limits.reasoning_tokens, *held)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from gptoss.chat import LoadedModel
 from gptoss.engine import FinishReason, Generation, Owner, Token
@@ -32,6 +32,14 @@ DEFAULT_TOKENS = 16
 TokenIds = list[Annotated[int, Field(ge=0)]]
 
 
+def _counted(prompt: object) -> object:
+    """The same; counted before each is looked at."""
+    are_several = isinstance(prompt, list) and prompt and not isinstance(prompt[0], int)
+    if are_several and isinstance(prompt, list) and len(prompt) > MAX_PROMPTS:
+        raise ValueError(f"got {len(prompt)} prompts, wanted at most {MAX_PROMPTS}")
+    return prompt
+
+
 class CompletionRequest(SamplingFields):
     """The body of `/v1/completions`."""
 
@@ -39,7 +47,9 @@ class CompletionRequest(SamplingFields):
 
     model: str | None = None
     prompt: Annotated[
-        str | Annotated[list[str], Field(min_length=1)] | TokenIds | list[TokenIds], Shown(Prompts)
+        str | Annotated[list[str], Field(min_length=1)] | TokenIds | list[TokenIds],
+        BeforeValidator(_counted),
+        Shown(Prompts),
     ] = ""
     """Text, token ids, or several of either. Special tokens have no place in it."""
     max_tokens: Count | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable
 
@@ -13,14 +12,16 @@ from gptoss.engine import EVERYBODY
 from gptoss.errors import shown
 from gptoss.server.bodies import Bodies, Body
 from gptoss.server.hosts import host_name, is_same_origin
+from gptoss.server.lingering import Lingering, Upload
 from gptoss.server.page import page_files
 from gptoss.server.settings import LOOPBACK, ServerSettings
 from gptoss.server.wire_errors import ApiError
 
 # What says that the server is there, and nothing else. The page's own files come to them.
 PUBLIC_PATHS = ("/health", "/ping")
-# How long what comes after a refusal is let pass.
-_LINGER_S = 10.0
+# How long what comes after a refusal is let pass, and for how many at once: longer would be a place that is held.
+_LINGER_S = 2.0
+_MOST_LINGERING = 64
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 
 
@@ -42,6 +43,7 @@ class Guard:
         self._settings = settings
         self._bodies = bodies
         self._has_route = has_route
+        self._lingering = Lingering(_MOST_LINGERING, _LINGER_S)
         self._public = {*PUBLIC_PATHS, *(page_files() if settings.has_page else ())}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +54,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        upload, answer = _Upload(receive), _unsniffed(send)
+        upload, answer = Upload(receive), _unsniffed(send)
         state = scope.setdefault("state", {})
         async with contextlib.AsyncExitStack() as stack:
             try:
@@ -63,7 +65,7 @@ class Guard:
                     state["body"] = body = await stack.enter_async_context(taking)
             except ApiError as error:
                 # One that was too slow has had its time.
-                end = answer if error.status == 408 else _ends_after(upload, answer)
+                end = answer if error.status == 408 else self._lingering.ends_after(upload, answer)
                 await error.response(scope)(scope, upload, end)
                 return
             if body is not None:
@@ -73,7 +75,7 @@ class Guard:
             else:
                 # There is no such route, or none that reads: the reply is short, and the upload has no readers.
                 has_upload = scope["method"] in _BODY_METHODS
-                end = _ends_after(upload, answer) if has_upload else answer
+                end = self._lingering.ends_after(upload, answer) if has_upload else answer
                 await self._app(scope, _replayed(b"", upload), end)
 
     def _owner(self, scope: Scope) -> str:
@@ -119,42 +121,6 @@ class Guard:
             found = "no API key" if key is None else "an API key that is not known"
             raise ApiError(401, f"got {found}, wanted {wanted}", code="invalid_api_key")
         return self._settings.keys.owner_of(key)
-
-
-class _Upload:
-    """What the client sends, and whether that was all."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._is_over = False
-
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self._is_over = not message.get("more_body", False)
-        return message
-
-    async def pass_by(self) -> None:
-        """Take the rest of it, and keep nothing."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_S):
-                while not self._is_over:
-                    await self()
-
-
-def _ends_after(upload: _Upload, send: Send) -> Send:
-    """Sends all of a reply at once, and ends it when the upload has ended.
-
-    A connection that is closed on somebody who still sends is reset, and the reply may be lost with it.
-    """
-
-    async def send_before(message: Message) -> None:
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            await send({**message, "more_body": True})
-            await upload.pass_by()
-            message = {"type": "http.response.body", "body": b"", "more_body": False}
-        await send(message)
-
-    return send_before
 
 
 def _unsniffed(send: Send) -> Send:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # A name or an address, and a port. Nothing may stand before or behind it that somebody else could read differently.
-_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{0,5})?")
 _ORIGIN = re.compile(r"https?://(.+)")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
-from gptoss.engine import Shares
+from gptoss.engine import EVERYBODY, Shares
 from gptoss.errors import QueueFullError
 
 _Result = TypeVar("_Result")
@@ -21,8 +21,9 @@ class _Job(Generic[_Result]):
     """Work, what it gives, and whether anybody still wants it."""
 
     def __init__(
-        self, work: Callable[[IsGone], _Result], discard: Callable[[_Result], object]
+        self, owner: str, work: Callable[[IsGone], _Result], discard: Callable[[_Result], object]
     ) -> None:
+        self.owner = owner
         self.future: Future[_Result] = Future()
         self._work = work
         self._discard = discard
@@ -51,7 +52,11 @@ class _Job(Generic[_Result]):
 
 
 class FairPool:
-    """A few threads; owners take turns, and each finds room in the queue. See `gptoss.engine.Shares`."""
+    """A few threads, on which owners take turns.
+
+    Each finds room in the queue (`gptoss.engine.Shares`), and none has all threads: while one owner's work takes
+    long, there is one for the others. EVERYBODY, who is alone, has all.
+    """
 
     def __init__(self, name: str, *, threads: int, most_waiting: int, busy: str) -> None:
         """`busy`: what is said to those for whom there is no room, in the words of an error."""
@@ -61,6 +66,7 @@ class FairPool:
         self._busy = busy
         self._changed = threading.Condition()
         self._waiting: OrderedDict[str, deque[_Job[Any]]] = OrderedDict()
+        self._running: Counter[str] = Counter()
         self._num_threads = self._num_idle = 0
         self._is_closed = False
 
@@ -83,7 +89,7 @@ class FairPool:
 
         discard  undoes a result that came when the caller had left
         """
-        job = _Job(work, discard)
+        job = _Job(owner, work, discard)
         self._submit(owner, job)
         try:
             return await asyncio.wrap_future(job.future)
@@ -134,20 +140,34 @@ class FairPool:
         if job is None:
             return False
         job.run()
+        with self._changed:
+            self._running[job.owner] -= 1
+            # What could not begin while this ran may begin now.
+            self._changed.notify()
         return True
 
     def _take(self) -> _Job[Any] | None:
         """The first of the owner who has waited longest for a turn; None when the pool is closed."""
         with self._changed:
             self._num_idle += 1
-            while not self._waiting and not self._is_closed:
+            while (owner := self._next_owner()) is None and not (
+                self._is_closed and not self._waiting
+            ):
                 self._changed.wait()
             self._num_idle -= 1
-            if not self._waiting:
+            if owner is None:
                 self._num_threads -= 1
                 return None
-            owner, jobs = self._waiting.popitem(last=False)
+            jobs = self._waiting.pop(owner)
             job = jobs.popleft()
             if jobs:
                 self._waiting[owner] = jobs
+            self._running[owner] += 1
             return job
+
+    def _next_owner(self) -> str | None:
+        most = max(1, self._threads - 1)
+        for owner in self._waiting:
+            if owner == EVERYBODY or self._running[owner] < most:
+                return owner
+        return None

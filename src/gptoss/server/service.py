@@ -24,6 +24,7 @@ from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import ApiError
 from gptoss.structured import CompiledTurn, TurnRules
 from gptoss.tokenizer import Tokenizer
+from gptoss.tokenizer.limited import LimitedTokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ _READERS, _MOST_READ = 2, 64
 _PROMPTERS, _MOST_PROMPTS = 2, 128
 # Whole texts, however long, are counted and written out apart from what turns wait for.
 _COUNTERS, _MOST_COUNTED = 1, 32
+_STORE_READERS, _MOST_READ_STORED = 3, 64
 _COMPILERS, _MOST_GRAMMARS = 2, 16
 # What takes so long to compile is begun where grammars are compiled, although it is stored.
 _SLOW_GRAMMAR_S = 0.02
@@ -113,6 +115,12 @@ class Service:
             threads=_COMPILERS,
             most_waiting=_MOST_GRAMMARS,
             busy="many schemas are being compiled; try again later",
+        )
+        self.stored = FairPool(
+            "gptoss-stored",
+            threads=_STORE_READERS,
+            most_waiting=_MOST_READ_STORED,
+            busy="many kept responses are being read; try again later",
         )
         self.counters = FairPool(
             "gptoss-count",
@@ -196,6 +204,8 @@ class Service:
             asked = ask(is_gone)
             compiled = model.turns.stored(asked.rules)
             if compiled is None or compiled.seconds > _SLOW_GRAMMAR_S:
+                # What does not fit is refused before it is compiled for.
+                asked.prompt(LimitedTokenizer(model.tokenizer, model.context, is_gone))
                 return asked
             return begin(asked, compiled, is_gone)
 
@@ -270,7 +280,7 @@ class Service:
 
     def end_threads(self) -> None:
         """Let the threads end that have nothing to do."""
-        for pool in (self.readers, self.prompts, self.compilers, self.counters):
+        for pool in (self.readers, self.prompts, self.compilers, self.counters, self.stored):
             pool.close()
 
     def close(self) -> None:

@@ -19,6 +19,8 @@ from gptoss.server.wire_errors import ApiError
 EffortName = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Verbosity = Literal["low", "medium", "high"]
 
+# More of them are not even looked at, whatever the settings say.
+MOST_MESSAGES, MOST_TOOLS = 1 << 16, 1 << 10
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Stops = Annotated[list[str], Field(max_length=MAX_STOPS), Shown(StopList)]
 Stop = Annotated[str, Shown(Filled)] | Stops | None

@@ -1,6 +1,6 @@
 """Schemas and tools -> which tokens may come next: a malformed turn cannot be sampled."""
 
-from gptoss.structured.compiler import CompiledTurn, TurnCompiler
+from gptoss.structured.compiler import MAX_COMPILE_S, CompiledTurn, TurnCompiler
 from gptoss.structured.constraint import Constraint
 from gptoss.structured.formats import answer_of
 from gptoss.structured.rules import (
@@ -14,6 +14,7 @@ from gptoss.structured.rules import (
 from gptoss.structured.tool_choice import tool_choice_of
 
 __all__ = [
+    "MAX_COMPILE_S",
     "Answer",
     "AnswerKind",
     "CompiledTurn",

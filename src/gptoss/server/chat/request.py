@@ -19,6 +19,8 @@ from gptoss.server.service import Asked
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shown import Shown
 from gptoss.server.wire import (
+    MOST_MESSAGES,
+    MOST_TOOLS,
     Count,
     EffortName,
     SamplingFields,
@@ -47,9 +49,13 @@ class ChatRequest(SamplingFields):
     model_config = ConfigDict(json_schema_extra=TOP_NEEDS_LOGPROBS)
 
     model: str | None = None
-    messages: Annotated[list[dict[str, Any]], Field(min_length=1), Shown(ChatMessages)]
+    messages: Annotated[
+        list[dict[str, Any]], Field(min_length=1, max_length=MOST_MESSAGES), Shown(ChatMessages)
+    ]
     """The conversation."""
-    tools: Annotated[list[dict[str, Any]], Shown(ChatTools)] | None = None
+    tools: (
+        Annotated[list[dict[str, Any]], Field(max_length=MOST_TOOLS), Shown(ChatTools)] | None
+    ) = None
     """What the model may call. Calls are held to the schemas."""
     tool_choice: Annotated[str | dict[str, Any], Shown(ToolChoice)] | None = None
     """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""

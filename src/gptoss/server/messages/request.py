@@ -21,7 +21,15 @@ from gptoss.server.request_schemas.messages import (
 from gptoss.server.service import Asked
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shown import Shown
-from gptoss.server.wire import Count, EffortName, SamplingFields, Stops, Wire
+from gptoss.server.wire import (
+    MOST_MESSAGES,
+    MOST_TOOLS,
+    Count,
+    EffortName,
+    SamplingFields,
+    Stops,
+    Wire,
+)
 from gptoss.server.wire_errors import ApiError
 
 _REFUSED = {
@@ -72,11 +80,15 @@ class CountRequest(SamplingFields):
     """The body of `/v1/messages/count_tokens`."""
 
     model: str | None = None
-    messages: Annotated[list[dict[str, Any]], Field(min_length=1), Shown(MessageParams)]
+    messages: Annotated[
+        list[dict[str, Any]], Field(min_length=1, max_length=MOST_MESSAGES), Shown(MessageParams)
+    ]
     """The conversation."""
     system: Annotated[str | list[dict[str, Any]], Shown(SystemParam)] | None = None
     """What the application wants of the model."""
-    tools: Annotated[list[Tool], Shown(list[MessageTool])] | None = None
+    tools: Annotated[list[Tool], Field(max_length=MOST_TOOLS), Shown(list[MessageTool])] | None = (
+        None
+    )
     """What the model may call. Calls are held to the schemas."""
     tool_choice: Annotated[Choice, Shown(MessageToolChoice)] | None = None
     """Whether it may or must call them, or which."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gptoss.errors import shown
+from gptoss.errors import shortened, shown
 from gptoss.server.hosted_tools import refuse_hosted
 from gptoss.server.wire import Wire
 from gptoss.server.wire_errors import ApiError
@@ -151,7 +151,7 @@ def _fixed(tool: Tool, fixed: _Fixed, where: str) -> dict[str, Any]:
     if tool.name != fixed.name:
         raise ApiError(
             400,
-            f"{where}: got the name {shown(tool.name)} for {shown(tool.type)}, wanted {fixed.name!r}",
+            f"{where}: got the name {shown(tool.name)} for {shortened(tool.type, 100)}, wanted {fixed.name!r}",
             param=f"{where}.name",
         )
     function = {

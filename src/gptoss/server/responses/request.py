@@ -22,6 +22,8 @@ from gptoss.server.service import Asked
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shown import Shown
 from gptoss.server.wire import (
+    MOST_MESSAGES,
+    MOST_TOOLS,
     Count,
     EffortName,
     SamplingFields,
@@ -54,6 +56,9 @@ _VOID = (
 _FORMAT_FIELDS = ("name", "schema", "strict", "description")
 
 SummaryName = Literal["auto", "concise", "detailed"]
+_Items = Annotated[list[dict[str, Any]], Field(max_length=MOST_MESSAGES)]
+# OpenAI's are shorter.
+_Name = Annotated[str, Field(max_length=512)]
 _MetadataKey = Annotated[str, Field(max_length=64)]
 _MetadataValue = Annotated[str, Field(max_length=512)]
 _Metadata = Annotated[dict[_MetadataKey, _MetadataValue], Field(max_length=16)]
@@ -85,13 +90,15 @@ class ResponseRequest(SamplingFields):
     model_config = ConfigDict(json_schema_extra=RESPONSE_NEEDS)
 
     model: str | None = None
-    input: Annotated[str | list[dict[str, Any]], Shown(ResponseInput)] | None = None
+    input: Annotated[str | _Items, Shown(ResponseInput)] | None = None
     """Text, or items: what is said, calls and their results, and what came in earlier responses."""
     instructions: str | None = None
     """What the application wants of the model. Not taken over from an earlier response."""
     previous_response_id: str | None = None
     """The response to go on from, with everything before it."""
-    tools: Annotated[list[dict[str, Any]], Shown(ResponseTools)] | None = None
+    tools: (
+        Annotated[list[dict[str, Any]], Field(max_length=MOST_TOOLS), Shown(ResponseTools)] | None
+    ) = None
     """What the model may call. Calls are held to the schemas."""
     tool_choice: Annotated[str | dict[str, Any], Shown(ToolChoice)] | None = None
     """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""
@@ -125,11 +132,11 @@ class ResponseRequest(SamplingFields):
     """Whether the assistant's last message is gone on with."""
     truncation: Literal["auto", "disabled"] | None = None
     """`auto`: the oldest items are left out where the context is too small. Otherwise an error."""
-    user: str | None = None
+    user: _Name | None = None
     """Is said again."""
-    prompt_cache_key: str | None = None
+    prompt_cache_key: _Name | None = None
     """Is said again."""
-    safety_identifier: str | None = None
+    safety_identifier: _Name | None = None
     """Is said again."""
 
     @property

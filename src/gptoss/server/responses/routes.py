@@ -14,7 +14,6 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from gptoss.chat.turn import Turn
-from gptoss.errors import shown
 from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.chat.reply import Json
 from gptoss.server.pool import IsGone
@@ -82,7 +81,8 @@ class Responses:
         run = self._runs.find(response_id, owner)
         if run is not None:
             return run.writer.response
-        return await asyncio.to_thread(self._store.response, response_id, owner)
+        read = partial(self._store.response, response_id, owner)
+        return await self._service.stored.run(owner, lambda _: read())
 
     async def stream(self, response_id: str, after: int, owner: str) -> Response:
         """The events of one that runs or ran in the background."""
@@ -96,7 +96,8 @@ class Responses:
                 "got stream for a response that was not made with background; ask for it without stream",
                 param="stream",
             )
-        events = await asyncio.to_thread(self._store.events, response_id, owner)
+        read = partial(self._store.events, response_id, owner)
+        events = await self._service.stored.run(owner, lambda _: read())
         if events is None:
             # Another process began it, and did not live to keep its events.
             last = {"type": "response.failed", "response": response, "sequence_number": after + 1}
@@ -125,24 +126,21 @@ class Responses:
         self, response_id: str, limit: int, order: str, after: str | None, owner: str
     ) -> Json:
         """A page of the items that a response answers, those of the responses before it too."""
-        kept = await asyncio.to_thread(self._store.inputs, response_id, owner)
-        items = [item.data for item in kept]
-        if order == "desc":
-            items.reverse()
-        if after is not None:
-            ids = [item["id"] for item in items]
-            if after not in ids:
-                raise ApiError(
-                    400, f"got after {shown(after, 200)}, wanted the id of an item", param="after"
-                )
-            items = items[ids.index(after) + 1 :]
-        page = items[:limit]
+        read = partial(
+            self._store.inputs,
+            response_id,
+            owner,
+            limit=limit,
+            after=after,
+            is_newest_first=order == "desc",
+        )
+        page, has_more = await self._service.stored.run(owner, lambda _: read())
         return {
             "object": "list",
             "data": page,
             "first_id": page[0]["id"] if page else "",
             "last_id": page[-1]["id"] if page else "",
-            "has_more": len(items) > limit,
+            "has_more": has_more,
         }
 
     async def render(self, body: ResponseRequest, request: Request) -> Response:

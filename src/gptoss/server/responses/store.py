@@ -17,6 +17,8 @@ from gptoss.server.chat.reply import Json
 from gptoss.server.responses.store_format import prepare
 from gptoss.server.wire_errors import ApiError
 
+# Of a conversation that is gone on from: as much as a request may be.
+MOST_CONTEXT_BYTES = 10_000_000
 LIVE = ("queued", "in_progress")
 
 
@@ -111,17 +113,48 @@ class ResponseStore:
         """One response. Raises ApiError 404."""
         with self._lock, self._db:
             number, body, _ = self._required(response_id, owner)
-            made: Json = json.loads(body)
-            made["output"] = [item.data for item in self._items(number, outputs=(1,))]
-            return made
+            outputs = self._rows(number, outputs=(1,))
+        made: Json = json.loads(body)
+        made["output"] = [json.loads(data) for _, data in outputs]
+        return made
 
-    def inputs(self, response_id: str, owner: str) -> list[KeptItem]:
-        """All items that a response answers, those of the responses before it too. Raises ApiError 404."""
+    def inputs(
+        self, response_id: str, owner: str, *, limit: int, after: str | None, is_newest_first: bool
+    ) -> tuple[list[Json], bool]:
+        """A page of the items that a response answers, and whether there are more.
+
+        Those of the responses before it are among them. Raises ApiError 404, and 400 for `after` that is none of them.
+        """
+        order, beyond = ("DESC", "<") if is_newest_first else ("ASC", ">")
         with self._lock, self._db:
-            return self._items(self._required(response_id, owner)[0], outputs=(0,))
+            number = self._required(response_id, owner)[0]
+            start = None if after is None else self._position(number, after)
+            rows = self._db.execute(
+                "SELECT data FROM uses JOIN items ON items.number = item WHERE response = ? AND NOT is_output "
+                f"AND (? IS NULL OR position {beyond} ?) ORDER BY position {order} LIMIT ?",
+                (number, start, start, limit + 1),
+            ).fetchall()
+        return [json.loads(data) for (data,) in rows[:limit]], len(rows) > limit
 
-    def context(self, response_id: str, owner: str) -> list[KeptItem]:
-        """What the next response goes on from. Raises ApiError 404, and 400 for one that is not finished."""
+    def _position(self, number: int, item_id: str) -> int:
+        row = self._db.execute(
+            "SELECT position FROM uses JOIN items ON items.number = item "
+            "WHERE response = ? AND NOT is_output AND id = ? ORDER BY position LIMIT 1",
+            (number, item_id),
+        ).fetchone()
+        if row is None:
+            raise ApiError(
+                400, f"got after {shown(item_id, 200)}, wanted the id of an item", param="after"
+            )
+        return int(row[0])
+
+    def context(
+        self, response_id: str, owner: str, most_bytes: int = MOST_CONTEXT_BYTES
+    ) -> list[KeptItem]:
+        """The items that the next response goes on from.
+
+        Raises ApiError 404, and 400 for one that is not finished, or that is longer than what may be sent at once.
+        """
         with self._lock, self._db:
             row = self._row(response_id, owner)
             if row is None:
@@ -140,7 +173,19 @@ class ResponseStore:
                     "wait until it is finished",
                     param="previous_response_id",
                 )
-            return self._items(number, outputs=(0, 1))
+            size = self._db.execute(
+                "SELECT sum(length(data)) FROM uses JOIN items ON items.number = item WHERE response = ?",
+                (number,),
+            ).fetchone()[0]
+            if (size or 0) > most_bytes:
+                raise ApiError(
+                    400,
+                    f"got a conversation of {size:,} characters before this, wanted at most {most_bytes:,}; "
+                    "send what is needed of it as input",
+                    param="previous_response_id",
+                )
+            rows = self._rows(number, outputs=(0, 1))
+        return [KeptItem(json.loads(data), item) for item, data in rows]
 
     def events(self, response_id: str, owner: str) -> list[Json] | None:
         """The stream of one that ran in the background. Raises ApiError 404."""
@@ -200,17 +245,14 @@ class ResponseStore:
             )
         return row
 
-    def _items(self, number: int, outputs: tuple[int, ...]) -> list[KeptItem]:
+    def _rows(self, number: int, outputs: tuple[int, ...]) -> list[tuple[int, str]]:
+        """The items that a response uses, as numbers and texts: what is slow is done without the lock."""
         rows = self._db.execute(
             "SELECT items.number, data, is_output FROM uses JOIN items ON items.number = item "
             "WHERE response = ? ORDER BY position",
             (number,),
         )
-        return [
-            KeptItem(json.loads(data), int(item))
-            for item, data, is_out in rows
-            if is_out in outputs
-        ]
+        return [(int(item), data) for item, data, is_out in rows if is_out in outputs]
 
     def _use(
         self, response: int, owner: str, position: int, item: KeptItem, *, is_output: bool

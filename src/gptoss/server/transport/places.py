@@ -7,6 +7,8 @@ from typing import Protocol
 
 # How long a client may leave a request half sent, or a reply unread, while others find no place.
 _PATIENCE_S = 5.0
+# What no two addresses of people who share a server differ by.
+_MANY_TIMES = 8
 
 
 class Guest(Protocol):
@@ -41,8 +43,8 @@ class Places:
     """So many connections at once.
 
     When all are taken, the address that has most of them gives one up: a connection without a request, the
-    one that has been so for longest. Without such a one, a request that waits for its client. So nobody can
-    keep others out by connections alone.
+    one that has been so for longest. Without such a one, a request that waits for its client; at once, at
+    an address that has more than half of them or many times what the newcomer's has.
     """
 
     def __init__(self, num: int) -> None:
@@ -112,9 +114,10 @@ class Places:
     def _waiting(self, address: str) -> Guest | None:
         """Whose client has kept the server waiting for longest, at the address that has most of such."""
         now = time.monotonic()
+        own = self._origins.get(address, ())
         for origin in sorted(self._origins.values(), key=len, reverse=True):
-            # Of those who hold most places, nobody else need be patient with.
-            is_greedy = origin.name != address and len(origin) > self.num // 2
+            most = min(self.num // 2, _MANY_TIMES * (len(own) + 1))
+            is_greedy = origin.name != address and len(origin) > most
             patience = 0.0 if is_greedy else _PATIENCE_S
             waiting = [
                 (since, guest)
