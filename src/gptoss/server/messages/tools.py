@@ -151,7 +151,7 @@ def _fixed(tool: Tool, fixed: _Fixed, where: str) -> dict[str, Any]:
     if tool.name != fixed.name:
         raise ApiError(
             400,
-            f"{where}: got the name {shown(tool.name)} for {shortened(tool.type, 100)}, wanted {fixed.name!r}",
+            f"{where}: got the name {shown(tool.name)} for {shortened(str(tool.type), 100)}, wanted {fixed.name!r}",
             param=f"{where}.name",
         )
     function = {
