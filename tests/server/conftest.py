@@ -40,7 +40,7 @@ class KeptService(Service):
 
     def close(self) -> None:
         """But not the threads."""
-        self.end_threads()
+        self.pools.close()
 
 
 class LiveServer:

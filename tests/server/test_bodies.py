@@ -213,7 +213,7 @@ class TestOffTheLoop:
             peer = socket.create_connection(("127.0.0.1", server.port), timeout=5)
             peer.sendall(whole)
             peers.append(peer)
-        readers = server.service.readers
+        readers = server.service.pools.readers
         wait_until(lambda: num_read == 2 and readers.num_waiting == 6)
         for peer in peers:
             peer.close()

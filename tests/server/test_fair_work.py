@@ -100,7 +100,7 @@ class TestCompiling:
             for thread in threads:
                 thread.start()
             # Two are compiled, sixteen wait, and two are told to try again.
-            wait_until(lambda: num_held == 2 and service.compilers.num_waiting == 16)
+            wait_until(lambda: num_held == 2 and service.pools.compilers.num_waiting == 16)
             wait_until(lambda: len(statuses) == 2)
             assert statuses == [429, 429]
             assert client.post(CHAT, json=sums(max_tokens=1)).status_code == 200

@@ -33,10 +33,11 @@ _LEFT_S = 60.0
 
 
 @contextmanager
-def whole_file(path: Path, *, mode: int = SHARED) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, mode: int = SHARED, replaces: bool = True) -> Iterator[BinaryIO]:
     """A file to write, which takes the place of `path` when the block ends, and is gone when the block fails.
 
-    Raises OSError when it cannot be written, or a folder or device is in its place.
+    Raises OSError when it cannot be written, or a folder or device is in its place; FileExistsError where anything is,
+    if it `replaces` nothing.
     """
     with _folder_of(path) as folder:
         _require_replaceable(path, folder)
@@ -51,29 +52,10 @@ def whole_file(path: Path, *, mode: int = SHARED) -> Iterator[BinaryIO]:
                 file.flush()
                 # Otherwise a machine that stops could keep the name and lose the content.
                 os.fsync(descriptor)
-                os.replace(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(partial, dir_fd=folder)
-            raise
-
-
-def write_new(path: Path, data: bytes, *, mode: int) -> None:
-    """Write a file that is not there, whole. Raises FileExistsError where it is by now, and OSError."""
-    with _folder_of(path) as folder:
-        _clear_left(path.parent)
-        partial = _new_name()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(partial, flags, mode, dir_fd=folder)
-        try:
-            with open(descriptor, "wb") as file:
-                _lock(descriptor)
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-                # Unlike a rename, this replaces nothing.
-                os.link(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+                take_name = os.replace if replaces else os.link
+                take_name(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         finally:
+            # One that was renamed is not there any more.
             with contextlib.suppress(OSError):
                 os.unlink(partial, dir_fd=folder)
 

@@ -87,7 +87,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(
         Guard,
         settings=settings,
-        bodies=Bodies(settings, service.readers),
+        bodies=Bodies(settings, service.pools.readers),
         has_route=lambda scope: any(
             route.matches(scope)[0] is Match.FULL for route in app.router.routes
         ),
@@ -188,7 +188,7 @@ def _add_models(app: FastAPI, service: Service) -> None:
     async def answer(request: Request, work: Callable[[IsGone], dict[str, Any]]) -> Response:
         # Many numbers take a while to write, too.
         return await on_thread(
-            request, service.counters, lambda is_gone: JSONResponse(work(is_gone))
+            request, service.pools.counters, lambda is_gone: JSONResponse(work(is_gone))
         )
 
     @app.post("/tokenize", tags=["tokens"], response_model=None)

@@ -96,7 +96,7 @@ async def create_completion(
             for prompt, generation in _start(service, body, prompts, num, owner)
         ]
 
-    running = await unless_gone(request.receive, service.prompts.run(owner, begin, _cancel))
+    running = await unless_gone(request.receive, service.pools.prompts.run(owner, begin, _cancel))
     prompts = [one.prompt for one in running[::num]]
     made: Json = {
         "id": new_id("cmpl-"),

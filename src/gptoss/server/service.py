@@ -19,7 +19,8 @@ from gptoss.engine import SamplingParams
 from gptoss.errors import shown
 from gptoss.harmony import Channel
 from gptoss.server.metrics import Metrics
-from gptoss.server.pool import FairPool, IsGone
+from gptoss.server.pool import IsGone
+from gptoss.server.pools import Pools
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import ApiError
 from gptoss.structured import CompiledTurn, TurnRules
@@ -61,13 +62,6 @@ class Asked:
         return prompt_of(self.conversation, tokenizer, self.begun)
 
 
-# Threads that read large bodies, that make prompts, and that compile grammars; and how much may wait for each.
-_READERS, _MOST_READ = 2, 64
-_PROMPTERS, _MOST_PROMPTS = 2, 128
-# Whole texts, however long, are counted and written out apart from what turns wait for.
-_COUNTERS, _MOST_COUNTED = 1, 32
-_STORE_READERS, _MOST_READ_STORED = 3, 64
-_COMPILERS, _MOST_GRAMMARS = 2, 16
 # What takes so long to compile is begun where grammars are compiled, although it is stored.
 _SLOW_GRAMMAR_S = 0.02
 # Tokens that come faster than a person can see are sent together.
@@ -98,36 +92,7 @@ class Service:
         self.metrics = Metrics()
         self.started = time.time()
         self.is_draining = False
-        self.readers = FairPool(
-            "gptoss-read",
-            threads=_READERS,
-            most_waiting=_MOST_READ,
-            busy="many large requests are being read; try again later",
-        )
-        self.prompts = FairPool(
-            "gptoss-prompt",
-            threads=_PROMPTERS,
-            most_waiting=_MOST_PROMPTS,
-            busy="many prompts are being read; try again later",
-        )
-        self.compilers = FairPool(
-            "gptoss-compile",
-            threads=_COMPILERS,
-            most_waiting=_MOST_GRAMMARS,
-            busy="many schemas are being compiled; try again later",
-        )
-        self.stored = FairPool(
-            "gptoss-stored",
-            threads=_STORE_READERS,
-            most_waiting=_MOST_READ_STORED,
-            busy="many kept responses are being read; try again later",
-        )
-        self.counters = FairPool(
-            "gptoss-count",
-            threads=_COUNTERS,
-            most_waiting=_MOST_COUNTED,
-            busy="many texts are being counted; try again later",
-        )
+        self.pools = Pools()
         self._open_model = open_model
         self._model: LoadedModel | None = None
         self._failure: str | None = None
@@ -212,10 +177,10 @@ class Service:
         def compile_and_begin(asked: Asked, is_gone: IsGone) -> Started:
             return begin(asked, model.turns.compile(asked.rules, is_gone), is_gone)
 
-        found = await self.prompts.run(owner, read, _end_turns)
+        found = await self.pools.prompts.run(owner, read, _end_turns)
         if isinstance(found, Asked):
             work = partial(compile_and_begin, found)
-            found = await self.compilers.run(owner, work, _end_turns)
+            found = await self.pools.compilers.run(owner, work, _end_turns)
         self._running.update(found.turns)
         return found
 
@@ -278,14 +243,9 @@ class Service:
         for turn in tuple(self._running):
             turn.cancel()
 
-    def end_threads(self) -> None:
-        """Let the threads end that have nothing to do."""
-        for pool in (self.readers, self.prompts, self.compilers, self.counters, self.stored):
-            pool.close()
-
     def close(self) -> None:
         """Let go of the threads and the model."""
-        self.end_threads()
+        self.pools.close()
         if self._model is not None:
             self._model.close()
 

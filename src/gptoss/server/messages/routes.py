@@ -37,7 +37,7 @@ def add_messages(app: FastAPI, service: Service) -> None:
         def count(is_gone: IsGone) -> int:
             return len(prompt_ids(service.model, body.asked(service.settings), is_gone))
 
-        return {"input_tokens": await on_thread(request, service.counters, count)}
+        return {"input_tokens": await on_thread(request, service.pools.counters, count)}
 
 
 async def create_message(service: Service, body: MessagesRequest, request: Request) -> Response:

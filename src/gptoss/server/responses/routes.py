@@ -82,7 +82,7 @@ class Responses:
         if run is not None:
             return run.writer.response
         read = partial(self._store.response, response_id, owner)
-        return await self._service.stored.run(owner, lambda _: read())
+        return await self._service.pools.stored.run(owner, lambda _: read())
 
     async def stream(self, response_id: str, after: int, owner: str) -> Response:
         """The events of one that runs or ran in the background."""
@@ -97,7 +97,7 @@ class Responses:
                 param="stream",
             )
         read = partial(self._store.events, response_id, owner)
-        events = await self._service.stored.run(owner, lambda _: read())
+        events = await self._service.pools.stored.run(owner, lambda _: read())
         if events is None:
             # Another process began it, and did not live to keep its events.
             last = {"type": "response.failed", "response": response, "sequence_number": after + 1}
@@ -134,7 +134,7 @@ class Responses:
             after=after,
             is_newest_first=order == "desc",
         )
-        page, has_more = await self._service.stored.run(owner, lambda _: read())
+        page, has_more = await self._service.pools.stored.run(owner, lambda _: read())
         return {
             "object": "list",
             "data": page,
@@ -151,7 +151,7 @@ class Responses:
         def render(is_gone: IsGone) -> Response:
             return JSONResponse(rendered(model, self._read(body, owner, is_gone)[1], is_gone))
 
-        return await on_thread(request, self._service.counters, render)
+        return await on_thread(request, self._service.pools.counters, render)
 
     async def count(self, body: ResponseRequest, request: Request) -> int:
         """How many tokens the model would read."""
@@ -161,7 +161,7 @@ class Responses:
         def count(is_gone: IsGone) -> int:
             return len(prompt_ids(model, self._read(body, owner, is_gone)[1], is_gone))
 
-        return await on_thread(request, self._service.counters, count)
+        return await on_thread(request, self._service.pools.counters, count)
 
     async def close(self) -> None:
         """End what runs, and let go of the store."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from gptoss.errors import ServerError
 from gptoss.files.private import PRIVATE, make_private_folder
 from gptoss.files.regular import open_own
-from gptoss.files.whole import write_new
+from gptoss.files.whole import whole_file
 from gptoss.server.responses.seal import KEY_BYTES
 
 _MOST_BYTES = 4096
@@ -30,7 +30,8 @@ def seal_key(file: Path | None, store: Path | None) -> bytes:
     try:
         make_private_folder(path.parent)
         if not os.path.lexists(path):
-            write_new(path, secrets.token_hex(KEY_BYTES).encode() + b"\n", mode=PRIVATE)
+            with whole_file(path, mode=PRIVATE, replaces=False) as made:
+                made.write(secrets.token_hex(KEY_BYTES).encode() + b"\n")
     except FileExistsError:
         # Another server has made it meanwhile.
         pass
