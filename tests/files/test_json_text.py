@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gptoss.files import json_text
 from gptoss.files.json_text import MAX_DEPTH, parse_object, read_object, shorten
 
 
@@ -106,3 +107,29 @@ def test_what_is_shown_of_a_value(value: object) -> None:
     assert shorten(value).isprintable()
     assert shorten(value).isascii()
     assert len(shorten(value)) <= 80
+
+
+_TEXTS = st.text(alphabet='a,[{"\\\\:]}', max_size=12)
+_VALUES = st.recursive(
+    st.one_of(st.none(), st.integers(-9, 9), _TEXTS),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(_TEXTS, inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(_VALUES, st.integers(1, 9))
+def test_values_are_counted_as_they_are(value: object, slice_bytes: int) -> None:
+    """What stands in strings is not, wherever a slice ends."""
+    data = json.dumps([value]).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_text, "_SLICE", slice_bytes)
+        assert json_text.num_values(data, 0) == _num_marks(value) + 1
+
+
+def _num_marks(value: object) -> int:
+    if not isinstance(value, list | dict):
+        return 0
+    inner = list(value.values()) if isinstance(value, dict) else value
+    return 1 + max(0, len(inner) - 1) + sum(map(_num_marks, inner))

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from gptoss import harmony
-from gptoss.chat import LoadedModel
+from gptoss.chat import LoadedModel, turn
 from gptoss.chat.prompt import num_shared
 from gptoss.harmony import DeveloperContent, Message, Role, SystemContent
 from gptoss.structured import TurnRules, answer_of, compiler, json_schema
@@ -110,6 +110,16 @@ class TestCompiling:
                 thread.join(30)
         assert sorted(statuses) == [200] * 18 + [429] * 2
 
+    def test_grammars_of_all_answers_have_one_limit(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        format_ = {"type": "json_schema", "json_schema": {"name": "z", "schema": SCHEMA}}
+        body = sums(response_format=format_, max_tokens=4, n=2)
+        monkeypatch.setattr(turn, "MAX_COMPILE_S", 0.0)
+        reply = client.post(CHAT, json=body)
+        assert reply.status_code == 400
+        assert "to compile for 1 of 2 answers" in reply.json()["error"]["message"]
+
     def test_a_grammar_that_is_stored_is_begun_at_once(self, nano_model: LoadedModel) -> None:
         answer, _ = answer_of(
             {"type": "json_schema", "json_schema": {"name": "y", "schema": SCHEMA}}
@@ -145,8 +155,8 @@ class TestKeys:
         (thought,) = [item for item in made["output"] if item["type"] == "reasoning"]
         call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
         sealed = {"type": "reasoning", "encrypted_content": thought["encrypted_content"]}
-        turn = [{"role": "user", "content": "q"}, sealed, call]
-        body = {"input": turn, "tools": [{"type": "function", "name": "f", "parameters": {}}]}
+        said = [{"role": "user", "content": "q"}, sealed, call]
+        body = {"input": said, "tools": [{"type": "function", "name": "f", "parameters": {}}]}
         own = keyed.post("/v1/responses/render", json=body, headers=by(KEY))
         assert thought["content"][0]["text"] in own.json()["prompt"]
         others = keyed.post("/v1/responses/render", json=body, headers=by(OTHER_KEY))

@@ -85,6 +85,27 @@ def test_a_queue_that_is_full(owner: str, most: int) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(("owner", "num_begun"), [("", 2), ("a", 1)])
+def test_no_owner_has_all_threads(owner: str, num_begun: int) -> None:
+    """Others find one, however long somebody's work takes."""
+
+    async def main() -> None:
+        pool = new_pool(threads=2)
+        gates = [Gate() for _ in range(2)]
+        tasks = [asyncio.create_task(pool.run(owner, gate)) for gate in gates]
+        while sum(gate.begun.is_set() for gate in gates) < num_begun:
+            await asyncio.sleep(0.001)
+        if owner:
+            assert await pool.run("b", lambda _: 1) == 1
+            assert not gates[1].begun.is_set()
+        for gate in gates:
+            gate.may_end.set()
+        assert await asyncio.gather(*tasks) == ["done", "done"]
+        pool.close()
+
+    asyncio.run(main())
+
+
 def test_what_waits_for_nobody_is_never_begun() -> None:
     async def main() -> None:
         pool, begun = new_pool(), list[int]()
