@@ -379,7 +379,9 @@ class TestWeb:
         other = client.get("/v1/models", headers={**headers, "origin": "https://evil.example"})
         assert other.status_code == 403
 
-    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "models.example"])
+    @pytest.mark.parametrize(
+        "host", ["0.0.0.0", "::", "192.168.1.1", "models.example", "127.models.example"]
+    )
     def test_beyond_this_machine_only_with_a_key(self, host: str) -> None:
         with pytest.raises(ServerError, match="API key"):
             ServerSettings(host=host)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from pathlib import Path
 
 import pytest
 
+from gptoss.errors import ServerError
 from gptoss.server.settings import Keys
 from tests.server.conftest import keys_of
 
@@ -71,3 +73,18 @@ def test_without_keys_nothing_is_compared(compared: list[tuple[object, object]])
     assert Keys().accept("anything")
     assert Keys().accept(None)
     assert compared == []
+
+
+def test_a_file_that_cannot_be_read_as_one_is_refused_at_once(tmp_path: Path) -> None:
+    """Nobody waits for a FIFO, or reads a device to its end."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path in (fifo, Path("/dev/zero"), tmp_path):
+        with pytest.raises(ServerError, match="wanted a regular file"):
+            Keys.from_file(path)
+
+
+def test_a_mark_at_a_files_beginning_is_no_part_of_a_key(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(b"\xef\xbb\xbf" + b"k" * 20 + b"\r\n")
+    assert Keys.from_file(path).accept("k" * 20)

@@ -109,7 +109,7 @@ def load(
         transformer,
         matrices=str(matrices),
         options=options,
-        prefix_directory=None if prefix_directory is None else Path(prefix_directory),
+        prefix_directory=None if prefix_directory is None else Path(prefix_directory).expanduser(),
     )
     model.load_s = time.perf_counter() - began
     return model
@@ -144,7 +144,7 @@ def _pack(
     if packing.num_bytes <= SMALL_BYTES:
         return packing.in_memory()
     try:
-        folder = cache_directory() if cache is None else Path(cache)
+        folder = cache_directory() if cache is None else Path(cache).expanduser()
         file = PackedFile(folder, checkpoint, matrices)
         arrays = _open_packed(file, packing, advance)
     except OutputError as error:

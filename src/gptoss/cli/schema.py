@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 
 from gptoss.errors import SchemaError
+from gptoss.files.regular import read_file
+
+_MOST_BYTES = 1 << 20
 
 
 def response_format(file: str) -> dict[str, object]:
     """The response format that asks for answers of that schema. Raises SchemaError for a file that holds none."""
     try:
-        schema = json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
+        schema = json.loads(read_file(Path(file).expanduser(), _MOST_BYTES).decode("utf-8"))
     except OSError as error:
         raise SchemaError(f"cannot read the schema {file}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:

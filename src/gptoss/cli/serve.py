@@ -12,14 +12,15 @@ from gptoss.cli import options
 from gptoss.errors import ServerError
 from gptoss.files.regular import read_file
 
-_MOST_PROMPT_BYTES = 1 << 20
+_MOST_PROMPT_BYTES, _MOST_CONFIG_BYTES = 1 << 20, 1 << 20
 
 
 def _take_config(context: typer.Context, file: str | None) -> str | None:
     """Options from a file, behind those of the command line and the environment."""
     if file is not None:
         try:
-            found = tomllib.loads(Path(file).expanduser().read_text(encoding="utf-8"))
+            data = read_file(Path(file).expanduser(), _MOST_CONFIG_BYTES)
+            found = tomllib.loads(data.decode("utf-8"))
         except OSError as error:
             raise ServerError(f"cannot read the configuration {file}: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

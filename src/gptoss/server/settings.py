@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gptoss.engine import EVERYBODY
 from gptoss.errors import ServerError
+from gptoss.files.regular import read_file
 from gptoss.server.transport.limits import ConnectionLimits
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_MOST_KEY_BYTES = 1 << 20
 # A key that can be guessed is none.
 MIN_KEY_CHARACTERS = 16
 
@@ -26,7 +29,9 @@ class Keys:
     def from_file(cls, path: Path) -> Keys:
         """One key a line; empty lines and those that begin with # do not count. Raises ServerError."""
         try:
-            lines = path.expanduser().read_text(encoding="utf-8").splitlines()
+            data = read_file(path.expanduser(), _MOST_KEY_BYTES)
+            # Editors on Windows begin a file with a mark.
+            lines = data.decode("utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise ServerError(f"cannot read the API keys in {path}: {error}") from None
         keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
@@ -115,4 +120,10 @@ class ServerSettings:
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host in LOOPBACK or self.host.startswith("127.")
+        if self.host in LOOPBACK:
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            # A name that begins with 127 may lead anywhere.
+            return False

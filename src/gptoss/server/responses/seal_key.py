@@ -22,7 +22,8 @@ def seal_key(file: Path | None, store: Path | None) -> bytes:
     Raises ServerError for a file that cannot be used: it has at least 32 bytes, and nobody else can read it.
     """
     if file is not None:
-        return _key_of(file.expanduser())
+        # The operator names it, and secrets are often mounted as links.
+        return _key_of(file.expanduser().resolve())
     if store is None:
         return secrets.token_bytes(KEY_BYTES)
     path = store.expanduser()
