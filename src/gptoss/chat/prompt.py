@@ -1,4 +1,4 @@
-"""What the model reads before it writes: a conversation as tokens, and how much of it is nobody's secret."""
+"""Prompts: a conversation as tokens, and how much of it is nobody's secret."""
 
 from __future__ import annotations
 

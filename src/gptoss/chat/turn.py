@@ -289,7 +289,7 @@ def _joined(pieces: Sequence[_Piece]) -> Event:
 
 
 def _text_kind(event: Event) -> tuple[type[Event], int] | None:
-    """Of which text it is a piece, if it is one."""
+    """Return the text that it is a piece of, if it is one."""
     match event:
         case ToolCallDelta(index, _):
             return ToolCallDelta, index

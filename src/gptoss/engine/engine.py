@@ -72,7 +72,7 @@ class Engine:
         return len(self._scheduler.waiting)
 
     def waiting_owners(self) -> list[str]:
-        """Whose the sequences are that have not started, one name each. From any thread."""
+        """Return the owners of the sequences that have not started, one name each. From any thread."""
         # The copy is one step of the interpreter's.
         return [sequence.request.owner.name for sequence in list(self._scheduler.waiting)]
 

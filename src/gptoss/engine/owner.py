@@ -1,4 +1,4 @@
-"""Whose a request is."""
+"""The owner of a request."""
 
 from __future__ import annotations
 

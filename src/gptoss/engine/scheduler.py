@@ -170,7 +170,7 @@ class Scheduler:
         return found is not None
 
     def _youngest_of_largest(self, other: Sequence) -> Sequence | None:
-        """Of the owner of whom most run, at least two more than of another sequence's."""
+        """Return the youngest of the owner of whom most run: at least two more than of the other's owner; else None."""
         running = self._num_running_by_owner()
         if not running:
             return None

@@ -1,4 +1,4 @@
-"""What all owners share, divided among them."""
+"""Shares: so many of one kind, divided among owners."""
 
 from __future__ import annotations
 

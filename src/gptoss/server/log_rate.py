@@ -15,7 +15,7 @@ _Kind = tuple[str, int, str, int]
 
 
 class LogRate(logging.Filter):
-    """Of a handler. No client can fill a disk with lines that it causes."""
+    """Limits how often lines of one kind are written. No client can fill a disk with lines that it causes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class _Period:
         self.begin()
 
     def begin(self) -> None:
-        """Another one, from now on."""
+        """Begin another one now."""
         self.num = 0
         self._since = time.monotonic()
 

@@ -26,7 +26,10 @@ _NOTHING_LEFT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Acceptor:
-    """asyncio's own takes all that come, until no descriptor is left, and then writes of it without end."""
+    """Takes connections while there are places, and pauses when the system cannot.
+
+    asyncio's own takes all that come, until no descriptor is left, and then writes of it without end.
+    """
 
     def __init__(
         self,
@@ -141,7 +144,7 @@ class _NoPlace(asyncio.Protocol):
         self.end()
 
     def end(self) -> None:
-        """At once."""
+        """Drop the connection."""
         self._is_over = True
         self._all.pop(self, None)
         if self._deadline is not None:

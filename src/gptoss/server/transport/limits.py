@@ -1,4 +1,4 @@
-"""What one client may hold of the server's connections, and for how long."""
+"""Limits of connections: how many, and how long each may wait."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESERVED_DESCRIPTORS = 64 + 32
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Of connections.
+    """How many connections there may be, and how long each may wait.
 
     most      at once; None: as many as the process may have descriptors for, and 1,024 at most
     head_s    seconds until a new connection sends something, and from there to the end of a request's head

@@ -12,7 +12,7 @@ _MANY_TIMES = 8
 
 
 class Guest(Protocol):
-    """Has a place."""
+    """A connection that has a place."""
 
     @property
     def waits_since(self) -> float | None:
