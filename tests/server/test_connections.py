@@ -16,7 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gptoss.chat import LoadedModel
 from gptoss.errors import ServerError
+from gptoss.kernels import Float32
+from gptoss.model.batch import Batch
 from gptoss.server.transport.limits import (
     MAX_CONNECTIONS,
     RESERVED_DESCRIPTORS,
@@ -170,14 +173,20 @@ class TestDeadlines:
             peer.sendall(WHOLE[:-2] + b"X: " + b"a" * 3_000_000 + b"\r\n\r\n")
             assert peer.recv(1 << 16).startswith(b"HTTP/1.1 431")
 
-    def test_work_has_none(self, make_server: MakeServer) -> None:
+    def test_work_has_none(
+        self, make_server: MakeServer, nano_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """A stream takes as long as it takes, however much of it is waited for."""
+        forward = nano_model.transformer.forward
+
+        def slow(batch: Batch) -> Float32:
+            time.sleep(0.02)
+            return forward(batch)
+
+        monkeypatch.setattr(nano_model.transformer, "forward", slow)
         server = make_server(**limits(head_s=0.1, idle_s=0.1, write_s=0.1, linger_s=0.1))
-        body = {
-            **LONG,
-            "max_tokens": 1500,
-            "response_format": {"type": "regex", "regex": "[a-z]{1500}"},
-        }
+        form = {"type": "regex", "regex": "[a-z]{100}"}
+        body = {**LONG, "max_tokens": 100, "response_format": form}
         began = time.monotonic()
         reply = httpx.post(f"{server.url}/v1/chat/completions", json=body, timeout=60)
         assert reply.text.endswith("data: [DONE]\n\n")
