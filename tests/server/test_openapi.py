@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from gptoss.chat import LoadedModel
 from gptoss.errors import EngineError, QueueFullError
 from gptoss.server.app import create_app
+from gptoss.server.pool import FairPool
 from gptoss.server.responses.store import ResponseStore
 from gptoss.server.service import Service
 from gptoss.server.settings import ServerSettings
@@ -161,10 +162,8 @@ class TestStatuses:
         service.is_draining = True
         self._provoke(client, documented, 503)
 
-    def test_a_full_queue(
-        self, client: TestClient, nano_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        self._fail(monkeypatch, LoadedModel, "submit_all", QueueFullError("there are too many"))
+    def test_a_full_queue(self, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._fail(monkeypatch, FairPool, "_submit", QueueFullError("there are too many"))
         self._provoke(client, Documented(client.app.openapi()), 429)
 
     def test_faults(self, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(
         Guard,
         settings=settings,
-        bodies=Bodies(settings, service.pools.readers),
+        bodies=Bodies(settings, service.pools.readers, service.held),
         has_route=lambda scope: any(
             route.matches(scope)[0] is Match.FULL for route in app.router.routes
         ),

@@ -11,10 +11,10 @@ from typing import Any, Protocol, TypeVar
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
 
-from gptoss.engine import Shares
 from gptoss.errors import shown
 from gptoss.files.json_text import num_values, parse_object
 from gptoss.server.caller import unless_gone
+from gptoss.server.held import SMALL_BYTES, HeldBytes
 from gptoss.server.pool import FairPool, IsGone
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import ApiError
@@ -25,8 +25,6 @@ MAX_JSON_DEPTH = 128
 MAX_JSON_VALUES = 1_100_000
 # Of memory, that an empty object or a short text takes.
 VALUE_BYTES = 72
-# Smaller ones are read on the event loop, in a millisecond or two, and find room whatever else is held.
-SMALL_BYTES = 64 << 10
 # So many cost nothing to speak of, and need not be told from commas in a text.
 _FEW_VALUES = 10_000
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -71,11 +69,11 @@ class Run(Protocol):
 class Bodies:
     """Takes the bodies of one server's requests, within their limits. Its methods belong to the event loop."""
 
-    def __init__(self, settings: ServerSettings, pool: FairPool) -> None:
+    def __init__(self, settings: ServerSettings, pool: FairPool, held: HeldBytes) -> None:
+        """`held` counts what is in them, `pool` has the threads that read large ones."""
         self._settings = settings
         self._pool = pool
-        self._shares = Shares(settings.max_held_bytes)
-        self._held: dict[str, int] = {}
+        self._held = held
 
     @asynccontextmanager
     async def taken(self, scope: Scope, receive: Receive, owner: str) -> AsyncIterator[Body]:
@@ -85,7 +83,7 @@ class Bodies:
         """
         headers = Headers(scope=scope)
         self._check_head(headers)
-        held = _Held(self, owner)
+        held = _Held(self._held, owner)
 
         async def run(work: Callable[[IsGone], _Checked]) -> _Checked:
             return await unless_gone(receive, self._pool.run(owner, work))
@@ -101,26 +99,6 @@ class Bodies:
             yield await self._body(headers, data, held, run)
         finally:
             held.give_back()
-
-    def take(self, owner: str, num_bytes: int) -> None:
-        """Count bytes that are held. Raises ApiError 429 where there is no room for them."""
-        own, taken = self._held.get(owner, 0), sum(self._held.values())
-        if not self._shares.has_room(owner, wanted=num_bytes, own=own, taken=taken):
-            raise ApiError(
-                429,
-                f"the large requests that are being answered take most of {self._shares.most:,} bytes; "
-                "try again later",
-                code="queue_full",
-            )
-        self._held[owner] = own + num_bytes
-
-    def give_back(self, owner: str, num_bytes: int) -> None:
-        """They are held no longer."""
-        left = self._held.get(owner, 0) - num_bytes
-        if left > 0:
-            self._held[owner] = left
-        else:
-            self._held.pop(owner, None)
 
     def _check_head(self, headers: Headers) -> None:
         """What can be said before a byte of it is read."""
@@ -153,6 +131,7 @@ class Bodies:
             return Body(None, is_large=False, run=run)
         if headers.get("content-type") is None:
             raise ApiError(415, "got no content type, wanted application/json")
+        # On the event loop: it takes a millisecond or two.
         if len(data) <= SMALL_BYTES:
             return Body(read_json(data), is_large=False, run=run)
         # What it becomes takes more than what was sent.
@@ -167,19 +146,19 @@ class Bodies:
 class _Held:
     """Counts what one request has of the bytes that all may hold: those beyond a small body."""
 
-    def __init__(self, bodies: Bodies, owner: str) -> None:
-        self._bodies = bodies
+    def __init__(self, all_held: HeldBytes, owner: str) -> None:
+        self._all = all_held
         self._owner = owner
         self._num_bytes = 0
 
     def grow(self, size: int) -> None:
         more = size - SMALL_BYTES - self._num_bytes
         if more > 0:
-            self._bodies.take(self._owner, more)
+            self._all.take(self._owner, more)
             self._num_bytes += more
 
     def give_back(self) -> None:
-        self._bodies.give_back(self._owner, self._num_bytes)
+        self._all.give_back(self._owner, self._num_bytes)
         self._num_bytes = 0
 
 

@@ -18,6 +18,7 @@ from gptoss.chat.turn import Turn, TurnLimits, begin_turns
 from gptoss.engine import SamplingParams
 from gptoss.errors import shown
 from gptoss.harmony import Channel
+from gptoss.server.held import HeldBytes
 from gptoss.server.metrics import Metrics
 from gptoss.server.pool import IsGone
 from gptoss.server.pools import Pools
@@ -93,6 +94,7 @@ class Service:
         self.started = time.time()
         self.is_draining = False
         self.pools = Pools()
+        self.held = HeldBytes(settings.max_held_bytes)
         self._open_model = open_model
         self._model: LoadedModel | None = None
         self._failure: str | None = None

@@ -74,7 +74,8 @@ class ServerSettings:
     has_page          whether the chat page is there
     shared_instructions  texts of the operator's whose cached prefixes are found by all keys
     max_body_bytes    of a request
-    max_held_bytes    of memory for the bodies of all requests that are being answered, but for 64 KiB of each
+    max_held_bytes    of memory for the bodies of requests that are being answered and the kept responses that are being
+                      sent, but for 64 KiB of each
     max_answers       `n` at most
     max_messages      of a conversation
     body_s            seconds that a request may take to arrive

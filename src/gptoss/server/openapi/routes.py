@@ -73,23 +73,23 @@ ANSWERS = {
     "GET /metrics": Answer(TEXT),
     "GET /v1/models": Answer(operation.ModelList, (503,)),
     "GET /v1/models/{name}": Answer(operation.Model, (404, 503)),
-    "POST /tokenize": Answer(operation.Tokens, (503,)),
-    "POST /detokenize": Answer(operation.Text, (503,)),
-    "POST /render": Answer(operation.Prompt, (404, 503)),
+    "POST /tokenize": Answer(operation.Tokens, (429, 503)),
+    "POST /detokenize": Answer(operation.Text, (429, 503)),
+    "POST /render": Answer(operation.Prompt, (404, 429, 503)),
     "POST /v1/chat/completions": Answer(chat.ChatCompletion, _TURN, _CHAT_STREAM),
     "POST /v1/completions": Answer(completions.Completion, _TURN, _COMPLETION_STREAM),
     "POST /v1/responses": Answer(responses.Response, _TURN, _RESPONSE_STREAM),
-    "POST /v1/responses/input_tokens": Answer(responses.InputTokenCount, (404, 500, 503)),
-    "POST /v1/responses/render": Answer(operation.Prompt, (404, 500, 503)),
+    "POST /v1/responses/input_tokens": Answer(responses.InputTokenCount, (404, 429, 500, 503)),
+    "POST /v1/responses/render": Answer(operation.Prompt, (404, 429, 500, 503)),
     "GET /v1/responses/{response_id}": Answer(
-        responses.Response, (400, 404, 500), _RESPONSE_STREAM
+        responses.Response, (400, 404, 429, 500), _RESPONSE_STREAM
     ),
-    "DELETE /v1/responses/{response_id}": Answer(responses.DeletedResponse, (404, 500)),
-    "POST /v1/responses/{response_id}/cancel": Answer(responses.Response, (404, 500)),
-    "GET /v1/responses/{response_id}/input_items": Answer(ItemList, (400, 404, 500)),
+    "DELETE /v1/responses/{response_id}": Answer(responses.DeletedResponse, (404, 429, 500)),
+    "POST /v1/responses/{response_id}/cancel": Answer(responses.Response, (404, 429, 500)),
+    "GET /v1/responses/{response_id}/input_items": Answer(ItemList, (400, 404, 429, 500)),
     "POST /v1/messages": Answer(messages.Message, _TURN, _MESSAGE_STREAM, AnthropicError),
     "POST /v1/messages/count_tokens": Answer(
-        messages.MessageTokens, (404, 503), error=AnthropicError
+        messages.MessageTokens, (404, 429, 503), error=AnthropicError
     ),
     "POST /invocations": Answer(
         chat.ChatCompletion | completions.Completion | responses.Response | messages.Message,

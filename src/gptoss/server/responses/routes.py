@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from fastapi.responses import JSONResponse, Response
 from gptoss.chat.turn import Turn
 from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.chat.reply import Json
+from gptoss.server.held import CountedReply
 from gptoss.server.pool import IsGone
 from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import ENCRYPTED, ResponseRequest, require_few
@@ -84,6 +86,15 @@ class Responses:
         read = partial(self._store.response, response_id, owner)
         return await self._service.pools.stored.run(owner, lambda _: read())
 
+    async def get(self, response_id: str, owner: str) -> Response:
+        """One response, as far as it is, as a reply."""
+        run = self._runs.find(response_id, owner)
+        if run is not None:
+            # It changes on this loop.
+            return CountedReply(_json(run.writer.response), self._service.held, owner)
+        read = partial(self._store.response, response_id, owner)
+        return await self._kept(owner, lambda: _json(read()))
+
     async def stream(self, response_id: str, after: int, owner: str) -> Response:
         """The events of one that runs or ran in the background."""
         run = self._runs.find(response_id, owner)
@@ -97,12 +108,16 @@ class Responses:
                 param="stream",
             )
         read = partial(self._store.events, response_id, owner)
-        events = await self._service.pools.stored.run(owner, lambda _: read())
-        if events is None:
-            # Another process began it, and did not live to keep its events.
-            last = {"type": "response.failed", "response": response, "sequence_number": after + 1}
-            events = [last]
-        return self._streamed(_each([e for e in events if _number(e) > after]))
+
+        def lines() -> bytes:
+            events = read()
+            if events is None:
+                # Another process began it, and did not live to keep its events.
+                last = {"type": "response.failed", "response": response}
+                events = [{**last, "sequence_number": after + 1}]
+            return b"".join(event(e, str(e["type"])) for e in events if _number(e) > after)
+
+        return await self._kept(owner, lines, "text/event-stream")
 
     async def cancel(self, response_id: str, owner: str) -> Json:
         """End one that runs in the background; one that has ended stays as it is."""
@@ -124,7 +139,7 @@ class Responses:
 
     async def input_items(
         self, response_id: str, limit: int, order: str, after: str | None, owner: str
-    ) -> Json:
+    ) -> Response:
         """A page of the items that a response answers, those of the responses before it too."""
         read = partial(
             self._store.inputs,
@@ -134,14 +149,20 @@ class Responses:
             after=after,
             is_newest_first=order == "desc",
         )
-        page, has_more = await self._service.pools.stored.run(owner, lambda _: read())
-        return {
-            "object": "list",
-            "data": page,
-            "first_id": page[0]["id"] if page else "",
-            "last_id": page[-1]["id"] if page else "",
-            "has_more": has_more,
-        }
+
+        def page() -> bytes:
+            items, has_more = read()
+            return _json(
+                {
+                    "object": "list",
+                    "data": items,
+                    "first_id": items[0]["id"] if items else "",
+                    "last_id": items[-1]["id"] if items else "",
+                    "has_more": has_more,
+                }
+            )
+
+        return await self._kept(owner, page)
 
     async def render(self, body: ResponseRequest, request: Request) -> Response:
         """The exact prompt of a request."""
@@ -223,6 +244,13 @@ class Responses:
 
         return written(self._service, turn, writer, keep)
 
+    async def _kept(
+        self, owner: str, write: Callable[[], bytes], media_type: str = "application/json"
+    ) -> Response:
+        """What is in the store, however large: read and written on a thread, and counted while it is sent."""
+        content = await self._service.pools.stored.run(owner, lambda _: write())
+        return CountedReply(content, self._service.held, owner, media_type)
+
     def _streamed(
         self, events: AsyncGenerator[Json, None], on_end: Callable[[], None] = lambda: None
     ) -> Response:
@@ -252,9 +280,8 @@ def _number(made: Json) -> int:
     return number
 
 
-async def _each(events: Sequence[Json]) -> AsyncGenerator[Json, None]:
-    for made in events:
-        yield made
+def _json(made: Json) -> bytes:
+    return json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 async def _lines(events: AsyncGenerator[Json, None]) -> AsyncGenerator[bytes, None]:
@@ -301,7 +328,7 @@ def add_responses(app: FastAPI, service: Service) -> None:
         """One response; with `stream`, the events of one that was made in the background."""
         if stream:
             return await responses.stream(response_id, starting_after, owner_of(request))
-        return JSONResponse(await responses.response(response_id, owner_of(request)))
+        return await responses.get(response_id, owner_of(request))
 
     @app.delete("/v1/responses/{response_id}", tags=["responses"])
     async def delete_response(response_id: str, request: Request) -> dict[str, Any]:
@@ -313,13 +340,13 @@ def add_responses(app: FastAPI, service: Service) -> None:
         """End a response that is written in the background."""
         return await responses.cancel(response_id, owner_of(request))
 
-    @app.get("/v1/responses/{response_id}/input_items", tags=["responses"])
+    @app.get("/v1/responses/{response_id}/input_items", tags=["responses"], response_model=None)
     async def list_input_items(
         response_id: str,
         request: Request,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         order: Literal["asc", "desc"] = "desc",
         after: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> Response:
         """What a response answers."""
         return await responses.input_items(response_id, limit, order, after, owner_of(request))
