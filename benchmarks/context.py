@@ -17,12 +17,12 @@ import numpy as np
 
 from benchmarks.peers.workers import Probe
 from benchmarks.record import append
-from gptoss.chat import LoadedModel, load
-from gptoss.chat.loading import DEFAULT_PRECISION
-from gptoss.chat.speed import peak_rss_bytes
 from gptoss.model.config import LayerType
 from gptoss.model.kv_cache import SequenceCache
 from gptoss.model.page_pool import PAGE_SIZE
+from gptoss.runtime import LoadedModel, load
+from gptoss.runtime.loading import DEFAULT_PRECISION
+from gptoss.runtime.speed import peak_rss_bytes
 
 DEPTHS = (0, 4096, 16384, 65536, 131072)
 # Really computed, and decoded at each depth.

@@ -18,8 +18,8 @@ from benchmarks.peers.protocol import Task
 from benchmarks.peers.workers import Probe, Worker
 from benchmarks.record import append
 from gptoss import kernels
-from gptoss.chat.loading import DEFAULT_PRECISION
 from gptoss.model.config import Config
+from gptoss.runtime.loading import DEFAULT_PRECISION
 
 TASKS = [
     *(Task("prefill", tokens) for tokens in (128, 512, 2048)),
@@ -33,7 +33,7 @@ _MXFP4, _INT8, _BF16 = 17, 34, 64
 _CHAT = """
 import sys, time
 import gptoss
-from gptoss.chat.speed import peak_rss_bytes
+from gptoss.runtime.speed import peak_rss_bytes
 model = gptoss.load(sys.argv[1], sys.argv[2], weights=sys.argv[3])
 ready = time.time()
 chat = gptoss.Chat(model, "low", max_tokens=24, current_date="2026-01-01")

@@ -19,9 +19,9 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.record import append
-from gptoss.chat import LoadedModel, load
 from gptoss.harmony import render
 from gptoss.nano import checkpoint_path
+from gptoss.runtime import LoadedModel, load
 from recipes.nano.arithmetic import sum_example
 from recipes.nano.evaluate import conversation, distinct_sums, wilson
 from recipes.nano.example import Example

@@ -14,10 +14,10 @@ import time
 import numpy as np
 
 from benchmarks.record import append
-from gptoss.chat import LoadedModel, load
-from gptoss.chat.loading import DEFAULT_PRECISION
 from gptoss.engine import Engine, EngineOptions, Request, SamplingParams
 from gptoss.engine.sequence import Sequence
+from gptoss.runtime import LoadedModel, load
+from gptoss.runtime.loading import DEFAULT_PRECISION
 
 BATCHES = (1, 2, 4, 8, 16)
 PROMPT, STEPS = 32, 16

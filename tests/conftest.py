@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, settings
 
 import gptoss
 from gptoss import nano
-from gptoss.chat import LoadedModel
 from gptoss.engine import EngineOptions
 from gptoss.kernels import Backend, Float32
 from gptoss.model.batch import Batch
@@ -25,6 +24,7 @@ from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.config import alternating_layers
 from gptoss.model.layouts import PACKED
 from gptoss.model.transformer import Transformer
+from gptoss.runtime import LoadedModel
 from gptoss.tokenizer import Tokenizer
 from tests.model.random_model import SMALL, RandomModel, open_transformer
 

@@ -10,10 +10,10 @@ import sys
 import numpy as np
 
 from benchmarks.peers.protocol import serve
-from gptoss.chat import LoadedModel, load
 from gptoss.engine import Engine, EngineOptions, Request
 from gptoss.engine.sequence import Sequence
 from gptoss.model.batch import Batch
+from gptoss.runtime import LoadedModel, load
 
 
 class Forward:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gptoss import harmony
-from gptoss.chat import LoadedModel, load
 from gptoss.engine import EngineOptions, Request, SamplingParams
+from gptoss.runtime import LoadedModel, load
 from gptoss.structured import Constraint, TurnRules
 
 BATCH = 64

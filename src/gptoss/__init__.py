@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gptoss import harmony
-    from gptoss.chat import Chat, LoadedModel, Reply, load
+    from gptoss.chat import Chat, Reply
     from gptoss.engine import SamplingParams
     from gptoss.errors import GptossError
+    from gptoss.runtime import LoadedModel, load
 
 __version__ = "0.1.0"
 
 # Loaded when first asked for, so that `gptoss --help` does not wait for what it does not use.
 _HOMES = {
     "Chat": "gptoss.chat",
-    "LoadedModel": "gptoss.chat",
+    "LoadedModel": "gptoss.runtime",
     "Reply": "gptoss.chat",
-    "load": "gptoss.chat",
+    "load": "gptoss.runtime",
     "SamplingParams": "gptoss.engine",
     "GptossError": "gptoss.errors",
 }

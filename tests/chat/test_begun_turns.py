@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gptoss.chat import LoadedModel, Reply, TurnFinished
+from gptoss.chat import Reply, TurnFinished
 from gptoss.chat.turn import TurnLimits, begin_turns
 from gptoss.engine import SamplingParams
 from gptoss.errors import SchemaError
@@ -17,6 +17,7 @@ from gptoss.harmony import (
     Role,
     SystemContent,
 )
+from gptoss.runtime import LoadedModel
 from gptoss.structured import Answer, AnswerKind, TurnRules
 
 CONVERSATION = [

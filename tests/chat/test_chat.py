@@ -10,10 +10,11 @@ import pytest
 
 import gptoss
 from gptoss import harmony
-from gptoss.chat import Chat, LoadedModel, ToolCall, TurnFinished
+from gptoss.chat import Chat, ToolCall, TurnFinished
 from gptoss.engine import FinishReason, SamplingParams
 from gptoss.errors import CheckpointError, GptossError, MessageError, RequestError, TokenizerError
 from gptoss.harmony import ContentDelta, Message, ReasoningDelta, Repair, Role
+from gptoss.runtime import LoadedModel
 from tests.conftest import ScriptedModel
 
 THINK = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant"

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from gptoss import harmony
-from gptoss.chat import Chat, LoadedModel, TurnFinished
+from gptoss.chat import Chat, TurnFinished
 from gptoss.chat.turn import TurnLimits, begin_turns
 from gptoss.engine import EngineOptions, FinishReason, SamplingParams
 from gptoss.errors import MessageError, SchemaError
 from gptoss.harmony import PYTHON, Role
 from gptoss.kernels import Backend
 from gptoss.model.checkpoint import open_checkpoint
+from gptoss.runtime import LoadedModel
 from gptoss.structured import TurnRules
 from gptoss.tokenizer import Tokenizer
 from tests.conftest import ScriptedModel

@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 import gptoss
-from gptoss.chat import Chat, LoadedModel, Reply, TurnFinished
+from gptoss.chat import Chat, Reply, TurnFinished
 from gptoss.engine import FinishReason, SamplingParams
 from gptoss.errors import RequestError
 from gptoss.harmony import ContentDelta, ReasoningDelta
+from gptoss.runtime import LoadedModel
 from tests.conftest import ScriptedModel
 
 THOUGHT = "First this and then that and so on and on without an end"

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from gptoss.chat import Chat, LoadedModel
+from gptoss.chat import Chat
 from gptoss.chat.tool_set import DeclaredTool, tool_set
 from gptoss.errors import MessageError
 from gptoss.harmony import PYTHON, ToolDescription, ToolNamespace
+from gptoss.runtime import LoadedModel
 from gptoss.structured import Answer, AnswerKind
 
 FORM = {"type": "grammar", "syntax": "lark", "definition": 'start: "a"'}

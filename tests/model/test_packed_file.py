@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import gptoss
-from gptoss.chat import loading
 from gptoss.errors import CheckpointError, OutputError
 from gptoss.kernels import Backend
 from gptoss.model import packed_file, safetensors_writer
@@ -23,6 +22,7 @@ from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.layouts import PACKED
 from gptoss.model.packed_file import PackedFile, cache_directory
 from gptoss.model.packing import Matrices, Packing
+from gptoss.runtime import packed_weights
 from tests.model.random_model import SMALL, RandomModel
 
 
@@ -140,7 +140,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 
 
 def test_loading_makes_the_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "SMALL_BYTES", 0)
+    monkeypatch.setattr(packed_weights, "SMALL_BYTES", 0)
     heard: list[tuple[int, int]] = []
     ids = list(range(40))
     options = {"cache": tmp_path, "on_packing": lambda *at: heard.append(at)}
@@ -151,7 +151,7 @@ def test_loading_makes_the_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     again = gptoss.load("nano", **options).logits(ids)  # type: ignore[arg-type]
     assert not heard
     assert list(tmp_path.iterdir()) == [made]
-    monkeypatch.setattr(loading, "SMALL_BYTES", 1 << 40)
+    monkeypatch.setattr(packed_weights, "SMALL_BYTES", 1 << 40)
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(first, gptoss.load("nano").logits(ids))
 
@@ -161,7 +161,7 @@ class TestDamage:
 
     @pytest.fixture(autouse=True)
     def always(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(loading, "SMALL_BYTES", 0)
+        monkeypatch.setattr(packed_weights, "SMALL_BYTES", 0)
 
     @pytest.fixture
     def made(self, tmp_path: Path) -> Path:
@@ -262,13 +262,13 @@ class TestDamage:
 def test_loading_without_a_place_for_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "SMALL_BYTES", 0)
+    monkeypatch.setattr(packed_weights, "SMALL_BYTES", 0)
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.warns(UserWarning, match="laid out in memory at every start"):
         logits = gptoss.load("nano", cache=blocked).logits([1, 2, 3])
     np.testing.assert_array_equal(logits, gptoss.load("nano", cache=tmp_path).logits([1, 2, 3]))
-    monkeypatch.setattr(loading, "available_memory", lambda: 1000)
+    monkeypatch.setattr(packed_weights, "available_memory", lambda: 1000)
     with pytest.raises(OutputError, match="name a folder on a larger disk with --cache"):
         gptoss.load("nano", cache=blocked)
 
@@ -285,7 +285,7 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(loading, "SMALL_BYTES", 0)
+    monkeypatch.setattr(packed_weights, "SMALL_BYTES", 0)
     for name in ("GPTOSS_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", none)

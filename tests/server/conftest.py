@@ -16,10 +16,10 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from gptoss import nano
-from gptoss.chat import LoadedModel
 from gptoss.engine import EngineOptions
 from gptoss.kernels import Backend
 from gptoss.model.checkpoint import open_checkpoint
+from gptoss.runtime import LoadedModel
 from gptoss.server.app import create_app
 from gptoss.server.run import _listen
 from gptoss.server.service import Service

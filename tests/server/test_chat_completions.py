@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from gptoss.chat import LoadedModel
+from gptoss.runtime import LoadedModel
 from tests.conftest import ScriptedModel
 from tests.server.conftest import MakeClient, sums
 

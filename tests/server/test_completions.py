@@ -11,7 +11,7 @@ import pytest
 from openai.types import Completion
 from starlette.testclient import TestClient
 
-from gptoss.chat import LoadedModel
+from gptoss.runtime import LoadedModel
 from tests.conftest import ScriptedModel
 from tests.server.conftest import MakeClient, MakeServer, wait_until
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gptoss.chat import LoadedModel
 from gptoss.errors import ServerError
 from gptoss.kernels import Float32
 from gptoss.model.batch import Batch
+from gptoss.runtime import LoadedModel
 from gptoss.server.transport.limits import (
     MAX_CONNECTIONS,
     RESERVED_DESCRIPTORS,

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from gptoss.chat import LoadedModel
+from gptoss.runtime import LoadedModel
 from gptoss.server.app import create_app
 from gptoss.server.guard import PUBLIC_PATHS
 from gptoss.server.page import page_files

@@ -16,8 +16,8 @@ import httpx
 import openai
 import pytest
 
-from gptoss.chat import LoadedModel
 from gptoss.engine import Shares
+from gptoss.runtime import LoadedModel
 from gptoss.server.app import create_app
 from gptoss.server.settings import ServerSettings
 from tests.conftest import ScriptedModel

@@ -8,7 +8,7 @@ import anthropic
 import pytest
 from starlette.testclient import TestClient
 
-from gptoss.chat import LoadedModel
+from gptoss.runtime import LoadedModel
 from tests.server.conftest import MakeClient
 from tests.server.messages_bodies import ASK, WEATHER, kwargs, post
 

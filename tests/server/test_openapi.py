@@ -14,8 +14,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from gptoss.chat import LoadedModel
 from gptoss.errors import EngineError, QueueFullError
+from gptoss.runtime import LoadedModel
 from gptoss.server.app import create_app
 from gptoss.server.pool import FairPool
 from gptoss.server.responses.store import ResponseStore

@@ -13,8 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 import gptoss
-from gptoss.chat import LoadedModel
 from gptoss.errors import CheckpointError
+from gptoss.runtime import LoadedModel
 from gptoss.server.app import create_app
 from gptoss.server.service import Service
 from gptoss.server.settings import ServerSettings

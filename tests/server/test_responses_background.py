@@ -11,8 +11,8 @@ import httpx
 from starlette.testclient import TestClient
 
 import gptoss
-from gptoss.chat import LoadedModel
 from gptoss.engine import EngineOptions
+from gptoss.runtime import LoadedModel
 from gptoss.server.app import create_app
 from gptoss.server.settings import ServerSettings
 from tests.conftest import ScriptedModel

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 from starlette.testclient import TestClient
 
-from gptoss.chat import LoadedModel
 from gptoss.harmony import Conversation, DeveloperContent, Message, Role, render
+from gptoss.runtime import LoadedModel
 from gptoss.server.responses.input import Block
 from gptoss.server.responses.request import ResponseRequest
 from gptoss.server.responses.store import ResponseStore

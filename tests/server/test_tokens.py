@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from gptoss.chat import LoadedModel
+from gptoss.runtime import LoadedModel
 from tests.server.conftest import sums
 
 SPECIAL = ("<|start|>", "<|end|>", "<|channel|>", "<|message|>", "<|return|>", "<|call|>")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gptoss import harmony, nano
-from gptoss.chat import LoadedModel, Reply, TurnFinished
+from gptoss.chat import Reply, TurnFinished
 from gptoss.chat.turn import TurnLimits, begin_turns
 from gptoss.engine import EngineOptions, FinishReason, SamplingParams
 from gptoss.harmony import Message, Role, ToolDescription
@@ -21,6 +21,7 @@ from gptoss.kernels import Backend
 from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.config import alternating_layers
 from gptoss.model.layouts import PACKED
+from gptoss.runtime import LoadedModel
 from gptoss.structured import Answer, AnswerKind, ToolChoice, ToolRule, TurnRules, declared_tools
 from gptoss.tokenizer import Tokenizer
 from tests import o200k

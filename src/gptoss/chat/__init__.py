@@ -2,9 +2,8 @@
 
 from gptoss.chat.chat import Chat
 from gptoss.chat.events import TurnEvent, TurnFinished
-from gptoss.chat.loaded_model import LoadedModel
-from gptoss.chat.loading import load
 from gptoss.chat.reply import Reply, ToolCall, Usage
+from gptoss.runtime import LoadedModel, load
 
 __all__ = [
     "Chat",

@@ -8,13 +8,13 @@ import datetime
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 
 from gptoss.chat.events import TurnEvent, TurnFinished
-from gptoss.chat.loaded_model import LoadedModel
 from gptoss.chat.reply import Reply
 from gptoss.chat.tool_set import Tool, tool_set
 from gptoss.chat.turn import Turn, begin_turns, limits_of
 from gptoss.engine import FinishReason, SamplingParams
 from gptoss.errors import MessageError
 from gptoss.harmony import DeveloperContent, Effort, Message, Role, SystemContent
+from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.structured import CompiledTurn, TurnRules, answer_of, declared_tools, tool_choice_of
 
 

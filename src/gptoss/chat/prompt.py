@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import takewhile
 
 from gptoss import harmony
-from gptoss.chat.loaded_model import LoadedModel
 from gptoss.harmony import Channel, DeveloperContent, Message, Role, SystemContent
 from gptoss.harmony.names import Marker
+from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.tokenizer import Tokenizer
 
 

@@ -11,7 +11,6 @@ from itertools import groupby
 
 from gptoss import harmony
 from gptoss.chat.events import TurnEvent, TurnFinished
-from gptoss.chat.loaded_model import LoadedModel
 from gptoss.chat.prompt import num_shared, opening_of
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
@@ -24,6 +23,7 @@ from gptoss.harmony import (
     ReasoningDelta,
     ToolCallDelta,
 )
+from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.structured import MAX_COMPILE_S, CompiledTurn, Constraint
 from gptoss.tokenizer.limited import LimitedTokenizer
 from gptoss.tokenizer.stop_strings import StopStrings

@@ -29,9 +29,9 @@ def bench(
     json: options.Json = False,
 ) -> None:
     """Measure prefill and decode apart: the whole prompt, and the median of the new tokens."""
-    from gptoss.chat.speed import measure_speed
     from gptoss.cli.loading import open_model
     from gptoss.cli.output import Screen, progress_bar
+    from gptoss.runtime.speed import measure_speed
 
     loaded = open_model(
         model,

@@ -12,8 +12,8 @@ from gptoss.cli import options
 from gptoss.errors import RequestError
 
 if TYPE_CHECKING:
-    from gptoss.chat import LoadedModel
     from gptoss.engine import Generation
+    from gptoss.runtime import LoadedModel
 
 
 def complete(

@@ -28,12 +28,14 @@ def fit(
 
     Exits with 1 where the options given do not fit.
     """
-    from gptoss.chat.fitting import ways_to_fit, weights_of
-    from gptoss.chat.loading import locate_model, parse_numbers
     from gptoss.cli.output import Screen
     from gptoss.engine import EngineOptions
-    from gptoss.engine.memory import available_memory, parse_bytes, plan_memory
     from gptoss.model.checkpoint import open_checkpoint
+    from gptoss.runtime.fitting import ways_to_fit, weights_of
+    from gptoss.runtime.loading import parse_numbers
+    from gptoss.runtime.locating import locate_model
+    from gptoss.runtime.machine_memory import available_memory, parse_bytes
+    from gptoss.runtime.memory_plan import plan_memory
 
     name, directory = locate_model(model)
     checkpoint = open_checkpoint(directory)
@@ -75,7 +77,7 @@ def fit(
 
 
 def _show(screen: Any, facts: dict[str, Any]) -> None:
-    from gptoss.engine.memory import GIB
+    from gptoss.runtime.machine_memory import GIB
 
     def size(num_bytes: int) -> str:
         return f"{num_bytes / GIB:8.2f} GiB"

@@ -10,12 +10,12 @@ from gptoss.cli import options
 def info(model: options.Model = None, json: options.Json = False) -> None:
     """Show a checkpoint's shape and size."""
     from gptoss import kernels
-    from gptoss.chat.loading import locate_model
     from gptoss.cli.output import Screen
     from gptoss.model.checkpoint import open_checkpoint
     from gptoss.model.kv_cache import bytes_per_token
     from gptoss.model.layouts import count_parameters
     from gptoss.model.precision import CacheType
+    from gptoss.runtime.locating import locate_model
 
     # Only what the files say: nothing is laid out.
     name, directory = locate_model(model)

@@ -9,14 +9,14 @@ from gptoss.cli.notice import notice
 from gptoss.cli.output import progress_bar
 
 if TYPE_CHECKING:
-    from gptoss.chat import LoadedModel
+    from gptoss.runtime import LoadedModel
 
 
 def open_model(name: str | None, **wanted: Any) -> LoadedModel:
     """`gptoss.load` with what of `wanted` was given, the rest by default."""
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
-    from gptoss.chat import load
+    from gptoss.runtime import load
 
     given = {option: value for option, value in wanted.items() if value is not None}
     columns = (

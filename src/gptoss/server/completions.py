@@ -12,9 +12,9 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from gptoss.chat import LoadedModel
 from gptoss.engine import FinishReason, Generation, Owner, Token
 from gptoss.kernels import Float32
+from gptoss.runtime import LoadedModel
 from gptoss.server.caller import owner_of, unless_gone
 from gptoss.server.chat.reply import Json, fingerprint, new_id
 from gptoss.server.pool import IsGone

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from gptoss.chat import LoadedModel
 from gptoss.errors import ServerError
+from gptoss.runtime import LoadedModel
 from gptoss.server.app import create_app
 from gptoss.server.log_rate import LogRate
 from gptoss.server.service import Service

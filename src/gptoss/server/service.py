@@ -11,13 +11,14 @@ from functools import partial
 from typing import Protocol
 
 from gptoss import harmony
-from gptoss.chat import LoadedModel, Reply, TurnEvent, TurnFinished
+from gptoss.chat import Reply, TurnEvent, TurnFinished
 from gptoss.chat.prompt import prompt_of
 from gptoss.chat.tool_set import ToolSet
 from gptoss.chat.turn import Turn, TurnLimits, begin_turns
 from gptoss.engine import SamplingParams
 from gptoss.errors import shown
 from gptoss.harmony import Channel
+from gptoss.runtime import LoadedModel
 from gptoss.server.held import HeldBytes
 from gptoss.server.metrics import Metrics
 from gptoss.server.pool import IsGone

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from gptoss.chat import LoadedModel
 from gptoss.errors import RequestError
+from gptoss.runtime import LoadedModel
 from gptoss.server.chat.request import ChatRequest
 from gptoss.server.pool import IsGone
 from gptoss.server.request_schemas.wholes import one_of_text

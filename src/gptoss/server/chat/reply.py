@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from gptoss import __version__
-from gptoss.chat import LoadedModel, Reply, TurnEvent
+from gptoss.chat import Reply, TurnEvent
 from gptoss.engine import Token
 from gptoss.harmony import (
     ContentDelta,
     PreambleDelta,
     ReasoningDelta,
 )
+from gptoss.runtime import LoadedModel
 from gptoss.tokenizer import Tokenizer
 
 Json = dict[str, object]

@@ -8,19 +8,18 @@ from dataclasses import dataclass, replace
 
 from gptoss import kernels
 from gptoss.engine import EngineOptions
-from gptoss.engine.memory import (
-    GIB,
-    MemoryPlan,
-    Weights,
-    available_memory,
-    fit_options,
-    largest_fit,
-    plan_memory,
-)
 from gptoss.errors import MemoryBudgetError
 from gptoss.model.checkpoint import Checkpoint
 from gptoss.model.packing import Matrices, Packing
 from gptoss.model.precision import CacheType
+from gptoss.runtime.machine_memory import GIB, available_memory
+from gptoss.runtime.memory_plan import (
+    MemoryPlan,
+    WeightBytes,
+    fit_options,
+    largest_fit,
+    plan_memory,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,11 @@ class Way:
         return self.options.context
 
 
-def weights_of(checkpoint: Checkpoint, matrices: Matrices) -> Weights:
+def weights_of(checkpoint: Checkpoint, matrices: Matrices) -> WeightBytes:
     """What the checkpoint's weights take when they are kept that way; nothing is read."""
     packing = Packing(checkpoint.config, checkpoint.weights, matrices, kernels.Backend(threads=1))
     embedding = checkpoint.weights.embedding.nbytes
-    return Weights(str(matrices), packing.num_bytes + packing.num_stored_bytes, embedding)
+    return WeightBytes(str(matrices), packing.num_bytes + packing.num_stored_bytes, embedding)
 
 
 def fit(

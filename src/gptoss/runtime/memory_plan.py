@@ -1,27 +1,23 @@
-"""What a model and its sequences will take, before anything is loaded, and what this machine can give."""
+"""Bytes that a model and its sequences will take, before anything is loaded."""
 
 from __future__ import annotations
 
 import bisect
-import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from gptoss.engine.drafts import MAX_DRAFT
 from gptoss.engine.options import EngineOptions
-from gptoss.errors import MemoryBudgetError, RequestError
+from gptoss.errors import MemoryBudgetError
 from gptoss.model.config import Config, LayerType
 from gptoss.model.page_pool import page_bytes, pages_for
 from gptoss.model.precision import CacheType
+from gptoss.runtime.machine_memory import GIB
 
-GIB = 1 << 30
 # The interpreter, the libraries and the tokenizer: measured on Linux, x86-64, with the 20B's vocabulary.
 PROCESS_BYTES = 260 << 20
 # A context below this is no conversation: it is refused rather than made so small.
 LEAST_CONTEXT = 4096
 _STEP = 1024
-
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +47,7 @@ class MemoryPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class WeightBytes:
     """Bytes of one way to keep a model's weights."""
 
     name: str
@@ -60,7 +56,7 @@ class Weights:
 
 
 def plan_memory(
-    config: Config, weights: Weights, options: EngineOptions, cache_type: CacheType
+    config: Config, weights: WeightBytes, options: EngineOptions, cache_type: CacheType
 ) -> MemoryPlan:
     """What an engine with these options takes when all of its sequences and prefixes are there."""
     page = {
@@ -84,7 +80,7 @@ def plan_memory(
 
 def fit_options(
     config: Config,
-    weights: Weights,
+    weights: WeightBytes,
     options: EngineOptions,
     cache_type: CacheType,
     budget: int,
@@ -108,7 +104,7 @@ def fit_options(
 
 def largest_fit(
     config: Config,
-    weights: Weights,
+    weights: WeightBytes,
     options: EngineOptions,
     cache_type: CacheType,
     budget: int,
@@ -126,7 +122,7 @@ def largest_fit(
 
 def _largest_fit(
     config: Config,
-    weights: Weights,
+    weights: WeightBytes,
     options: EngineOptions,
     cache_type: CacheType,
     budget: int,
@@ -156,21 +152,6 @@ def describe(plan: MemoryPlan) -> str:
     return ", ".join(f"{name} {value / GIB:.1f}" for name, value in parts.items())
 
 
-def parse_bytes(text: str) -> int:
-    """`16G` or `12.5GiB` as bytes; units are powers of 1024. Raises RequestError for what is no size."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?\s*", text.upper())
-    if match is None:
-        raise RequestError(f"got a memory budget of {text!r}, wanted a size like 16G or 900M")
-    return int(float(match[1]) * _UNITS[match[2]])
-
-
-def available_memory() -> int | None:
-    """Bytes that a program can still take, as the system estimates, within the limit of its control group; None
-    where neither is known."""
-    known = [number for number in (_system_available(), _group_available()) if number is not None]
-    return min(known, default=None)
-
-
 def _at(options: EngineOptions, context: int) -> EngineOptions:
     return replace(options, context=context)
 
@@ -194,30 +175,3 @@ def _scratch_bytes(config: Config, options: EngineOptions, context: int) -> int:
     rotary = 2 * 4 * context * config.head_dim // 2
     logits = 3 * 4 * config.vocab_size * options.max_running
     return rows * per_token + 2 * rotary + logits
-
-
-def _system_available() -> int | None:
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError):
-        pass
-    return None
-
-
-def _group_available(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """What a container's limit leaves; cached files in it do not count, since they go when memory is wanted."""
-    try:
-        limit = (root / "memory.max").read_text(encoding="ascii").strip()
-        if limit == "max":
-            return None
-        current = int((root / "memory.current").read_text(encoding="ascii"))
-        pairs = (
-            line.split() for line in (root / "memory.stat").read_text(encoding="ascii").splitlines()
-        )
-        counted = {name: int(value) for name, value in pairs}
-        files = counted.get("active_file", 0) + counted.get("inactive_file", 0)
-        return max(0, int(limit) - current + files)
-    except (OSError, ValueError):
-        return None

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
 from gptoss.engine import EngineOptions
-from gptoss.engine.memory import (
-    GIB,
-    Weights,
-    _group_available,
-    available_memory,
-    fit_options,
-    largest_fit,
-    parse_bytes,
-    plan_memory,
-)
-from gptoss.errors import MemoryBudgetError, RequestError
+from gptoss.errors import MemoryBudgetError
 from gptoss.model.config import Config
 from gptoss.model.precision import CacheType
 from gptoss.model.synth import gpt_oss_20b
+from gptoss.runtime.machine_memory import GIB
+from gptoss.runtime.memory_plan import WeightBytes, fit_options, largest_fit, plan_memory
 
 # Of the 20B with attention and head in eight bits; its embedding.
-INT8 = Weights("int8", 11_444_000_000, 1_158_000_000)
+INT8 = WeightBytes("int8", 11_444_000_000, 1_158_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -88,42 +79,3 @@ def test_short_contexts_share_the_room_of_one_before_nothing_fits(config: Config
 def test_too_little_for_anything(config: Config) -> None:
     with pytest.raises(MemoryBudgetError, match=r"4,096 tokens .* the budget is 8\.0 GiB"):
         fit_options(config, INT8, EngineOptions(), CacheType.INT8, 8 * GIB)
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("16G", 16 << 30),
-        ("16GiB", 16 << 30),
-        ("12.5g", 25 << 29),
-        (" 900 MB ", 900 << 20),
-        ("2048", 2048),
-        ("1t", 1 << 40),
-    ],
-)
-def test_sizes(text: str, size: int) -> None:
-    assert parse_bytes(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "G", "-1G", "1,5G", "16X", "1e9", "16 G B"])
-def test_no_sizes(text: str) -> None:
-    with pytest.raises(RequestError, match="wanted a size like 16G"):
-        parse_bytes(text)
-
-
-def test_a_containers_limit(tmp_path: Path) -> None:
-    (tmp_path / "memory.max").write_text("max\n")
-    assert _group_available(tmp_path) is None
-    (tmp_path / "memory.max").write_text("8000000\n")
-    (tmp_path / "memory.current").write_text("5000000\n")
-    (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 2000000\nactive_file 500000\n")
-    assert _group_available(tmp_path) == 5_500_000
-    (tmp_path / "memory.current").write_text("nonsense")
-    assert _group_available(tmp_path) is None
-
-
-def test_this_machine_has_memory() -> None:
-    if Path("/proc/meminfo").exists():
-        available = available_memory()
-        assert available is not None
-        assert available > 1 << 20

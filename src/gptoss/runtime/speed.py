@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gptoss.chat.loaded_model import LoadedModel
 from gptoss.model.batch import Batch
 from gptoss.model.kv_cache import MAX_CHUNK
+from gptoss.runtime.loaded_model import LoadedModel
 
 # So many that every expert is touched: what comes from the disk is not measured.
 WARM_UP_TOKENS = 64

@@ -1,0 +1,10 @@
+"""A model made ready: found, its memory planned, loaded, and held together with its tokenizer and engine."""
+
+from gptoss.runtime.loaded_model import Load, LoadedModel
+from gptoss.runtime.loading import load
+
+__all__ = [
+    "Load",
+    "LoadedModel",
+    "load",
+]

@@ -1,0 +1,103 @@
+"""A checkpoint's weights, laid out for the kernels: from their cache file, or in memory."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from gptoss.errors import CheckpointError, OutputError
+from gptoss.model.checkpoint import Checkpoint
+from gptoss.model.packed_file import PackedFile, cache_directory, fault_in, release
+from gptoss.model.packing import Arrays, Matrices, Packing
+from gptoss.model.weights import Int8Matrix, ModelWeights
+from gptoss.runtime.machine_memory import available_memory
+
+# Weights that are laid out in a blink need no file.
+SMALL_BYTES = 256 << 20
+
+
+def packed_arrays(
+    checkpoint: Checkpoint,
+    packing: Packing,
+    matrices: Matrices,
+    cache: str | Path | None,
+    on_packing: Callable[[int, int], object] | None,
+) -> Arrays:
+    """The packed weights: from their cache file, which is made if it is not there; or in memory."""
+    done = 0
+
+    def advance(num_bytes: int) -> None:
+        nonlocal done
+        done += num_bytes
+        if on_packing is not None:
+            on_packing(done, packing.num_bytes)
+
+    if packing.num_bytes <= SMALL_BYTES:
+        return packing.in_memory()
+    try:
+        folder = cache_directory() if cache is None else Path(cache).expanduser()
+        file = PackedFile(folder, checkpoint, matrices)
+        arrays = _open_packed(file, packing, advance)
+    except OutputError as error:
+        _require_memory(packing.num_bytes, error)
+        warnings.warn(f"{error}; weights are laid out in memory at every start", stacklevel=3)
+        done = 0
+        arrays = packing.in_memory(advance)
+        release(checkpoint)
+        return arrays
+    _fault_in(arrays, packing.num_bytes)
+    return arrays
+
+
+def _open_packed(file: PackedFile, packing: Packing, advance: Callable[[int], object]) -> Arrays:
+    """The file's tensors; it is made if it is not there, and made anew, with a warning, if it cannot be used.
+
+    Raises OutputError where it cannot be made.
+    """
+    try:
+        arrays = file.open(packing)
+    except CheckpointError as error:
+        try:
+            arrays = _make_packed(file, packing, advance)
+        except OutputError as failure:
+            raise OutputError(f"{error}; and {failure}") from None
+        warnings.warn(f"{error}; it was made anew", stacklevel=4)
+    return _make_packed(file, packing, advance) if arrays is None else arrays
+
+
+def _make_packed(file: PackedFile, packing: Packing, advance: Callable[[int], object]) -> Arrays:
+    file.write(packing, advance)
+    try:
+        arrays = file.open(packing)
+    except CheckpointError as error:
+        raise OutputError(f"{error}, although it was just made") from None
+    if arrays is None:
+        raise OutputError(f"{file.path} has gone again as soon as it was made")
+    return arrays
+
+
+def dense_arrays(weights: ModelWeights) -> Arrays:
+    """The matrices that are used as they are stored."""
+    found = {"head": weights.head}
+    for index, layer in enumerate(weights.layers):
+        linears = (*layer.attention.qkv, layer.attention.output)
+        found |= {f"layer{index}.{part}": linear.weight for part, linear in enumerate(linears)}
+    return {name: matrix for name, matrix in found.items() if not isinstance(matrix, Int8Matrix)}
+
+
+def _fault_in(arrays: Arrays, num_bytes: int) -> None:
+    """Map the weights' pages now, if they fit into memory; else only those that are used come in."""
+    available = available_memory()
+    if available is not None and available >= num_bytes:
+        fault_in(arrays)
+
+
+def _require_memory(num_bytes: int, why: OutputError) -> None:
+    """Raises OutputError when this machine has less memory to give than weights laid out in memory would take."""
+    available = available_memory()
+    if available is not None and available < num_bytes:
+        raise OutputError(
+            f"{why}; and laid out in memory they would take {num_bytes / 1e9:.1f} GB of the {available / 1e9:.1f} that "
+            "are available: name a folder on a larger disk with --cache or GPTOSS_CACHE"
+        )
