@@ -289,7 +289,7 @@ def test_eight_bits_are_equal_on_every_fused_set(random: np.random.Generator) ->
     results = []
     values, weight = floats(random, 9, 320), bits(floats(random, 64, 320))
     for isa in fused:
-        backend = kernels.Backend(isa=isa, threads=1)
+        backend = kernels.Backend(isa=isa, threads=1, bf16_pairs=False)
         x, _ = activations(backend, values, "int8")
         out = np.empty((9, 64), np.float32)
         backend.int8_matmul(x, *packed_matrix(backend, weight), None, out)
