@@ -21,7 +21,7 @@ from gptoss.model.config import LayerType
 from gptoss.model.kv_cache import SequenceCache
 from gptoss.model.page_pool import PAGE_SIZE
 from gptoss.runtime import LoadedModel, load
-from gptoss.runtime.loading import DEFAULT_PRECISION
+from gptoss.runtime.options import DEFAULT_PRECISION
 from gptoss.runtime.speed import peak_rss_bytes
 
 DEPTHS = (0, 4096, 16384, 65536, 131072)
@@ -108,7 +108,7 @@ def main() -> None:
         "isa": model.backend.isa,
         "threads": model.backend.threads,
         "model": model.name,
-        "precision": f"{model.precision}, {model.matrices} matrices, {model.cache_type} keys and values",
+        "precision": f"{model.precision}, {model.weights} matrices, {model.cache_type} keys and values",
     }
     for name, value in metrics.items():
         print(f"{name:32}{value}")

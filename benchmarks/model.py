@@ -19,7 +19,7 @@ from benchmarks.peers.workers import Probe, Worker
 from benchmarks.record import append
 from gptoss import kernels
 from gptoss.model.config import Config
-from gptoss.runtime.loading import DEFAULT_PRECISION
+from gptoss.runtime.options import DEFAULT_PRECISION
 
 TASKS = [
     *(Task("prefill", tokens) for tokens in (128, 512, 2048)),

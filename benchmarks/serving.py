@@ -17,7 +17,7 @@ from benchmarks.record import append
 from gptoss.engine import Engine, EngineOptions, Request, SamplingParams
 from gptoss.engine.sequence import Sequence
 from gptoss.runtime import LoadedModel, load
-from gptoss.runtime.loading import DEFAULT_PRECISION
+from gptoss.runtime.options import DEFAULT_PRECISION
 
 BATCHES = (1, 2, 4, 8, 16)
 PROMPT, STEPS = 32, 16
@@ -134,7 +134,7 @@ def main() -> None:
         "isa": model.backend.isa,
         "threads": model.backend.threads,
         "model": model.name,
-        "precision": f"{model.precision}, {model.matrices} matrices, {model.cache_type} keys and values",
+        "precision": f"{model.precision}, {model.weights} matrices, {model.cache_type} keys and values",
     }
     rounded = {name: round(value, 3) for name, value in metrics.items()}
     for name, value in rounded.items():

@@ -17,7 +17,7 @@ def cached_tokens(folder: Path, choice: Choice, monkeypatch: pytest.MonkeyPatch)
     """Tokens of the prompt that a model with these kernels finds kept, before it keeps its own."""
     monkeypatch.setenv("GPTOSS_ISA", choice.isa)
     monkeypatch.setenv("GPTOSS_BF16_PAIRS", "on" if choice.bf16_pairs else "off")
-    with gptoss.load("nano", threads=1, prefix_directory=folder) as model:
+    with gptoss.load("nano", threads=1, prefix_cache=folder) as model:
         generation = model.submit(PROMPT, SamplingParams(temperature=0), max_tokens=2)
         for _ in generation:
             pass

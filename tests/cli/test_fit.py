@@ -40,7 +40,7 @@ def test_bad_sizes_and_types() -> None:
 
 def test_prefixes_are_kept_between_runs(tmp_path: Path) -> None:
     question = ("chat", "What is 3 + 4?", "--json", "--temperature", "0", "--seed", "1")
-    kept = ("--cache-dir", str(tmp_path))
+    kept = ("--prefix-cache", str(tmp_path))
     first = json.loads(output(*question, *kept))
     second = json.loads(output(*question, *kept))
     assert first["usage"]["cached_tokens"] == 0
@@ -58,7 +58,7 @@ def test_prefixes_are_kept_between_runs(tmp_path: Path) -> None:
 
 
 def test_a_folder_for_prefixes_that_cannot_be_made() -> None:
-    said = refused("chat", "Hello", "--cache-dir", "/proc/no")
+    said = refused("chat", "Hello", "--prefix-cache", "/proc/no")
     assert "cannot write /proc/no/" in said
     assert said.count("\n") == 1
 

@@ -402,24 +402,24 @@ class TestModel:
     def test_a_damaged_file_costs_a_line_and_is_made_anew(self, tmp_path: Path) -> None:
         folder = tmp_path / "kept"
         for _ in range(2):
-            with gptoss.load("nano", prefix_directory=folder) as model:
+            with gptoss.load("nano", prefix_cache=folder) as model:
                 list(model.submit(PROMPT, SamplingParams(temperature=0), max_tokens=1))
         (path,) = folder.iterdir()
         good = path.read_bytes()
         path.write_bytes(good[:-100])
         with (
             pytest.warns(UserWarning, match="is not used, and made anew") as caught,
-            gptoss.load("nano", prefix_directory=folder) as model,
+            gptoss.load("nano", prefix_cache=folder) as model,
         ):
             list(model.submit(PROMPT, SamplingParams(temperature=0), max_tokens=1))
         assert len(caught) == 1
-        with gptoss.load("nano", prefix_directory=folder):
+        with gptoss.load("nano", prefix_cache=folder):
             pass
 
     def test_a_folder_that_vanishes(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         with (
             caplog.at_level(logging.WARNING),
-            gptoss.load("nano", prefix_directory=tmp_path / "kept") as model,
+            gptoss.load("nano", prefix_cache=tmp_path / "kept") as model,
         ):
             list(model.submit(PROMPT, SamplingParams(temperature=0), max_tokens=1))
             (tmp_path / "kept").rmdir()

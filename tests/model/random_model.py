@@ -19,7 +19,7 @@ from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.config import Config, ExpertFormat, RopeConfig, alternating_layers
 from gptoss.model.layouts import BF16, ORIGINAL, PACKED, Layout
 from gptoss.model.mxfp4 import unpack_to_bf16
-from gptoss.model.packing import Matrices, Packing
+from gptoss.model.packing import Packing, WeightType
 from gptoss.model.safetensors import TensorSpec
 from gptoss.model.safetensors_writer import write_arrays
 from gptoss.model.transformer import Transformer
@@ -181,6 +181,6 @@ def open_transformer(
 ) -> Transformer:
     """A checkpoint ready to compute, its weights laid out in memory."""
     checkpoint = open_checkpoint(directory)
-    packing = Packing(checkpoint.config, checkpoint.weights, Matrices.parse(weights), backend)
+    packing = Packing(checkpoint.config, checkpoint.weights, WeightType.parse(weights), backend)
     packed = packing.assemble(packing.in_memory())
     return Transformer(checkpoint.config, packed, backend, precision)

@@ -20,9 +20,10 @@ from gptoss.kernels import Backend
 from gptoss.model import packed_file, safetensors_writer
 from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.layouts import PACKED
-from gptoss.model.packed_file import PackedFile, cache_directory
-from gptoss.model.packing import Matrices, Packing
+from gptoss.model.packed_file import PackedFile
+from gptoss.model.packing import Packing, WeightType
 from gptoss.runtime import packed_weights
+from gptoss.runtime.packed_weights import cache_directory
 from tests.model.random_model import SMALL, RandomModel
 
 
@@ -32,18 +33,18 @@ def directory(tmp_path: Path) -> Path:
 
 
 def prepare(
-    directory: Path, cache: Path, matrices: Matrices = Matrices.INT8
+    directory: Path, cache: Path, weight_type: WeightType = WeightType.INT8
 ) -> tuple[PackedFile, Packing]:
     checkpoint = open_checkpoint(directory)
-    packing = Packing(checkpoint.config, checkpoint.weights, matrices, Backend())
-    return PackedFile(cache, checkpoint, matrices), packing
+    packing = Packing(checkpoint.config, checkpoint.weights, weight_type, Backend())
+    return PackedFile(cache, checkpoint, weight_type), packing
 
 
-@pytest.mark.parametrize("matrices", Matrices)
+@pytest.mark.parametrize("weight_type", WeightType)
 def test_a_file_holds_what_memory_would(
-    directory: Path, tmp_path: Path, matrices: Matrices
+    directory: Path, tmp_path: Path, weight_type: WeightType
 ) -> None:
-    file, packing = prepare(directory, tmp_path / "cache", matrices)
+    file, packing = prepare(directory, tmp_path / "cache", weight_type)
     assert file.open(packing) is None
     done: list[int] = []
     file.write(packing, done.append)
@@ -61,7 +62,7 @@ def test_other_weights_have_another_file(directory: Path, tmp_path: Path) -> Non
     file.write(packing, lambda _: None)
     other = RandomModel.of(SMALL, 4).write(tmp_path / "other" / "model", PACKED)
     assert prepare(other, tmp_path)[0].path != file.path
-    assert prepare(directory, tmp_path, Matrices.STORED)[0].path != file.path
+    assert prepare(directory, tmp_path, WeightType.STORED)[0].path != file.path
     # The same shapes and sizes, one value changed.
     weights = next(directory.glob("*.safetensors"))
     content = bytearray(weights.read_bytes())
@@ -74,7 +75,7 @@ def test_a_file_of_other_weights_or_version_is_refused(
     directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, packing = prepare(directory, tmp_path)
-    stored, stored_packing = prepare(directory, tmp_path, Matrices.STORED)
+    stored, stored_packing = prepare(directory, tmp_path, WeightType.STORED)
     stored.write(stored_packing, lambda _: None)
     stored.path.rename(file.path)
     with pytest.raises(CheckpointError, match="made of other weights or by another version"):
@@ -136,14 +137,14 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"layer1\.output has weights that are not finite"):
         prepare(directory, tmp_path)[1].in_memory()
     # As stored they stay what they are.
-    prepare(directory, tmp_path, Matrices.STORED)[1].in_memory()
+    prepare(directory, tmp_path, WeightType.STORED)[1].in_memory()
 
 
 def test_loading_makes_the_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed_weights, "SMALL_BYTES", 0)
     heard: list[tuple[int, int]] = []
     ids = list(range(40))
-    options = {"cache": tmp_path, "on_packing": lambda *at: heard.append(at)}
+    options = {"weights_cache": tmp_path, "on_packing": lambda *at: heard.append(at)}
     first = gptoss.load("nano", **options).logits(ids)  # type: ignore[arg-type]
     assert heard[-1][0] == heard[-1][1] > 0
     (made,) = tmp_path.iterdir()
@@ -165,14 +166,14 @@ class TestDamage:
 
     @pytest.fixture
     def made(self, tmp_path: Path) -> Path:
-        with gptoss.load("nano", cache=tmp_path / "cache"):
+        with gptoss.load("nano", weights_cache=tmp_path / "cache"):
             pass
         (path,) = (tmp_path / "cache").iterdir()
         return path
 
     def require_made_anew(self, path: Path, was: bytes) -> None:
         with pytest.warns(UserWarning, match="is not used: .*; it was made anew") as caught:
-            gptoss.load("nano", cache=path.parent).close()
+            gptoss.load("nano", weights_cache=path.parent).close()
         assert len(caught) == 1
         assert str(caught[0].message).isprintable()
         assert list(path.parent.iterdir()) == [path]
@@ -215,7 +216,7 @@ class TestDamage:
         before = os.umask(umask)
         try:
             for _ in range(2):
-                gptoss.load("nano", cache=tmp_path).close()
+                gptoss.load("nano", weights_cache=tmp_path).close()
         finally:
             os.umask(before)
         (path,) = tmp_path.iterdir()
@@ -225,7 +226,7 @@ class TestDamage:
         made.unlink()
         made.mkdir()
         with pytest.warns(UserWarning, match=r"it is a folder.*laid out in memory") as caught:
-            gptoss.load("nano", cache=made.parent).close()
+            gptoss.load("nano", weights_cache=made.parent).close()
         assert len(caught) == 1
 
     def test_gone_as_soon_as_it_was_made(
@@ -233,7 +234,7 @@ class TestDamage:
     ) -> None:
         monkeypatch.setattr(PackedFile, "open", lambda *_: None)
         with pytest.warns(UserWarning, match="has gone again .* laid out in memory"):
-            gptoss.load("nano", cache=tmp_path).close()
+            gptoss.load("nano", weights_cache=tmp_path).close()
 
     def test_any_bytes_of_its_header_changed(self, directory: Path, tmp_path: Path) -> None:
         """Refused, or the same tensors as before; the values themselves are not looked at."""
@@ -266,16 +267,22 @@ def test_loading_without_a_place_for_the_file(
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.warns(UserWarning, match="laid out in memory at every start"):
-        logits = gptoss.load("nano", cache=blocked).logits([1, 2, 3])
-    np.testing.assert_array_equal(logits, gptoss.load("nano", cache=tmp_path).logits([1, 2, 3]))
+        logits = gptoss.load("nano", weights_cache=blocked).logits([1, 2, 3])
+    np.testing.assert_array_equal(
+        logits, gptoss.load("nano", weights_cache=tmp_path).logits([1, 2, 3])
+    )
     monkeypatch.setattr(packed_weights, "available_memory", lambda: 1000)
-    with pytest.raises(OutputError, match="name a folder on a larger disk with --cache"):
-        gptoss.load("nano", cache=blocked)
+    with pytest.raises(OutputError, match="name a folder on a larger disk with --weights-cache"):
+        gptoss.load("nano", weights_cache=blocked)
 
 
 def test_where_files_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("GPTOSS_CACHE", str(tmp_path))
+    monkeypatch.setenv("GPTOSS_WEIGHTS_CACHE", str(tmp_path))
     assert cache_directory() == tmp_path
+    monkeypatch.delenv("GPTOSS_WEIGHTS_CACHE")
+    monkeypatch.setenv("GPTOSS_CACHE", str(tmp_path / "old"))
+    with pytest.warns(UserWarning, match="GPTOSS_CACHE is called GPTOSS_WEIGHTS_CACHE now"):
+        assert cache_directory() == tmp_path / "old"
     monkeypatch.delenv("GPTOSS_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_directory() == tmp_path / "gptoss"
@@ -286,7 +293,7 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(packed_weights, "SMALL_BYTES", 0)
-    for name in ("GPTOSS_CACHE", "XDG_CACHE_HOME"):
+    for name in ("GPTOSS_WEIGHTS_CACHE", "GPTOSS_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", none)
     with pytest.warns(UserWarning, match="got no home of this user .*laid out in memory"):

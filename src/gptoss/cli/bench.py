@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 import json as json_module
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gptoss.cli import options
+from gptoss.cli import flags
+from gptoss.cli.model_options import takes_model
+
+if TYPE_CHECKING:
+    from gptoss.runtime import ModelOptions
 
 
+@takes_model("context", "max_batch", "prefix_cache")
 def bench(
-    model: options.Model = None,
     prefill: Annotated[int, typer.Option(min=1, help="Tokens of the measured prompt.")] = 512,
     decode: Annotated[int, typer.Option(min=1, help="Measured new tokens.")] = 64,
     depth: Annotated[int, typer.Option(min=0, help="Tokens that are there before.")] = 0,
     batch: Annotated[
         int, typer.Option(min=1, max=256, help="Sequences at once, each with its own prompt.")
     ] = 1,
-    threads: options.Threads = None,
-    precision: options.Precision = None,
-    weights: options.Weights = None,
-    kv: options.Kv = None,
-    memory: options.Memory = None,
-    isa: options.Isa = None,
-    cache: options.Cache = None,
-    lock: options.Lock = False,
-    json: options.Json = False,
+    json: flags.Json = False,
+    *,
+    options: ModelOptions,
 ) -> None:
     """Measure prefill and decode apart: the whole prompt, and the median of the new tokens."""
     from gptoss.cli.loading import open_model
     from gptoss.cli.output import Screen, progress_bar
     from gptoss.runtime.speed import measure_speed
 
-    loaded = open_model(
-        model,
-        precision=precision,
-        threads=threads,
-        weights=weights,
-        kv=kv,
-        memory=memory,
-        isa=isa,
-        cache=cache,
-        lock=lock,
-    )
+    loaded = open_model(options)
     with progress_bar() as progress:
         task = progress.add_task("measuring", total=batch * (depth + prefill + decode))
         result = measure_speed(

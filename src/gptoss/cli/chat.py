@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gptoss.cli import options
+from gptoss.cli import flags
+from gptoss.cli.model_options import takes_model
+
+if TYPE_CHECKING:
+    from gptoss.runtime import ModelOptions
 
 # As a shell reports a program that Ctrl-C ended.
 INTERRUPTED = 130
 
 
+@takes_model("max_batch")
 def chat(
     prompt: Annotated[
         str | None,
         typer.Argument(help="One question; without it, a conversation, or what is piped in."),
     ] = None,
-    model: options.Model = None,
-    reasoning: options.Reasoning = "medium",
+    reasoning: flags.Reasoning = "medium",
     system: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Instructions to the model.")
     ] = None,
@@ -30,27 +34,19 @@ def chat(
             help="Print the chain of thought. Default: in a conversation only.",
         ),
     ] = None,
-    json: options.Json = False,
-    seed: options.Seed = None,
-    temperature: options.Temperature = 1.0,
-    top_p: options.TopP = 1.0,
-    top_k: options.TopK = 0,
-    min_p: options.MinP = 0.0,
-    max_tokens: options.MaxTokens = None,
-    reasoning_tokens: options.ReasoningTokens = None,
-    stop: options.Stop = None,
-    schema: options.Schema = None,
-    grammar: options.Grammar = True,
-    context: options.Context = None,
-    threads: options.Threads = None,
-    precision: options.Precision = None,
-    weights: options.Weights = None,
-    kv: options.Kv = None,
-    memory: options.Memory = None,
-    isa: options.Isa = None,
-    cache: options.Cache = None,
-    cache_dir: options.CacheDir = None,
-    lock: options.Lock = False,
+    json: flags.Json = False,
+    seed: flags.Seed = None,
+    temperature: flags.Temperature = 1.0,
+    top_p: flags.TopP = 1.0,
+    top_k: flags.TopK = 0,
+    min_p: flags.MinP = 0.0,
+    max_tokens: flags.MaxTokens = None,
+    reasoning_tokens: flags.ReasoningTokens = None,
+    stop: flags.Stop = None,
+    schema: flags.Schema = None,
+    grammar: flags.Grammar = True,
+    *,
+    options: ModelOptions,
 ) -> None:
     """Talk to the model."""
     from gptoss.chat import Chat
@@ -67,19 +63,7 @@ def chat(
     is_conversation = prompt is None and sys.stdin.isatty() and not json
     question = prompt if prompt is not None or is_conversation else read_piped_text()
     answer_format = None if schema is None else response_format(schema)
-    loaded = open_model(
-        model,
-        precision=precision,
-        threads=threads,
-        weights=weights,
-        kv=kv,
-        memory=memory,
-        isa=isa,
-        cache=cache,
-        prefix_directory=cache_dir,
-        lock=lock,
-        context=context,
-    )
+    loaded = open_model(options)
     talk = Chat(
         loaded,
         reasoning,

@@ -8,36 +8,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gptoss.cli import options
+from gptoss.cli import flags
+from gptoss.cli.model_options import takes_model
 from gptoss.errors import RequestError
 
 if TYPE_CHECKING:
     from gptoss.engine import Generation
-    from gptoss.runtime import LoadedModel
+    from gptoss.runtime import LoadedModel, ModelOptions
 
 
+@takes_model("context", "max_batch")
 def complete(
     prompt: Annotated[str | None, typer.Argument(help="Text to continue.")] = None,
     tokens: Annotated[
         str | None, typer.Option(metavar="1,2,3", help="Token ids to continue instead.")
     ] = None,
-    model: options.Model = None,
-    json: options.Json = False,
-    seed: options.Seed = None,
-    temperature: options.Temperature = 1.0,
-    top_p: options.TopP = 1.0,
-    top_k: options.TopK = 0,
-    min_p: options.MinP = 0.0,
-    max_tokens: options.MaxTokens = 128,
-    threads: options.Threads = None,
-    precision: options.Precision = None,
-    weights: options.Weights = None,
-    kv: options.Kv = None,
-    memory: options.Memory = None,
-    isa: options.Isa = None,
-    cache: options.Cache = None,
-    cache_dir: options.CacheDir = None,
-    lock: options.Lock = False,
+    json: flags.Json = False,
+    seed: flags.Seed = None,
+    temperature: flags.Temperature = 1.0,
+    top_p: flags.TopP = 1.0,
+    top_k: flags.TopK = 0,
+    min_p: flags.MinP = 0.0,
+    max_tokens: flags.MaxTokens = 128,
+    *,
+    options: ModelOptions,
 ) -> None:
     """Continue text or token ids as they are, without the chat format."""
     from gptoss.cli.loading import open_model
@@ -54,18 +48,7 @@ def complete(
         temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed
     )
     wanted = _parse_ids(tokens) if tokens is not None else None
-    loaded = open_model(
-        model,
-        precision=precision,
-        threads=threads,
-        weights=weights,
-        kv=kv,
-        memory=memory,
-        isa=isa,
-        cache=cache,
-        prefix_directory=cache_dir,
-        lock=lock,
-    )
+    loaded = open_model(options)
     ids = loaded.tokenizer.encode(prompt or "") if wanted is None else wanted
     generation = loaded.submit(ids, sampling, max_tokens=max_tokens)
     if json:

@@ -3,63 +3,56 @@
 from __future__ import annotations
 
 import json as json_module
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gptoss.cli import options
+from gptoss.cli import flags
+from gptoss.cli.model_options import takes_model
+
+if TYPE_CHECKING:
+    from gptoss.runtime import ModelOptions
 
 # As `grep` says that it found nothing.
 DOES_NOT_FIT = 1
 
 
-def fit(
-    model: options.Model = None,
-    context: options.Context = None,
-    memory: options.Memory = None,
-    max_batch: options.MaxBatch = None,
-    precision: options.Precision = None,
-    weights: options.Weights = None,
-    kv: options.Kv = None,
-    json: options.Json = False,
-) -> None:
+@takes_model("threads", "isa", "weights_cache", "prefix_cache", "lock")
+def fit(json: flags.Json = False, *, options: ModelOptions) -> None:
     """Show what a model and its context take, and which options fit; nothing is loaded.
 
     Exits with 1 where the options given do not fit.
     """
     from gptoss.cli.output import Screen
-    from gptoss.engine import EngineOptions
     from gptoss.model.checkpoint import open_checkpoint
     from gptoss.runtime.fitting import ways_to_fit, weights_of
-    from gptoss.runtime.loading import parse_numbers
     from gptoss.runtime.locating import locate_model
-    from gptoss.runtime.machine_memory import available_memory, parse_bytes
+    from gptoss.runtime.machine_memory import available_memory
     from gptoss.runtime.memory_plan import plan_memory
 
-    name, directory = locate_model(model)
+    name, directory = locate_model(options.model)
     checkpoint = open_checkpoint(directory)
-    _, matrices, cache_type = parse_numbers(precision, weights, kv)
-    chosen = EngineOptions(context=context)
-    if max_batch is not None:
-        chosen = replace(chosen, max_running=max_batch)
-    chosen.require_context(checkpoint.config.max_positions)
-    plan = plan_memory(checkpoint.config, weights_of(checkpoint, matrices), chosen, cache_type)
-    budget = available_memory() if memory is None else parse_bytes(memory)
+    _, weight_type, cache_type = options.numbers()
+    most = checkpoint.config.max_positions
+    chosen = options.engine_options(most)
+    plan = plan_memory(checkpoint.config, weights_of(checkpoint, weight_type), chosen, cache_type)
+    budget = options.budget()
+    budget = available_memory() if budget is None else budget
     ways = [] if budget is None else ways_to_fit(checkpoint, chosen, budget)
     fits = budget is None or plan.total <= budget
     facts: dict[str, Any] = {
         "model": name,
-        "weights": str(matrices),
+        "weights": str(weight_type),
         "kv": str(cache_type),
-        "context": context or checkpoint.config.max_positions,
+        "context": chosen.context or most,
         "max_batch": chosen.max_running,
         "bytes": {**asdict(plan), "total": plan.total},
         "budget": budget,
         "fits": fits,
         "ways": [
             {
-                "weights": str(way.matrices),
+                "weights": str(way.weight_type),
                 "kv": str(way.cache_type),
                 "context": way.context,
                 "max_batch": way.options.max_running,

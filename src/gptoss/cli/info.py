@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json as json_module
 
-from gptoss.cli import options
+from gptoss.cli import flags
+from gptoss.cli.model_options import Model
 
 
-def info(model: options.Model = None, json: options.Json = False) -> None:
+def info(model: Model = None, json: flags.Json = False) -> None:
     """Show a checkpoint's shape and size."""
     from gptoss import kernels
     from gptoss.cli.output import Screen

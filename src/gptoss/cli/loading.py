@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gptoss.cli.notice import notice
 from gptoss.cli.output import progress_bar
 
 if TYPE_CHECKING:
-    from gptoss.runtime import LoadedModel
+    from gptoss.runtime import LoadedModel, ModelOptions
 
 
-def open_model(name: str | None, **wanted: Any) -> LoadedModel:
-    """`gptoss.load` with what of `wanted` was given, the rest by default."""
+def open_model(options: ModelOptions) -> LoadedModel:
+    """The model, ready; packing its weights is shown, and what it warns of is said."""
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
-    from gptoss.runtime import load
+    from gptoss import runtime
 
-    given = {option: value for option, value in wanted.items() if value is not None}
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -36,7 +35,7 @@ def open_model(name: str | None, **wanted: Any) -> LoadedModel:
                 notice(f"laying out {total / 1e9:.1f} GB of weights, once")
             progress.update(task, completed=done, total=total, visible=True)
 
-        loaded = load(name, on_packing=show, **given)
+        loaded = runtime.open_model(options, show)
     for warning in caught:
         notice(warning.message)
     return loaded

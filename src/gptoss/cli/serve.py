@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gptoss.cli import options
+from gptoss.cli.model_options import takes_model
 from gptoss.errors import ServerError
 from gptoss.files.regular import read_file
+
+if TYPE_CHECKING:
+    from gptoss.runtime import ModelOptions
 
 _MOST_PROMPT_BYTES, _MOST_CONFIG_BYTES = 1 << 20, 1 << 20
 
@@ -51,12 +54,12 @@ def _variable(name: str, *flags: str, **more: Any) -> Any:
     return typer.Option(*flags, envvar=f"GPTOSS_{name}", show_envvar=True, **more)
 
 
+@takes_model()
 def serve(
     host: Annotated[str, _variable("HOST", "--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, _variable("PORT", "--port", min=0, max=65535, help="0 takes a free one.")
     ] = 8000,
-    model: options.Model = None,
     api_key_file: Annotated[
         str | None,
         _variable(
@@ -156,17 +159,6 @@ def serve(
             help="What a client may leave a reply unread.",
         ),
     ] = 60.0,
-    context: options.Context = None,
-    max_batch: options.MaxBatch = None,
-    memory: options.Memory = None,
-    threads: options.Threads = None,
-    precision: options.Precision = None,
-    weights: options.Weights = None,
-    kv: options.Kv = None,
-    isa: options.Isa = None,
-    cache: options.Cache = None,
-    cache_dir: options.CacheDir = None,
-    lock: options.Lock = False,
     log: Annotated[
         str, _variable("LOG", "--log", metavar="info|warning|error", help="What is logged.")
     ] = "info",
@@ -181,10 +173,11 @@ def serve(
             help="Options in TOML.",
         ),
     ] = None,
+    *,
+    options: ModelOptions,
 ) -> None:
     """Answer over HTTP: OpenAI's APIs, and Anthropic's messages."""
     from gptoss.cli.loading import open_model
-    from gptoss.engine import EngineOptions
     from gptoss.server.run import run
     from gptoss.server.settings import Keys, ServerSettings
     from gptoss.server.transport.limits import ConnectionLimits
@@ -208,22 +201,4 @@ def serve(
             write_s=write_timeout,
         ),
     )
-    engine = None if max_batch is None else EngineOptions(max_running=max_batch)
-    run(
-        settings,
-        lambda: open_model(
-            model,
-            precision=precision,
-            threads=threads,
-            weights=weights,
-            kv=kv,
-            memory=memory,
-            isa=isa,
-            cache=cache,
-            prefix_directory=cache_dir,
-            lock=lock,
-            context=context,
-            options=engine,
-        ),
-        log_level=log,
-    )
+    run(settings, lambda: open_model(options), log_level=log)

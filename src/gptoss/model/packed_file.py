@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from gptoss.errors import CheckpointError, OutputError
 from gptoss.files.whole import OWN
 from gptoss.model.checkpoint import Checkpoint
-from gptoss.model.packing import Advance, Arrays, Matrices, Packing
+from gptoss.model.packing import Advance, Arrays, Packing, WeightType
 from gptoss.model.safetensors import SafetensorsFile, TensorSpec
 from gptoss.model.safetensors_writer import cannot_write, write_safetensors
 
@@ -44,16 +44,16 @@ _RELEASED_BYTES = 256 << 20
 class PackedFile:
     """The cache file of a checkpoint, there or not."""
 
-    def __init__(self, directory: Path, checkpoint: Checkpoint, matrices: Matrices) -> None:
+    def __init__(self, directory: Path, checkpoint: Checkpoint, weight_type: WeightType) -> None:
         self._metadata = {
             "gptoss_packed": VERSION,
-            "weights": str(matrices),
+            "weights": str(weight_type),
             "checkpoint": fingerprint(checkpoint),
         }
         self._checkpoint = checkpoint
         key = hashlib.sha256(repr(sorted(self._metadata.items())).encode()).hexdigest()[:16]
         name = checkpoint.directory.resolve().name[:_NAME_CHARACTERS]
-        self.path = directory / f"{name}-{matrices}-{key}.safetensors"
+        self.path = directory / f"{name}-{weight_type}-{key}.safetensors"
 
     def open(self, packing: Packing) -> Arrays | None:
         """The tensors, memory-mapped; None if there is no file.
@@ -119,23 +119,6 @@ def fingerprint(checkpoint: Checkpoint) -> str:
         for sample in file.sample(_SAMPLES, _SAMPLE_BYTES):
             digest.update(sample)
     return digest.hexdigest()
-
-
-def cache_directory() -> Path:
-    """Where cache files lie: $GPTOSS_CACHE, else gptoss in the user's cache folder.
-
-    Raises OutputError for a user without a home.
-    """
-    named = os.environ.get("GPTOSS_CACHE")
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".cache") / "gptoss"
-    except RuntimeError:
-        raise OutputError(
-            "got no home of this user to keep weights in; name a folder with --cache or GPTOSS_CACHE"
-        ) from None
 
 
 def fault_in(arrays: Arrays) -> None:

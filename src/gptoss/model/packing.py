@@ -46,14 +46,14 @@ def _ignore(_: int) -> None:
     pass
 
 
-class Matrices(StrEnum):
+class WeightType(StrEnum):
     """How attention and head are kept: as the checkpoint stores them, or rounded to eight bits."""
 
     STORED = "stored"
     INT8 = "int8"
 
     @classmethod
-    def parse(cls, name: str) -> Matrices:
+    def parse(cls, name: str) -> WeightType:
         """The kind of that name. Raises RequestError for another."""
         try:
             return cls(name)
@@ -65,11 +65,11 @@ class Packing:
     """What has to be laid out of a checkpoint: its tensors, what makes them, and the model that they become part of."""
 
     def __init__(
-        self, config: Config, weights: ModelWeights, matrices: Matrices, backend: Backend
+        self, config: Config, weights: ModelWeights, weight_type: WeightType, backend: Backend
     ) -> None:
         self._config = config
         self._weights = weights
-        self._matrices = matrices
+        self._weight_type = weight_type
         self._backend = backend
         self.specs = tuple(self._specs())
 
@@ -83,7 +83,7 @@ class Packing:
         """What the matrices take that are read as the checkpoint stores them; the embedding is none of them."""
         found: list[NDArray[Any]] = []
         for layer in self._weights.layers:
-            if self._matrices is Matrices.STORED:
+            if self._weight_type is WeightType.STORED:
                 linears = (*layer.attention.qkv, layer.attention.output)
                 found += [_stored(linear.weight) for linear in linears]
             found += [
@@ -91,7 +91,7 @@ class Packing:
                 for experts in (layer.experts.gate_up, layer.experts.down)
                 if isinstance(experts, Bf16Experts)
             ]
-        if self._matrices is Matrices.STORED:
+        if self._weight_type is WeightType.STORED:
             found.append(_stored(self._weights.head))
         return sum(array.nbytes for array in found)
 
@@ -128,7 +128,7 @@ class Packing:
     def _assemble_layer(self, prefix: str, layer: LayerWeights, arrays: Arrays) -> LayerWeights:
         attention, experts = layer.attention, layer.experts
         qkv, output = attention.qkv, attention.output
-        if self._matrices is Matrices.INT8:
+        if self._weight_type is WeightType.INT8:
             bias = np.concatenate([linear.bias for linear in qkv])
             qkv = (Linear(_int8(f"{prefix}.qkv", arrays, len(bias)), bias),)
             output = Linear(_int8(f"{prefix}.output", arrays, len(output.bias)), output.bias)
@@ -142,13 +142,13 @@ class Packing:
         )
 
     def _matrix(self, prefix: str, stored: Matrix, arrays: Arrays) -> Matrix:
-        if self._matrices is Matrices.STORED:
+        if self._weight_type is WeightType.STORED:
             return stored
         return _int8(prefix, arrays, self._config.vocab_size)
 
     def _specs(self) -> Iterator[TensorSpec]:
         for index, layer in enumerate(self._weights.layers):
-            if self._matrices is Matrices.INT8:
+            if self._weight_type is WeightType.INT8:
                 yield from self._int8_specs(f"layer{index}.qkv")
                 yield from self._int8_specs(f"layer{index}.output")
             for part, experts in (
@@ -161,7 +161,7 @@ class Packing:
                     prefix = f"layer{index}.{part}"
                     yield TensorSpec(f"{prefix}.blocks", "U8", (*shape, MXFP4_GROUP_BYTES))
                     yield TensorSpec(f"{prefix}.scales", "U8", (*shape, GROUP))
-        if self._matrices is Matrices.INT8:
+        if self._weight_type is WeightType.INT8:
             yield from self._int8_specs("head")
 
     def _int8_specs(self, prefix: str) -> Iterator[TensorSpec]:

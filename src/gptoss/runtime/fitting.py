@@ -10,7 +10,7 @@ from gptoss import kernels
 from gptoss.engine import EngineOptions
 from gptoss.errors import MemoryBudgetError
 from gptoss.model.checkpoint import Checkpoint
-from gptoss.model.packing import Matrices, Packing
+from gptoss.model.packing import Packing, WeightType
 from gptoss.model.precision import CacheType
 from gptoss.runtime.machine_memory import GIB, available_memory
 from gptoss.runtime.memory_plan import (
@@ -26,7 +26,7 @@ from gptoss.runtime.memory_plan import (
 class Way:
     """One way to run a checkpoint, and what it takes."""
 
-    matrices: Matrices
+    weight_type: WeightType
     cache_type: CacheType
     options: EngineOptions
     plan: MemoryPlan
@@ -38,16 +38,18 @@ class Way:
         return self.options.context
 
 
-def weights_of(checkpoint: Checkpoint, matrices: Matrices) -> WeightBytes:
+def weights_of(checkpoint: Checkpoint, weight_type: WeightType) -> WeightBytes:
     """What the checkpoint's weights take when they are kept that way; nothing is read."""
-    packing = Packing(checkpoint.config, checkpoint.weights, matrices, kernels.Backend(threads=1))
+    packing = Packing(
+        checkpoint.config, checkpoint.weights, weight_type, kernels.Backend(threads=1)
+    )
     embedding = checkpoint.weights.embedding.nbytes
-    return WeightBytes(str(matrices), packing.num_bytes + packing.num_stored_bytes, embedding)
+    return WeightBytes(str(weight_type), packing.num_bytes + packing.num_stored_bytes, embedding)
 
 
 def fit(
     checkpoint: Checkpoint,
-    matrices: Matrices,
+    weight_type: WeightType,
     options: EngineOptions,
     cache_type: CacheType,
     *,
@@ -63,10 +65,12 @@ def fit(
     if limit is None:
         return options
     try:
-        fitting = fit_options(config, weights_of(checkpoint, matrices), options, cache_type, limit)
+        fitting = fit_options(
+            config, weights_of(checkpoint, weight_type), options, cache_type, limit
+        )
     except MemoryBudgetError as error:
         ways = [
-            f"--weights {way.matrices} --kv {way.cache_type} --context {way.context}"
+            f"--weights {way.weight_type} --kv {way.cache_type} --context {way.context}"
             + (
                 f" --max-batch {way.options.max_running}"
                 if way.options.max_running != options.max_running
@@ -98,8 +102,8 @@ def ways_to_fit(checkpoint: Checkpoint, options: EngineOptions, budget: int) -> 
 
 def _all_ways(checkpoint: Checkpoint, options: EngineOptions, budget: int) -> Iterator[Way]:
     config = checkpoint.config
-    for matrices in Matrices:
-        weights = weights_of(checkpoint, matrices)
+    for weight_type in WeightType:
+        weights = weights_of(checkpoint, weight_type)
         for cache_type in (CacheType.BF16, CacheType.INT8):
             found = (
                 largest_fit(config, weights, candidate, cache_type, budget)
@@ -112,4 +116,4 @@ def _all_ways(checkpoint: Checkpoint, options: EngineOptions, budget: int) -> It
             fitting = next((way for way in found if way is not None), None)
             if fitting is not None:
                 plan = plan_memory(config, weights, fitting, cache_type)
-                yield Way(matrices, cache_type, fitting, plan)
+                yield Way(weight_type, cache_type, fitting, plan)

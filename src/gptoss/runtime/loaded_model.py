@@ -61,13 +61,13 @@ class LoadedModel:
         tokenizer: Tokenizer,
         transformer: Transformer,
         *,
-        matrices: str = "stored",
+        weights: str = "stored",
         options: EngineOptions | None = None,
-        prefix_directory: Path | None = None,
+        prefix_cache: Path | None = None,
     ) -> None:
         """Raises TokenizerError if the tokenizer does not fit the model, RequestError for a context it lacks.
 
-        OutputError for a `prefix_directory` that cannot be made. Warns of kept prefixes there that cannot be used.
+        OutputError for a `prefix_cache` that cannot be made. Warns of kept prefixes there that cannot be used.
         """
         tokenizer.check_fits(checkpoint.config.vocab_size)
         self.name = name
@@ -77,12 +77,12 @@ class LoadedModel:
         self.load_s = 0.0
         # What prefixes of all owners may have in common: see `gptoss.chat.prompt.num_shared`.
         self.shared_instructions: frozenset[str] = frozenset()
-        self._matrices = matrices
+        self._weights = weights
         self._engine = Engine(transformer, options)
         self._worker = Worker(self._engine)
         kept = None
-        if prefix_directory is not None:
-            kept = PrefixFile(prefix_directory, name, self._identity())
+        if prefix_cache is not None:
+            kept = PrefixFile(prefix_cache, name, self._identity())
             kept.make_folder()
             try:
                 kept.restore(self._engine.prefixes)
@@ -113,9 +113,9 @@ class LoadedModel:
         return str(self.transformer.precision)
 
     @property
-    def matrices(self) -> str:
+    def weights(self) -> str:
         """How attention and head are kept: `stored`, or `int8`."""
-        return self._matrices
+        return self._weights
 
     @property
     def cache_type(self) -> str:
@@ -213,7 +213,7 @@ class LoadedModel:
             "checkpoint": fingerprint(self.checkpoint),
             "version": version("gptoss"),
             "precision": self.precision,
-            "weights": self.matrices,
+            "weights": self.weights,
             "kv": self.cache_type,
             "isa": self.backend.isa,
             "bf16_pairs": str(self.backend.bf16_pairs),

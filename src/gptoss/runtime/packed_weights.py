@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from gptoss.errors import CheckpointError, OutputError
 from gptoss.model.checkpoint import Checkpoint
-from gptoss.model.packed_file import PackedFile, cache_directory, fault_in, release
-from gptoss.model.packing import Arrays, Matrices, Packing
+from gptoss.model.packed_file import PackedFile, fault_in, release
+from gptoss.model.packing import Arrays, Packing, WeightType
 from gptoss.model.weights import Int8Matrix, ModelWeights
 from gptoss.runtime.machine_memory import available_memory
 
 # Weights that are laid out in a blink need no file.
 SMALL_BYTES = 256 << 20
+CACHE_VARIABLE = "GPTOSS_WEIGHTS_CACHE"
+# Its name in version 0.1.
+_OLD_CACHE_VARIABLE = "GPTOSS_CACHE"
 
 
 def packed_arrays(
     checkpoint: Checkpoint,
     packing: Packing,
-    matrices: Matrices,
+    weight_type: WeightType,
     cache: str | Path | None,
     on_packing: Callable[[int, int], object] | None,
 ) -> Arrays:
@@ -37,7 +41,7 @@ def packed_arrays(
         return packing.in_memory()
     try:
         folder = cache_directory() if cache is None else Path(cache).expanduser()
-        file = PackedFile(folder, checkpoint, matrices)
+        file = PackedFile(folder, checkpoint, weight_type)
         arrays = _open_packed(file, packing, advance)
     except OutputError as error:
         _require_memory(packing.num_bytes, error)
@@ -99,5 +103,24 @@ def _require_memory(num_bytes: int, why: OutputError) -> None:
     if available is not None and available < num_bytes:
         raise OutputError(
             f"{why}; and laid out in memory they would take {num_bytes / 1e9:.1f} GB of the {available / 1e9:.1f} that "
-            "are available: name a folder on a larger disk with --cache or GPTOSS_CACHE"
+            "are available: name a folder on a larger disk with --weights-cache or GPTOSS_WEIGHTS_CACHE"
         )
+
+
+def cache_directory() -> Path:
+    """The folder of cache files: $GPTOSS_WEIGHTS_CACHE, else gptoss in the user's cache folder.
+
+    Raises OutputError for a user without a home.
+    """
+    named = os.environ.get(CACHE_VARIABLE)
+    if not named and (named := os.environ.get(_OLD_CACHE_VARIABLE)):
+        warnings.warn(f"{_OLD_CACHE_VARIABLE} is called {CACHE_VARIABLE} now", stacklevel=2)
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "gptoss"
+    except RuntimeError:
+        raise OutputError(
+            "got no home of this user to keep weights in; name a folder with --weights-cache or GPTOSS_WEIGHTS_CACHE"
+        ) from None

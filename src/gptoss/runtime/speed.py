@@ -63,7 +63,7 @@ def measure_speed(
     return {
         "model": model.name,
         "precision": model.precision,
-        "weights": model.matrices,
+        "weights": model.weights,
         "isa": model.backend.isa,
         "bf16_pairs": model.backend.bf16_pairs,
         "threads": model.backend.threads,

@@ -58,7 +58,7 @@ def _describe(service: Service, name: str) -> Json:
             "experts": config.num_experts,
             "experts_per_token": config.experts_per_token,
             "precision": model.precision,
-            "matrices": model.matrices,
+            "weights": model.weights,
             "kv": model.cache_type,
             "isa": model.backend.isa,
             "threads": model.backend.threads,

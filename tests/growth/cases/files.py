@@ -21,7 +21,7 @@ from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.config import Config, LayerType
 from gptoss.model.kv_cache import KVCache
 from gptoss.model.packed_file import PackedFile
-from gptoss.model.packing import Matrices, Packing
+from gptoss.model.packing import Packing, WeightType
 from gptoss.model.page_pool import PAGE_SIZE
 from gptoss.model.precision import CacheType
 from gptoss.model.safetensors import Header
@@ -158,8 +158,8 @@ def _restore(given: tuple[PrefixFile, KVCache]) -> None:
 def _packed(size: int) -> tuple[PackedFile, Packing]:
     """The cache of nano's weights, with so many entries more than it should have."""
     checkpoint = open_checkpoint(nano.checkpoint_path())
-    packing = Packing(checkpoint.config, checkpoint.weights, Matrices.INT8, Backend(threads=1))
-    file = PackedFile(Path(tempfile.mkdtemp(dir=_folder().name)), checkpoint, Matrices.INT8)
+    packing = Packing(checkpoint.config, checkpoint.weights, WeightType.INT8, Backend(threads=1))
+    file = PackedFile(Path(tempfile.mkdtemp(dir=_folder().name)), checkpoint, WeightType.INT8)
     text = _tensors(size)
     file.path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(size))
     return file, packing

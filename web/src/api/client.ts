@@ -78,7 +78,7 @@ export interface ModelInfo {
     experts: number;
     experts_per_token: number;
     precision: string;
-    matrices: string;
+    weights: string;
     kv: string;
     isa: string;
     threads: number;

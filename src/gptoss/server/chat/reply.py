@@ -28,7 +28,7 @@ def new_id(prefix: str) -> str:
 
 def fingerprint(model: LoadedModel) -> str:
     """What an answer depends on beside the request."""
-    return f"gptoss-{__version__}-{model.precision}-{model.matrices}"
+    return f"gptoss-{__version__}-{model.precision}-{model.weights}"
 
 
 def usage_of(replies: Sequence[Reply]) -> Json:

@@ -49,7 +49,7 @@ class ModelFacts(Reply):
     """How many of them a token goes through."""
     precision: str
     """Of the arithmetic: `int8`, `bf16` or `float32`."""
-    matrices: str
+    weights: str
     """Of attention and head: `bf16`, `int8` and the like; the experts are MXFP4."""
     kv: str
     """Of keys and values in the cache: `bf16` or `int8`."""

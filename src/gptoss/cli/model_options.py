@@ -1,0 +1,150 @@
+"""The options of a model, which all commands that open one take: written once, and put into their signatures."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from gptoss.cli.notice import notice
+
+if TYPE_CHECKING:
+    pass
+
+# All of them stand together in the help.
+_option = functools.partial(typer.Option, rich_help_panel="Model")
+
+Model = Annotated[
+    str | None,
+    _option(
+        "--model",
+        "-m",
+        metavar="DIR|NAME",
+        help="A checkpoint's folder, or nano. Default: $GPTOSS_MODEL, else nano.",
+    ),
+]
+Context = Annotated[
+    int | None, _option(metavar="N", help="Tokens of a conversation. Default: the model's.")
+]
+MaxBatch = Annotated[
+    int | None, _option("--max-batch", metavar="N", help="Sequences at once. Default: 16.")
+]
+Memory = Annotated[
+    str | None,
+    _option(
+        metavar="SIZE",
+        help="What all may take, like 16G. Default: what the machine can give.",
+    ),
+]
+Threads = Annotated[int | None, _option(metavar="N", help="Default: all cores.")]
+Precision = Annotated[
+    str | None,
+    _option(metavar="int8|bf16|float32", help="What matrix inputs are rounded to. Default: int8."),
+]
+Weights = Annotated[
+    str | None,
+    _option(
+        metavar="stored|int8",
+        help="Attention and head. Default: int8 at precision int8.",
+    ),
+]
+Kv = Annotated[
+    str | None,
+    _option("--kv", metavar="bf16|int8", help="How keys and values are kept. Default: bf16."),
+]
+Isa = Annotated[
+    str | None,
+    _option("--isa", metavar="NAME", help="Instruction set. Default: the best of this machine."),
+]
+WeightsCache = Annotated[
+    str | None,
+    _option(
+        "--weights-cache",
+        metavar="DIR",
+        help="Where weights laid out for this program are kept. "
+        "Default: $GPTOSS_WEIGHTS_CACHE, else ~/.cache/gptoss.",
+    ),
+]
+PrefixCache = Annotated[
+    str | None,
+    _option(
+        "--prefix-cache",
+        metavar="DIR",
+        help="Where what was computed of conversations is kept, so that the next run need not. Default: nowhere.",
+    ),
+]
+Lock = Annotated[
+    bool,
+    _option("--lock", help="Keep the weights in memory, where nothing takes their place."),
+]
+_FLAGS: dict[str, Any] = {
+    "context": Context,
+    "max_batch": MaxBatch,
+    "memory": Memory,
+    "threads": Threads,
+    "precision": Precision,
+    "weights": Weights,
+    "kv": Kv,
+    "isa": Isa,
+    "weights_cache": WeightsCache,
+    "prefix_cache": PrefixCache,
+    "lock": Lock,
+}
+# What flags were called in version 0.1, by what they are called now.
+_OLD_NAMES = {"weights_cache": "cache", "prefix_cache": "cache_dir"}
+
+
+def takes_model(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of a model in the place of its parameter `options`, a ModelOptions.
+
+    `without`: those that would do nothing for it.
+    """
+    flags = {"model": Model} | {name: flag for name, flag in _FLAGS.items() if name not in without}
+    old = {_OLD_NAMES[name]: name for name in flags if name in _OLD_NAMES}
+
+    def widen(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            from gptoss.runtime import ModelOptions
+
+            found = {name: given.pop(name) for name in flags}
+            for former, name in old.items():
+                value = given.pop(former)
+                if value is not None:
+                    notice(f"{_flag(former)} is called {_flag(name)} now")
+                    found[name] = value if found[name] is None else found[name]
+            command(**given, options=ModelOptions(**found))
+
+        parameters: list[inspect.Parameter] = []
+        # Its own module is not imported before a command runs.
+        kinds = get_type_hints(command, localns={"ModelOptions": Any}, include_extras=True)
+        for parameter in inspect.signature(command).parameters.values():
+            if parameter.name == "options":
+                parameters += [_parameter(name, flag) for name, flag in flags.items()]
+                parameters += [_parameter(former, _hidden(former)) for former in old]
+            else:
+                kind = inspect.Parameter.KEYWORD_ONLY
+                annotation = kinds[parameter.name]
+                parameters.append(parameter.replace(kind=kind, annotation=annotation))
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        # Typer reads both.
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return widen
+
+
+def _parameter(name: str, flag: Any) -> inspect.Parameter:
+    default = False if name == "lock" else None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=flag)
+
+
+def _hidden(name: str) -> Any:
+    return Annotated[str | None, typer.Option(_flag(name), hidden=True)]
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
