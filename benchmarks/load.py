@@ -25,9 +25,10 @@ import httpx
 import gptoss
 from benchmarks.record import append, machine_name
 from gptoss.chat import TurnFinished
-from gptoss.chat.turn import Turn, TurnLimits, begin_turns
+from gptoss.chat.request import TurnLimits, TurnRequest
+from gptoss.chat.turn import Turn, begin_turns
 from gptoss.engine import SamplingParams
-from gptoss.harmony import Effort, Message, Role, SystemContent
+from gptoss.harmony import Effort, Message, Role
 from gptoss.structured import Answer, AnswerKind, TurnRules
 
 SERVE = (sys.executable, "-m", "gptoss", "serve", "--port", "0", "--log", "error")
@@ -126,12 +127,13 @@ def without_http(model: gptoss.LoadedModel, streams: int) -> float:
     began = time.perf_counter()
     turns = []
     for index in range(streams):
-        conversation = [
-            Message(Role.SYSTEM, SystemContent(effort=Effort.LOW)),
-            Message(Role.USER, f"What is {index} + 1?"),
-        ]
-        sampling = SamplingParams(seed=index)
-        turns += begin_turns(model, conversation, sampling, TurnLimits(TOKENS), compiled)
+        request = TurnRequest(
+            messages=[Message(Role.USER, f"What is {index} + 1?")],
+            effort=Effort.LOW,
+            sampling=SamplingParams(seed=index),
+            limits=TurnLimits(TOKENS),
+        )
+        turns += begin_turns(model, request, compiled)
 
     def read(turn: Turn) -> None:
         for event in turn.events():

@@ -83,6 +83,10 @@ class MessageError(GptossError):
     """A message or conversation cannot be rendered as harmony."""
 
 
+class ContinuationError(MessageError):
+    """A message cannot be gone on with: it is not the assistant's, or it is a call."""
+
+
 class RequestError(GptossError):
     """A request asks for something outside its range: token ids, length, sampling values."""
 

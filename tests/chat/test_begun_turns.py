@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gptoss.chat import Reply, TurnFinished
-from gptoss.chat.turn import TurnLimits, begin_turns
+from gptoss.chat.request import TurnLimits, TurnRequest
+from gptoss.chat.turn import begin_turns
 from gptoss.engine import SamplingParams
 from gptoss.errors import SchemaError
 from gptoss.harmony import (
@@ -27,6 +30,15 @@ CONVERSATION = [
 GREEDY = SamplingParams(temperature=0)
 
 
+def asked(
+    begun: Message | None = None, before: tuple[Message, ...] = (), **more: Any
+) -> TurnRequest:
+    """A request of the turn that goes on from `begun`; what it is held to comes from elsewhere."""
+    said = [*CONVERSATION, *before, *([] if begun is None else [begun])]
+    continues = begun is not None
+    return TurnRequest(messages=said, sampling=GREEDY, continues=continues, grammar=False, **more)
+
+
 def answered(
     model: LoadedModel,
     begun: Message | None = None,
@@ -37,8 +49,8 @@ def answered(
 ) -> tuple[Reply, str, str]:
     """The reply, and the text of its deltas: of the answer and of the chain of thought."""
     compiled = None if rules is None else model.turns.compile(rules)
-    conversation = [*CONVERSATION, *before]
-    (turn,) = begin_turns(model, conversation, GREEDY, limits, compiled, begun=begun)
+    request = asked(begun, before=before, limits=limits or TurnLimits())
+    (turn,) = begin_turns(model, request, compiled)
     content, reasoning = [], []
     for event in turn.events():
         match event:
@@ -118,7 +130,7 @@ def test_special_tokens_in_it_are_text(nano_model: LoadedModel) -> None:
 
 def test_several_ways(nano_model: LoadedModel) -> None:
     begun = Message(Role.ASSISTANT, "5", Channel.FINAL)
-    turns = begin_turns(nano_model, CONVERSATION, GREEDY, num=2, begun=begun)
+    turns = begin_turns(nano_model, asked(begun, num=2))
     found = [
         event.reply for turn in turns for event in turn.events() if isinstance(event, TurnFinished)
     ]

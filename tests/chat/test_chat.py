@@ -24,7 +24,7 @@ FINAL_ONLY = ANSWER
 
 def prompt_of(chat: Chat, text: str) -> str:
     """The prompt that the next turn would have."""
-    conversation = [*chat._opening(), *chat.history, Message(Role.USER, text)]
+    conversation = chat._asked([*chat.history, Message(Role.USER, text)]).conversation
     return chat.model.tokenizer.decode(harmony.render(conversation, chat.model.tokenizer))
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from gptoss import harmony
 from gptoss.chat import Chat, TurnFinished
-from gptoss.chat.turn import TurnLimits, begin_turns
+from gptoss.chat.request import TurnLimits, TurnRequest
+from gptoss.chat.turn import begin_turns
 from gptoss.engine import EngineOptions, FinishReason, SamplingParams
 from gptoss.errors import MessageError, SchemaError
 from gptoss.harmony import PYTHON, Role
@@ -120,7 +121,9 @@ def test_tools_and_formats_that_are_none(scripted_model: ScriptedModel) -> None:
 
 def test_the_model_is_told(scripted_model: ScriptedModel) -> None:
     chat = Chat(scripted_model(""), tools=[WEATHER, PYTHON], response_format=FORMAT)
-    text = chat.model.tokenizer.decode(harmony.render(chat._opening(), chat.model.tokenizer))
+    text = chat.model.tokenizer.decode(
+        harmony.render(chat._asked([]).conversation, chat.model.tokenizer)
+    )
     assert "namespace functions" in text
     assert "## place" in text
     assert "## python" in text.partition("<|start|>developer")[0]
@@ -231,8 +234,13 @@ def test_several_answers_each_have_their_own_state(random_model: LoadedModel) ->
     compiled = random_model.turns.compile(rules)
 
     def contents(num: int, seed: int) -> list[str]:
-        sampling = SamplingParams(temperature=1.5, seed=seed)
-        turns = begin_turns(random_model, conversation, sampling, TurnLimits(60, 3), compiled, num)
+        request = TurnRequest(
+            messages=conversation,
+            sampling=SamplingParams(temperature=1.5, seed=seed),
+            limits=TurnLimits(60, 3),
+            num=num,
+        )
+        turns = begin_turns(random_model, request, compiled)
         found = []
         for turn in turns:
             *_, last = turn.events()

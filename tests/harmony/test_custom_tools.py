@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gptoss.chat import from_chat
 from gptoss.errors import MessageError
 from gptoss.harmony import (
     CustomTool,
@@ -13,7 +14,6 @@ from gptoss.harmony import (
     Message,
     Role,
     custom_from_chat,
-    from_chat,
     functions,
     render,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gptoss import harmony
+from gptoss.chat import from_chat
 from gptoss.harmony import Message, Role
 from gptoss.harmony.reasoning import (
     with_last_reasoning,
@@ -104,12 +105,12 @@ def test_whichever_field_it_comes_back_in(field: str) -> None:
         {"role": "assistant", field: "t", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "1", "content": "r"},
     ]
-    running = harmony.from_chat(first)
+    running = from_chat(first)
     assert [m.text for m in without_old_reasoning(running)[1:]] == ["q", "t", "{}", "r"]
     answered = [
         *first,
         {"role": "assistant", field: "t2", "content": "a"},
         {"role": "user", "content": "q2"},
     ]
-    kept = without_old_reasoning(harmony.from_chat(answered))
+    kept = without_old_reasoning(from_chat(answered))
     assert [m.text for m in kept[1:]] == ["q", "{}", "r", "a", "q2"]

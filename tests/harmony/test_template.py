@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gptoss import harmony
+from gptoss.chat import from_chat
 from gptoss.harmony import (
     BROWSER,
     PYTHON,
@@ -90,7 +91,7 @@ def ours(
     builtin: tuple[ToolNamespace, ...] = (),
 ) -> list[Message]:
     system = SystemContent(current_date=DATE, effort=Effort(effort), tools=builtin)
-    conversation = harmony.from_chat(chat, system=system)
+    conversation = from_chat(chat, system=system)
     if tools is not None:
         instructions = None
         if isinstance(conversation[1].content, DeveloperContent):

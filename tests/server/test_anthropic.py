@@ -165,6 +165,16 @@ class TestTools:
         )
         assert made["stop_reason"] == "max_tokens"
 
+    def test_a_result_without_a_call_is_told_by_its_place(self, client: TestClient) -> None:
+        said = [*ASK, {"role": "assistant", "content": "Well."}]
+        result = {"type": "tool_result", "tool_use_id": "x", "content": "1"}
+        reply = client.post(
+            PATH,
+            json=body(system="Be kind.", messages=[*said, {"role": "user", "content": [result]}]),
+        )
+        message = reply.json()["error"]["message"]
+        assert message.startswith("messages.2: got a tool's result for the call 'x', but no")
+
     @pytest.mark.parametrize(
         "fields",
         [

@@ -9,11 +9,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from gptoss import harmony
-from gptoss.chat import turn
+from gptoss.chat import answer_of, turn
 from gptoss.chat.prompt import num_shared
 from gptoss.harmony import DeveloperContent, Message, Role, SystemContent
 from gptoss.runtime import LoadedModel
-from gptoss.structured import TurnRules, answer_of, compiler, json_schema
+from gptoss.structured import TurnRules, compiler, json_schema
 from gptoss.tokenizer import Tokenizer
 from tests.server.conftest import KEY, MakeClient, keys_of, sums, wait_until
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from gptoss import harmony, nano
-from gptoss.chat import Reply, TurnFinished
-from gptoss.chat.turn import TurnLimits, begin_turns
+from gptoss.chat import Reply, TurnFinished, tool_set
+from gptoss.chat.request import TurnLimits, TurnRequest
+from gptoss.chat.turn import begin_turns
 from gptoss.engine import EngineOptions, FinishReason, SamplingParams
 from gptoss.harmony import Message, Role, ToolDescription
 from gptoss.kernels import Backend
@@ -22,7 +23,7 @@ from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.config import alternating_layers
 from gptoss.model.layouts import PACKED
 from gptoss.runtime import LoadedModel
-from gptoss.structured import Answer, AnswerKind, ToolChoice, ToolRule, TurnRules, declared_tools
+from gptoss.structured import Answer, AnswerKind, ToolChoice, ToolRule, TurnRules
 from gptoss.tokenizer import Tokenizer
 from tests import o200k
 from tests.model.random_model import SMALL, RandomModel, open_transformer
@@ -111,7 +112,8 @@ def generate(model: LoadedModel, count: int, seed: int) -> float:
             ask = draw_ask(rng)
             sampling = SamplingParams(temperature=1.5, seed=index, logit_bias=closing)
             compiled = model.turns.compile(ask.rules)
-            running.append((ask, begin_turns(model, CONVERSATION, sampling, ask.limits, compiled)))
+            request = TurnRequest(messages=CONVERSATION, sampling=sampling, limits=ask.limits)
+            running.append((ask, begin_turns(model, request, compiled)))
         for ask, (turn,) in running:
             *_, last = turn.events()
             assert isinstance(last, TurnFinished)
@@ -182,18 +184,15 @@ def test_two_thousand_turns(shuffled_nano: LoadedModel, random_real: LoadedModel
 def test_tools_that_are_told_of_are_those_that_may_be_called(shuffled_nano: LoadedModel) -> None:
     """From declarations to calls."""
     tools = harmony.functions([ToolDescription("a", parameters=CASES[31].schema)])
-    conversation = [
-        Message(Role.DEVELOPER, harmony.DeveloperContent(tools=(tools,))),
-        *CONVERSATION,
-    ]
-    rules = TurnRules(declared_tools(conversation), ToolChoice.REQUIRED, reasons=False)
-    (turn,) = begin_turns(
-        shuffled_nano,
-        conversation,
-        SamplingParams(temperature=1.5, seed=1),
-        TurnLimits(200),
-        shuffled_nano.turns.compile(rules),
+    request = TurnRequest(
+        messages=CONVERSATION,
+        tools=tool_set([tools]),
+        tool_choice="required",
+        reasons=False,
+        sampling=SamplingParams(temperature=1.5, seed=1),
+        limits=TurnLimits(200),
     )
+    (turn,) = begin_turns(shuffled_nano, request)
     *_, last = turn.events()
     assert isinstance(last, TurnFinished)
     assert [message.recipient for message in last.reply.messages if message.is_tool_call] in (

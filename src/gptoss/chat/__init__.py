@@ -1,17 +1,35 @@
-"""One assistant turn: render, generate, parse; the facade that Python users see."""
+"""TurnRequest -> one assistant turn: render, generate, parse; the facade that Python users see."""
 
 from gptoss.chat.chat import Chat
 from gptoss.chat.events import TurnEvent, TurnFinished
+from gptoss.chat.messages import from_chat, read_messages
 from gptoss.chat.reply import Reply, ToolCall, Usage
+from gptoss.chat.request import TurnLimits, TurnRequest
+from gptoss.chat.response_format import answer_of
+from gptoss.chat.tool_choice import tool_choice_of
+from gptoss.chat.tools import DeclaredTool, ToolSet, tool_set
+from gptoss.chat.turn import Progress, Turn, begin_turns
 from gptoss.runtime import LoadedModel, load
 
 __all__ = [
     "Chat",
+    "DeclaredTool",
     "LoadedModel",
+    "Progress",
     "Reply",
     "ToolCall",
+    "ToolSet",
+    "Turn",
     "TurnEvent",
     "TurnFinished",
+    "TurnLimits",
+    "TurnRequest",
     "Usage",
+    "answer_of",
+    "begin_turns",
+    "from_chat",
     "load",
+    "read_messages",
+    "tool_choice_of",
+    "tool_set",
 ]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
+from gptoss.chat.blocks import Blocks
 from gptoss.chat.events import TurnEvent, TurnFinished
 from gptoss.chat.reply import Reply
-from gptoss.chat.tool_set import Tool, tool_set
-from gptoss.chat.turn import Turn, begin_turns, limits_of
+from gptoss.chat.request import TurnLimits, TurnRequest
+from gptoss.chat.response_format import answer_of
+from gptoss.chat.tools import Tool, tool_set
+from gptoss.chat.turn import Turn, begin_turns
 from gptoss.engine import FinishReason, SamplingParams
 from gptoss.errors import MessageError
-from gptoss.harmony import DeveloperContent, Effort, Message, Role, SystemContent
+from gptoss.harmony import Effort, Message, Role
 from gptoss.runtime.loaded_model import LoadedModel
-from gptoss.structured import CompiledTurn, TurnRules, answer_of, declared_tools, tool_choice_of
+from gptoss.structured import CompiledTurn
 
 
 class Chat:
@@ -105,7 +108,8 @@ class Chat:
         """
         history = self._with(said)
         self._is_stopping = False
-        turn = self._begin(history, self._compile())
+        request = self._asked(history)
+        turn = self._begin(request)
         for event in turn.events():
             if isinstance(event, TurnFinished):
                 self._remember(history, event.reply)
@@ -116,8 +120,10 @@ class Chat:
         history = self._with(said)
         self._is_stopping = False
         # Large schemas take their time, and others' events must not wait for it.
-        compiled = await asyncio.to_thread(self._compile)
-        turn = self._begin(history, compiled)
+        request = self._asked(history)
+        compile_rules = partial(self.model.turns.compile, request.rules)
+        compiled = await asyncio.to_thread(compile_rules) if request.grammar else None
+        turn = self._begin(request, compiled)
         async with contextlib.aclosing(turn.events_async()) as events:
             async for event in events:
                 if isinstance(event, TurnFinished):
@@ -155,36 +161,32 @@ class Chat:
                 f"got {len(said)} results, wanted one for each of the {len(calls)} tool calls of the last reply"
             )
         results = iter(said)
-        answered = self.history[:start]
-        for message in last:
-            answered.append(message)
+        blocks = Blocks()
+        for index, message in enumerate(last):
             if message.is_tool_call:
-                # A result follows its call, as the model saw them in training.
-                answered.append(_result(message, next(results)))
-        return answered
+                blocks.call(message, index)
+                blocks.result(index, next(results))
+            else:
+                blocks.say(message)
+        return [*self.history[:start], *blocks.messages]
 
-    def _compile(self) -> CompiledTurn | None:
-        if not self.grammar:
-            return None
-        answer, _ = answer_of(self.response_format)
-        choice, allowed = tool_choice_of(self.tool_choice, self.tools.kinds)
-        rules = TurnRules(
-            tools=declared_tools(self._opening(), self.tools.strict, self.tools.texts),
-            choice=choice,
-            allowed=allowed,
-            is_parallel=self.parallel_calls,
-            answer=answer,
+    def _asked(self, history: Sequence[Message]) -> TurnRequest:
+        return TurnRequest(
+            messages=history,
+            effort=self._effort,
+            instructions=self.system,
+            tools=self.tools,
+            tool_choice=self.tool_choice,
+            parallel_calls=self.parallel_calls,
+            response_format=self.response_format,
+            sampling=self.sampling,
+            limits=TurnLimits.of(self.max_tokens, self.reasoning_tokens, self.stop_strings),
+            current_date=self.current_date,
+            grammar=self.grammar,
         )
-        return self.model.turns.compile(rules)
 
-    def _begin(self, history: list[Message], compiled: CompiledTurn | None) -> Turn:
-        (turn,) = begin_turns(
-            self.model,
-            [*self._opening(), *history],
-            self.sampling,
-            limits_of(self.max_tokens, self.reasoning_tokens, self.stop_strings),
-            compiled,
-        )
+    def _begin(self, request: TurnRequest, compiled: CompiledTurn | None = None) -> Turn:
+        (turn,) = begin_turns(self.model, request, compiled)
         self._turn = turn
         if self._is_stopping:
             turn.cancel()
@@ -194,19 +196,3 @@ class Chat:
         self._turn = None
         if reply.finish_reason is not FinishReason.CANCELLED or reply.content:
             self.history = [*history, *reply.messages]
-
-    def _opening(self) -> list[Message]:
-        date = self.current_date or datetime.date.today().isoformat()
-        system = SystemContent(current_date=date, effort=self._effort, tools=self.tools.system)
-        _, told = answer_of(self.response_format)
-        developer = DeveloperContent(
-            self.system, self.tools.developer, () if told is None else (told,)
-        )
-        opening = [Message(Role.SYSTEM, system)]
-        if developer != DeveloperContent():
-            opening.append(Message(Role.DEVELOPER, developer))
-        return opening
-
-
-def _result(call: Message, text: str) -> Message:
-    return Message(Role.TOOL, text, call.channel, Role.ASSISTANT, name=call.recipient)

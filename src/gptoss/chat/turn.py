@@ -14,7 +14,8 @@ from gptoss.chat.events import TurnEvent, TurnFinished
 from gptoss.chat.prompt import num_shared, opening_of
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
-from gptoss.engine import EVERYBODY, FinishReason, Generation, Owner, SamplingParams, Token
+from gptoss.chat.request import TurnRequest
+from gptoss.engine import EVERYBODY, FinishReason, Generation, Owner, Token
 from gptoss.errors import RequestError, SchemaError
 from gptoss.harmony import (
     ContentDelta,
@@ -32,17 +33,21 @@ _Piece = ReasoningDelta | ContentDelta | PreambleDelta | ToolCallDelta
 
 
 @dataclass(frozen=True, slots=True)
-class TurnLimits:
-    """Where a turn ends.
+class Progress:
+    """How far the prompt is read.
 
-    max_tokens        new tokens at most, reasoning included; None: what the context holds
-    reasoning_tokens  tokens of the chain of thought at most, after which the answer begins; None: no limit
-    stop              strings that end the answer, and are no part of it
+    total      its tokens
+    cached     those that were there already
+    read       those that are computed or were there
+    is_waiting whether the engine has not come to it yet
+    is_over    whether the turn has ended
     """
 
-    max_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    stop: tuple[str, ...] = ()
+    total: int
+    cached: int
+    read: int
+    is_waiting: bool
+    is_over: bool
 
 
 class Turn:
@@ -79,9 +84,17 @@ class Turn:
         return self._stops.found
 
     @property
-    def generation(self) -> Generation:
-        """The engine's side of it: progress, seed, timings."""
-        return self._generation
+    def progress(self) -> Progress:
+        """How far the prompt is read, up to now."""
+        generation = self._generation
+        read, has_ended = generation.num_prefilled, generation.finish_reason is not None
+        return Progress(
+            total=len(generation.request.token_ids),
+            cached=generation.timings.cached_tokens,
+            read=read,
+            is_waiting=not read and not has_ended,
+            is_over=has_ended,
+        )
 
     def events(self) -> Iterator[TurnEvent]:
         """Its events as they come, last a TurnFinished; closing the iterator ends the generation."""
@@ -188,61 +201,47 @@ class Turn:
 
 def begin_turns(
     model: LoadedModel,
-    conversation: harmony.Conversation,
-    sampling: SamplingParams,
-    limits: TurnLimits | None = None,
+    request: TurnRequest,
     compiled: CompiledTurn | None = None,
-    num: int = 1,
-    begun: harmony.Message | None = None,
     *,
     owner: str = EVERYBODY,
     is_gone: Callable[[], bool] = lambda: False,
 ) -> list[Turn]:
-    """The assistant's next turn, in `num` ways, generating from now on. All are begun, or none.
+    """The assistant's next turn, in as many ways as asked for, generating from now on. All are begun, or none.
 
-    compiled  what the turn is held to; None: nothing, the model may write whatever it likes
-    begun     the turn's first message, of analysis or final, as far as it is written; it is gone on with, and what
-              stands there is neither told nor counted again
+    compiled  the rules of the request, compiled; None: they are compiled here
     owner     whose it is: see `gptoss.engine.Owner`
     is_gone   asked while a long conversation is read: whether nobody waits for the turn any more
 
     Raises RequestError, before anything is generated and before more than that is read, for a conversation that does
-    not fit, and SchemaError for a beginning that breaks the rules.
+    not fit, and SchemaError for rules that cannot be kept or a beginning that breaks them.
     """
-    limits = limits or TurnLimits()
-    tokenizer = model.tokenizer
-    declared = harmony.declared_recipients(conversation)
+    if compiled is None and request.grammar:
+        compiled = model.turns.compile(request.rules)
+    tokenizer, begun = model.tokenizer, request.continuation
     reader = LimitedTokenizer(tokenizer, model.context, is_gone)
-    rendered = harmony.render(conversation, reader)
-    start, prompt = len(rendered), [*rendered, *opening_of(begun, reader)]
-    whose = Owner(owner, num_shared(conversation, prompt, model))
-    requests, budgets = [], []
-    began = time.thread_time()
-    for index in range(num):
-        held: tuple[Constraint, ...] = ()
-        if compiled is not None:
-            if is_gone():
-                raise RequestError("the caller has gone")
-            held = (model.turns.constraint(compiled, start),)
-            if time.thread_time() - began > MAX_COMPILE_S:
-                raise SchemaError(
-                    f"the schemas take more than {MAX_COMPILE_S:.0f} s to compile for {index + 1} of {num} answers; "
-                    "ask for fewer, or with smaller schemas"
-                )
-            if begun is not None:
-                _check_beginning(held[0], prompt)
-        budget = ReasoningBudget(tokenizer, start, limits.reasoning_tokens, *held)
-        request = model.request(
+    prompt = request.prompt(reader)
+    start = len(prompt) - len(opening_of(begun, reader))
+    held = _constraints(model, request, compiled, prompt, start, is_gone)
+    whose = Owner(owner, num_shared(request.conversation, prompt, model))
+    limits = request.limits
+    budgets = [
+        ReasoningBudget(tokenizer, start, limits.reasoning_tokens, *constraints)
+        for constraints in held
+    ]
+    requests = [
+        model.request(
             prompt,
-            sampling,
+            request.sampling,
             max_tokens=limits.max_tokens,
-            processors=held,
-            guides=(budget, *held),
+            processors=constraints,
+            guides=(budget, *constraints),
             owner=whose,
-        )
-        requests.append(request.for_answer(index))
-        budgets.append(budget)
+        ).for_answer(index)
+        for index, (budget, constraints) in enumerate(zip(budgets, held, strict=True))
+    ]
     not_enforced = compiled.not_enforced if compiled is not None else ()
+    declared = harmony.declared_recipients(request.conversation)
 
     def parser() -> harmony.Parser:
         made = harmony.Parser(tokenizer, recipients=declared)
@@ -254,6 +253,34 @@ def begin_turns(
         Turn(generation, parser(), budget, limits.stop, not_enforced, begun)
         for generation, budget in zip(model.submit_all(requests), budgets, strict=True)
     ]
+
+
+def _constraints(
+    model: LoadedModel,
+    request: TurnRequest,
+    compiled: CompiledTurn | None,
+    prompt: Sequence[int],
+    start: int,
+    is_gone: Callable[[], bool],
+) -> list[tuple[Constraint, ...]]:
+    """For each way the one constraint that it is held to, or none; `start`: where the turn begins in the prompt."""
+    if compiled is None:
+        return [()] * request.num
+    began = time.thread_time()
+    found: list[tuple[Constraint, ...]] = []
+    for index in range(request.num):
+        if is_gone():
+            raise RequestError("the caller has gone")
+        constraint = model.turns.constraint(compiled, start)
+        if time.thread_time() - began > MAX_COMPILE_S:
+            raise SchemaError(
+                f"the schemas take more than {MAX_COMPILE_S:.0f} s to compile for {index + 1} of "
+                f"{request.num} answers; ask for fewer, or with smaller schemas"
+            )
+        if request.continuation is not None:
+            _check_beginning(constraint, prompt)
+        found.append((constraint,))
+    return found
 
 
 def _check_beginning(constraint: Constraint, prompt: Sequence[int]) -> None:
@@ -296,11 +323,3 @@ def _text_kind(event: Event) -> tuple[type[Event], int] | None:
         case ReasoningDelta() | ContentDelta() | PreambleDelta():
             return type(event), 0
     return None
-
-
-def limits_of(
-    max_tokens: int | None, reasoning_tokens: int | None, stop: str | Sequence[str]
-) -> TurnLimits:
-    """Limits as a caller says them: one stop string or several."""
-    strings = (stop,) if isinstance(stop, str) else tuple(stop)
-    return TurnLimits(max_tokens, reasoning_tokens, strings)

@@ -1,6 +1,7 @@
 """Conversations <-> token ids in the harmony format."""
 
-from gptoss.harmony.chat_messages import from_chat
+import importlib
+
 from gptoss.harmony.custom_tools import CustomTool, custom_call, custom_from_chat, is_custom
 from gptoss.harmony.events import (
     ContentDelta,
@@ -69,7 +70,6 @@ __all__ = [
     "custom_call",
     "custom_from_chat",
     "declared_recipients",
-    "from_chat",
     "from_dict",
     "from_json",
     "functions",
@@ -81,3 +81,10 @@ __all__ = [
     "to_dict",
     "to_json",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Where version 0.1 had it. By its name alone: this layer knows none above it.
+    if name == "from_chat":
+        return importlib.import_module("gptoss.chat").from_chat
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

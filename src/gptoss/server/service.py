@@ -6,76 +6,21 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Protocol
 
-from gptoss import harmony
 from gptoss.chat import Reply, TurnEvent, TurnFinished
-from gptoss.chat.prompt import prompt_of
-from gptoss.chat.tool_set import ToolSet
-from gptoss.chat.turn import Turn, TurnLimits, begin_turns
-from gptoss.engine import SamplingParams
+from gptoss.chat.turn import Turn
 from gptoss.errors import shown
-from gptoss.harmony import Channel
 from gptoss.runtime import LoadedModel
 from gptoss.server.held import HeldBytes
 from gptoss.server.metrics import Metrics
-from gptoss.server.pool import IsGone
 from gptoss.server.pools import Pools
 from gptoss.server.settings import ServerSettings
+from gptoss.server.starting import Ask, Started, Starter
 from gptoss.server.wire_errors import ApiError
-from gptoss.structured import CompiledTurn, TurnRules
-from gptoss.tokenizer import Tokenizer
-from gptoss.tokenizer.limited import LimitedTokenizer
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A turn that a request asks for, in `num` ways.
-
-    rules  what it is held to
-    begun  see `begin_turns`
-    tools  what the request calls those that may be called
-    """
-
-    conversation: harmony.Conversation
-    sampling: SamplingParams
-    limits: TurnLimits
-    rules: TurnRules
-    num: int = 1
-    begun: harmony.Message | None = None
-    tools: ToolSet = field(default_factory=ToolSet)
-
-    def continued(self) -> Asked:
-        """The same, going on with the last message. Raises ApiError if it is not one that can be."""
-        *before, last = self.conversation
-        is_text = last.role == "assistant" and not last.is_tool_call
-        if not is_text or last.channel not in (Channel.ANALYSIS, Channel.FINAL):
-            raise ApiError(
-                400,
-                "got a last message that cannot be gone on with, wanted the assistant's answer or chain of thought",
-                param="continue_final_message",
-            )
-        return replace(self, conversation=before, begun=last)
-
-    def prompt(self, tokenizer: Tokenizer) -> list[int]:
-        """Its tokens as the model reads them."""
-        return prompt_of(self.conversation, tokenizer, self.begun)
-
-
-# What takes so long to compile is begun where grammars are compiled, although it is stored.
-_SLOW_GRAMMAR_S = 0.02
 # Tokens that come faster than a person can see are sent together.
 PACE_S = 0.04
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """What a request asked for, and its turns, which generate."""
-
-    asked: Asked
-    turns: list[Turn]
 
 
 class Running(Protocol):
@@ -146,46 +91,11 @@ class Service:
             )
         return name
 
-    async def begin(self, owner: str, ask: Callable[[IsGone], Asked]) -> Started:
-        """Start the turn that `ask` makes of a request, in all its ways, or none.
-
-        Raises GptossError for what cannot be met, ApiError 429 where too much waits. What compiles a grammar waits for
-        others that do, and nothing else waits for it.
-        """
-        model = self.model
-
-        def begin(asked: Asked, compiled: CompiledTurn, is_gone: IsGone) -> Started:
-            turns = begin_turns(
-                model,
-                asked.conversation,
-                asked.sampling,
-                asked.limits,
-                compiled,
-                asked.num,
-                asked.begun,
-                owner=owner,
-                is_gone=is_gone,
-            )
-            return Started(asked, turns)
-
-        def read(is_gone: IsGone) -> Asked | Started:
-            asked = ask(is_gone)
-            compiled = model.turns.stored(asked.rules)
-            if compiled is None or compiled.seconds > _SLOW_GRAMMAR_S:
-                # What does not fit is refused before it is compiled for.
-                asked.prompt(LimitedTokenizer(model.tokenizer, model.context, is_gone))
-                return asked
-            return begin(asked, compiled, is_gone)
-
-        def compile_and_begin(asked: Asked, is_gone: IsGone) -> Started:
-            return begin(asked, model.turns.compile(asked.rules, is_gone), is_gone)
-
-        found = await self.pools.prompts.run(owner, read, _end_turns)
-        if isinstance(found, Asked):
-            work = partial(compile_and_begin, found)
-            found = await self.pools.compilers.run(owner, work, _end_turns)
-        self._running.update(found.turns)
-        return found
+    async def begin(self, owner: str, ask: Ask) -> Started:
+        """Start the turn that `ask` makes of a request, in all its ways, or none. Raises as `Starter.start`."""
+        started = await Starter(self.model, self.pools, owner).start(ask)
+        self._running.update(started.turns)
+        return started
 
     async def events(self, turn: Turn) -> AsyncGenerator[TurnEvent, None]:
         """Of a turn that was begun; it ends when nobody reads on."""
@@ -269,10 +179,3 @@ class Service:
             self._model = model
         except Exception as error:
             self._failure = str(error)
-
-
-def _end_turns(found: Asked | Started) -> None:
-    """Nobody will read what a thread began."""
-    if isinstance(found, Started):
-        for turn in found.turns:
-            turn.cancel()

@@ -6,12 +6,13 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from gptoss.chat.request import TurnRequest
 from gptoss.errors import RequestError
 from gptoss.runtime import LoadedModel
 from gptoss.server.chat.request import ChatRequest
 from gptoss.server.pool import IsGone
 from gptoss.server.request_schemas.wholes import one_of_text
-from gptoss.server.service import Asked, Service
+from gptoss.server.service import Service
 from gptoss.server.wire import Wire
 from gptoss.server.wire_errors import ApiError
 from gptoss.tokenizer.limited import LimitedTokenizer
@@ -77,9 +78,9 @@ def render(service: Service, body: ChatRequest, is_gone: IsGone) -> Json:
     return rendered(service.model, body.asked(service.settings), is_gone)
 
 
-def rendered(model: LoadedModel, asked: Asked, is_gone: IsGone) -> Json:
+def rendered(model: LoadedModel, request: TurnRequest, is_gone: IsGone) -> Json:
     """A prompt: its text, and its tokens as the model reads them."""
-    ids = prompt_ids(model, asked, is_gone)
+    ids = prompt_ids(model, request, is_gone)
     _require_few(ids)
     return {
         "prompt": model.tokenizer.decode(ids),
@@ -98,6 +99,6 @@ def _require_few(ids: list[int]) -> None:
         )
 
 
-def prompt_ids(model: LoadedModel, asked: Asked, is_gone: IsGone) -> list[int]:
+def prompt_ids(model: LoadedModel, request: TurnRequest, is_gone: IsGone) -> list[int]:
     """The tokens of a prompt, however many there are. Raises RequestError when the caller has gone."""
-    return asked.prompt(LimitedTokenizer(model.tokenizer, None, is_gone))
+    return request.prompt(LimitedTokenizer(model.tokenizer, None, is_gone))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from gptoss.chat.turn import TurnLimits
+from gptoss.chat.request import TurnLimits
 from gptoss.engine import SamplingParams
-from gptoss.harmony import Effort, SystemContent, ToolNamespace
+from gptoss.harmony import Effort
 from gptoss.server.fail_fast import FailFast
 from gptoss.server.request_schemas.sampling import BIAS, MAX_BIASES, MAX_STOPS, Filled, StopList
 from gptoss.server.shown import Shown
@@ -102,13 +101,10 @@ def _bias(bias: Mapping[str, float] | None) -> dict[int, float]:
     return found
 
 
-def system_content(
-    effort: EffortName | None, tools: tuple[ToolNamespace, ...] = ()
-) -> SystemContent:
-    """The system message of a request, with today's date; the model has no levels but low, medium and high."""
+def effort_of(name: EffortName | None) -> Effort:
+    """The model's own level: it has no others than low, medium and high."""
     by_name = {None: "medium", "none": "low", "minimal": "low", "xhigh": "high", "max": "high"}
-    level = Effort(by_name.get(effort, effort or "medium"))
-    return SystemContent(current_date=datetime.date.today().isoformat(), effort=level, tools=tools)
+    return Effort(by_name.get(name, name or "medium"))
 
 
 def ignored_verbosity(verbosity: Verbosity | None, field: str) -> tuple[str, ...]:

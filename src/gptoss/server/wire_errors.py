@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from gptoss.errors import (
     CheckpointError,
+    ContinuationError,
     EngineError,
     GptossError,
     QueueFullError,
@@ -112,6 +113,8 @@ def api_error(error: Exception) -> ApiError:
             return ApiError(429, str(error), code="queue_full")
         case CheckpointError() | EngineError() | ServerError():
             return ApiError(500, str(error))
+        case ContinuationError():
+            return ApiError(400, str(error), param="continue_final_message")
         case RequestError() | GptossError():
             return ApiError(400, str(error))
     return ApiError(500, f"the server failed: {type(error).__name__}")

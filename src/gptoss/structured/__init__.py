@@ -2,7 +2,6 @@
 
 from gptoss.structured.compiler import MAX_COMPILE_S, CompiledTurn, TurnCompiler
 from gptoss.structured.constraint import Constraint
-from gptoss.structured.formats import answer_of
 from gptoss.structured.rules import (
     Answer,
     AnswerKind,
@@ -11,7 +10,6 @@ from gptoss.structured.rules import (
     TurnRules,
     declared_tools,
 )
-from gptoss.structured.tool_choice import tool_choice_of
 
 __all__ = [
     "MAX_COMPILE_S",
@@ -23,7 +21,5 @@ __all__ = [
     "ToolRule",
     "TurnCompiler",
     "TurnRules",
-    "answer_of",
     "declared_tools",
-    "tool_choice_of",
 ]

@@ -7,7 +7,7 @@ import numpy as np
 from gptoss import nano
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
-from gptoss.chat.tool_set import tool_set
+from gptoss.chat.tools import tool_set
 from gptoss.engine import FinishReason, SamplingParams, Timings
 from gptoss.engine.drafts import PromptLookup
 from gptoss.engine.logprobs import logprobs_of

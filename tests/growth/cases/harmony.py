@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from gptoss import nano
+from gptoss.chat import from_chat
 from gptoss.errors import GptossError
 from gptoss.harmony import (
     DeveloperContent,
@@ -14,7 +15,6 @@ from gptoss.harmony import (
     Parser,
     Role,
     ToolDescription,
-    from_chat,
     from_json,
     functions,
     render,

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gptoss.chat.tool_set import ToolSet
+from gptoss.chat.tools import ToolSet
 from gptoss.server.bodies import MAX_JSON_DEPTH, read_json
 from gptoss.server.chat.request import ChatRequest
 from gptoss.server.completions import CompletionRequest

@@ -9,9 +9,10 @@ import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 
 from gptoss import nano
+from gptoss.chat import answer_of, tool_choice_of
 from gptoss.errors import GptossError
 from gptoss.harmony.names import Marker
-from gptoss.structured import Answer, AnswerKind, ToolRule, TurnRules, answer_of, tool_choice_of
+from gptoss.structured import Answer, AnswerKind, ToolRule, TurnRules
 from gptoss.structured.constraint import GrammarConstraint
 from gptoss.structured.json_schema import _Values, prepare
 from gptoss.structured.keywords import ascii_space, combined_multiples, keep_keywords

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gptoss.chat.reply import ToolCall
-from gptoss.chat.tool_set import FUNCTIONS, ToolSet
+from gptoss.chat.tools import FUNCTIONS, ToolSet
 from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.wrapped_text import WrappedText, unwrapped
 

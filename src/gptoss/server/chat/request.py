@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from gptoss import harmony
-from gptoss.chat.tool_set import tool_set
+from gptoss.chat.messages import read_messages
+from gptoss.chat.request import TurnRequest
+from gptoss.chat.tools import tool_set
 from gptoss.errors import shown
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import refuse_hosted
@@ -15,7 +16,6 @@ from gptoss.server.request_schemas.chat import ChatMessages, TextAlone
 from gptoss.server.request_schemas.formats import AnswerFormat
 from gptoss.server.request_schemas.tools import ChatTools, ToolChoice
 from gptoss.server.request_schemas.wholes import TOP_NEEDS_LOGPROBS
-from gptoss.server.service import Asked
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shown import Shown
 from gptoss.server.wire import (
@@ -27,12 +27,11 @@ from gptoss.server.wire import (
     Stop,
     StreamOptions,
     Verbosity,
+    effort_of,
     ignored_verbosity,
     limits,
-    system_content,
 )
 from gptoss.server.wire_errors import ApiError
-from gptoss.structured import TurnRules, answer_of, declared_tools, tool_choice_of
 
 _REFUSED = {
     "audio": "the model writes text",
@@ -96,7 +95,7 @@ class ChatRequest(SamplingFields):
         """Fields that were taken and do nothing."""
         return ignored_verbosity(self.verbosity, "verbosity")
 
-    def asked(self, settings: ServerSettings) -> Asked:
+    def asked(self, settings: ServerSettings) -> TurnRequest:
         """Raises ApiError and GptossError for what cannot be met."""
         self.refuse(_REFUSED)
         if self.modalities not in (None, ["text"]):
@@ -114,38 +113,26 @@ class ChatRequest(SamplingFields):
             )
         if self.top_logprobs is not None and not self.logprobs:
             raise ApiError(400, "got top_logprobs without logprobs", param="top_logprobs")
-        asked = self._asked(num)
-        return asked.continued() if self.continue_final_message else asked
+        return self._turn(num)
 
-    def _asked(self, num: int) -> Asked:
-        answer, told = answer_of(self.response_format)
+    def _turn(self, num: int) -> TurnRequest:
         for index, tool in enumerate(self.tools or ()):
             _check_tool(tool, f"tools[{index}]")
         tools = tool_set(self.tools or ())
-        conversation = harmony.from_chat(
-            self.messages,
-            tools=self.tools or (),
-            response_format=told,
-            system=system_content(self.reasoning_effort),
-        )
-        choice, allowed = tool_choice_of(self.tool_choice, tools.kinds)
-        rules = TurnRules(
-            tools=declared_tools(conversation, tools.strict, tools.texts),
-            choice=choice,
-            allowed=allowed,
-            is_parallel=self.parallel_tool_calls is not False,
-            answer=answer,
-            reasons=self.reasoning_effort != "none",
-        )
         most = self.max_completion_tokens or self.max_tokens
         top = (self.top_logprobs or 0) if self.logprobs else None
-        return Asked(
-            conversation,
-            self.sampling(top),
-            limits(most, self.reasoning_tokens, self.stop),
-            rules,
-            num,
+        return TurnRequest(
+            messages=read_messages(self.messages, tools),
+            effort=effort_of(self.reasoning_effort),
+            reasons=self.reasoning_effort != "none",
             tools=tools,
+            tool_choice=self.tool_choice,
+            parallel_calls=self.parallel_tool_calls is not False,
+            response_format=self.response_format,
+            sampling=self.sampling(top),
+            limits=limits(most, self.reasoning_tokens, self.stop),
+            num=num,
+            continues=self.continue_final_message or False,
         )
 
 

@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
-from gptoss.chat.tool_set import ToolSet
+from gptoss.chat.tools import ToolSet
 from gptoss.chat.turn import Turn
 from gptoss.harmony import ToolCallDelta, ToolCallStarted
 from gptoss.server.caller import owner_of, unless_gone
@@ -39,9 +39,9 @@ async def create_chat_completion(service: Service, body: ChatRequest, request: R
     name = service.require_model(body.model)
     begun = service.begin(owner_of(request), lambda _: body.asked(service.settings))
     started = await unless_gone(request.receive, begun)
-    asked, turns = started.asked, started.turns
+    tools, turns = started.request.tools, started.turns
     if body.stream:
-        source = _stream(service, body, name, turns, asked.tools)
+        source = _stream(service, body, name, turns, tools)
         return streamed(source, service.settings.ping_s, lambda: service.forget(turns))
     replies = await unless_gone(request.receive, service.replies(turns))
     tokenizer = service.model.tokenizer
@@ -49,7 +49,7 @@ async def create_chat_completion(service: Service, body: ChatRequest, request: R
         choice_of(
             index,
             reply,
-            [call_of(call, asked.tools) for call in reply.tool_calls],
+            [call_of(call, tools) for call in reply.tool_calls],
             logprobs_of(turn.answer_tokens, tokenizer) if body.logprobs else None,
         )
         for index, (turn, reply) in enumerate(zip(turns, replies, strict=True))
@@ -134,18 +134,15 @@ async def _tell_progress(
     chunks: Chunks, turn: Turn, found: asyncio.Queue[Json | Exception | None]
 ) -> None:
     """How much of the prompt is read, until all of it is."""
-    generation = turn.generation
-    total = len(generation.request.token_ids)
     began = time.monotonic()
-    while generation.finish_reason is None:
-        done = generation.num_prefilled
+    while not (now := turn.progress).is_over:
         progress = {
-            "total": total,
-            "cache": generation.timings.cached_tokens,
-            "processed": done,
+            "total": now.total,
+            "cache": now.cached,
+            "processed": now.read,
             "time_ms": round(1000 * (time.monotonic() - began)),
         }
         found.put_nowait(chunks.chunk([], prompt_progress=progress))
-        if done >= total:
+        if now.read >= now.total:
             return
         await asyncio.sleep(_PROGRESS_S)

@@ -1,24 +1,21 @@
-"""A request of Anthropic's Messages API -> the chat request that asks for the same."""
+"""A request of Anthropic's Messages API -> the turn that it asks for."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gptoss.errors import shown
-from gptoss.server.chat.request import ChatRequest
-from gptoss.server.messages.signature import reasoning_of
-from gptoss.server.messages.tools import Tool, chat_tool
+from gptoss.chat.request import TurnLimits, TurnRequest
+from gptoss.chat.tools import tool_set
+from gptoss.server.messages.conversation import conversation, instructions
+from gptoss.server.messages.tools import Tool, declared
 from gptoss.server.request_schemas.messages import (
     MessageParams,
     MessageTool,
     MessageToolChoice,
     SystemParam,
 )
-from gptoss.server.service import Asked
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shown import Shown
 from gptoss.server.wire import (
@@ -29,6 +26,8 @@ from gptoss.server.wire import (
     SamplingFields,
     Stops,
     Wire,
+    effort_of,
+    limits,
 )
 from gptoss.server.wire_errors import ApiError
 
@@ -37,7 +36,6 @@ _REFUSED = {
     "mcp_servers": "declare their tools",
 }
 _CHOICES = {"auto": None, "any": "required", "none": "none"}
-_UNREAD = ("redacted_thinking",)
 
 
 class Thinking(Wire):
@@ -97,41 +95,46 @@ class CountRequest(SamplingFields):
     output_config: OutputConfig | None = None
     """Effort, and the form of the answer."""
 
-    def chat(self, **more: Any) -> ChatRequest:
-        """The same as a chat request. Raises ApiError for what it cannot say."""
+    @property
+    def is_off(self) -> bool:
+        """Whether there is to be no chain of thought."""
+        return self.thinking is not None and self.thinking.type == "disabled"
+
+    @property
+    def reasoning_tokens(self) -> int | None:
+        """After how many tokens the chain of thought is ended."""
+        return None if self.thinking is None or self.is_off else self.thinking.budget_tokens
+
+    def asked(self, settings: ServerSettings) -> TurnRequest:
+        """The turn that is asked for. Raises ApiError and GptossError for what cannot be met."""
+        return self.turn(settings, TurnLimits(reasoning_tokens=self.reasoning_tokens))
+
+    def turn(self, settings: ServerSettings, ends: TurnLimits) -> TurnRequest:
+        """The turn, which ends there. Raises ApiError and GptossError for what cannot be met."""
         self.refuse(_REFUSED)
+        if len(self.messages) > settings.max_messages:
+            raise ApiError(
+                400,
+                f"got {len(self.messages)} messages, wanted at most {settings.max_messages}",
+                param="messages",
+            )
         choice, config = self.tool_choice, self.output_config or OutputConfig()
-        thinking = self.thinking
-        given = {name: getattr(self, name) for name in SamplingFields.model_fields}
-        is_off = thinking is not None and thinking.type == "disabled"
-        return ChatRequest(
-            **given,
-            **more,
-            model=self.model,
-            messages=list(self._chat_messages()),
-            tools=[chat_tool(tool, f"tools.{index}") for index, tool in enumerate(self.tools or ())]
-            or None,
-            tool_choice=None if choice is None else _chat_choice(choice),
-            parallel_tool_calls=not (choice and choice.disable_parallel_tool_use),
-            response_format=None if config.format is None else _chat_format(config.format),
-            reasoning_effort="none" if is_off else config.effort,
+        effort = "none" if self.is_off else config.effort
+        tools = [declared(tool, f"tools.{index}") for index, tool in enumerate(self.tools or ())]
+        return TurnRequest(
+            messages=conversation(self.messages),
+            effort=effort_of(effort),
+            reasons=effort != "none",
+            instructions=instructions(self.system),
+            tools=tool_set(tools),
+            tool_choice=None if choice is None else _choice(choice),
+            parallel_calls=not (choice and choice.disable_parallel_tool_use),
+            response_format=None if config.format is None else _format(config.format),
+            sampling=self.sampling(),
+            limits=ends,
             # As Anthropic has it: an answer that is begun is gone on with.
-            continue_final_message=self.messages[-1].get("role") == "assistant",
-            reasoning_tokens=None if is_off or thinking is None else thinking.budget_tokens,
+            continues=self.messages[-1].get("role") == "assistant",
         )
-
-    def asked(self, settings: ServerSettings) -> Asked:
-        """Raises ApiError and GptossError for what cannot be met."""
-        return self.chat().asked(settings)
-
-    def _chat_messages(self) -> Iterator[dict[str, Any]]:
-        if isinstance(self.system, str):
-            yield {"role": "system", "content": self.system}
-        elif self.system:
-            texts = [_text_of(block, "system") for block in self.system]
-            yield {"role": "system", "content": "\n".join(texts)}
-        for index, message in enumerate(self.messages):
-            yield from _chat_messages(message, f"messages.{index}")
 
 
 class MessagesRequest(CountRequest):
@@ -149,116 +152,17 @@ class MessagesRequest(CountRequest):
         """Whether the chain of thought is told."""
         return self.thinking is None or self.thinking.display != "omitted"
 
-    def asked(self, settings: ServerSettings) -> Asked:
+    def asked(self, settings: ServerSettings) -> TurnRequest:
         """Raises ApiError and GptossError for what cannot be met."""
-        chat = self.chat(max_completion_tokens=self.max_tokens, stop=self.stop_sequences)
-        return chat.asked(settings)
+        ends = limits(self.max_tokens, self.reasoning_tokens, self.stop_sequences)
+        return self.turn(settings, ends)
 
 
-def _chat_messages(message: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
-    role, content = message.get("role"), message.get("content")
-    if role not in ("user", "assistant", "system"):
-        raise ApiError(
-            400, f"{where}: got the role {shown(role)}, wanted user or assistant", param=where
-        )
-    if isinstance(content, str):
-        yield {"role": role, "content": content}
-        return
-    if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
-        raise ApiError(400, f"{where}.content: wanted text or a list of blocks", param=where)
-    if role == "assistant":
-        yield _assistant(content, where)
-    else:
-        yield from _user(role, content, where)
-
-
-def _assistant(blocks: list[dict[str, Any]], where: str) -> dict[str, Any]:
-    """One message: the chain of thought, what was said, and the calls."""
-    thoughts, texts, calls = [], [], []
-    for block in blocks:
-        match block.get("type"):
-            case "thinking":
-                thoughts.append(_text(block, "thinking", where) or reasoning_of(block))
-            case "text":
-                texts.append(_text(block, "text", where))
-            case "tool_use":
-                function = {
-                    "name": _text(block, "name", where),
-                    "arguments": json.dumps(block.get("input", {}), ensure_ascii=False),
-                }
-                calls.append({"id": _text(block, "id", where), "function": function})
-            case kind if kind not in _UNREAD:
-                raise _unknown(kind, where)
-    return {
-        "role": "assistant",
-        "reasoning": "\n".join(thoughts),
-        "content": "".join(texts),
-        "tool_calls": calls,
-    }
-
-
-def _user(role: str, blocks: list[dict[str, Any]], where: str) -> Iterator[dict[str, Any]]:
-    """Results of tools, and what is said between and after them."""
-    texts: list[str] = []
-    for block in blocks:
-        if block.get("type") != "tool_result":
-            texts.append(_text_of(block, where))
-            continue
-        if texts:
-            yield {"role": role, "content": "\n".join(texts)}
-            texts = []
-        yield {
-            "role": "tool",
-            "tool_call_id": _text(block, "tool_use_id", where),
-            "content": _result(block, where),
-        }
-    if texts or not blocks:
-        yield {"role": role, "content": "\n".join(texts)}
-
-
-def _result(block: dict[str, Any], where: str) -> str:
-    content = block.get("content")
-    content = "" if content is None else content
-    if isinstance(content, list):
-        content = "\n".join(_text_of(part, where) for part in content)
-    if not isinstance(content, str):
-        raise ApiError(400, f"{where}: wanted a tool's result to be text or blocks", param=where)
-    # The model has no other mark for it.
-    return f"Error: {content}" if block.get("is_error") is True else content
-
-
-def _text_of(block: object, where: str) -> str:
-    """Of a block that must be text."""
-    kind = block.get("type") if isinstance(block, dict) else type(block).__name__
-    if not isinstance(block, dict) or kind != "text":
-        raise _unknown(kind, where)
-    return _text(block, "text", where)
-
-
-def _text(block: dict[str, Any], field: str, where: str) -> str:
-    value = block.get(field)
-    if not isinstance(value, str):
-        raise ApiError(
-            400,
-            f"{where}: got a block of the type {shown(block.get('type'))} whose {field} is no text",
-            param=where,
-        )
-    return value
-
-
-def _unknown(kind: object, where: str) -> ApiError:
-    return ApiError(
-        400,
-        f"{where}: got a block of the type {shown(kind)}, which the model cannot read",
-        param=where,
-    )
-
-
-def _chat_choice(choice: Choice) -> str | dict[str, Any] | None:
+def _choice(choice: Choice) -> str | dict[str, Any] | None:
     if choice.type != "tool":
         return _CHOICES[choice.type]
     return {"type": "function", "function": {"name": choice.name}}
 
 
-def _chat_format(form: OutputFormat) -> dict[str, Any]:
+def _format(form: OutputFormat) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": form.schema_}}

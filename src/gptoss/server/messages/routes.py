@@ -61,7 +61,7 @@ async def _stream(
     context = service.model.context
     try:
         # What of the prompt is cached shows later; the last usage counts.
-        usage: Json = {"input_tokens": len(turn.generation.request.token_ids), "output_tokens": 0}
+        usage: Json = {"input_tokens": turn.progress.total, "output_tokens": 0}
         start = message(name, [], usage, None)
         yield event({"type": "message_start", "message": start}, "message_start")
         yield event({"type": "ping"}, "ping")

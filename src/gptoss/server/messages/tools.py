@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gptoss.chat.tools import DeclaredTool
 from gptoss.errors import shortened, shown
+from gptoss.harmony import ToolDescription
 from gptoss.server.hosted_tools import refuse_hosted
 from gptoss.server.wire import Wire
 from gptoss.server.wire_errors import ApiError
@@ -124,8 +126,8 @@ _FIXED = {
 }
 
 
-def chat_tool(tool: Tool, where: str) -> dict[str, Any]:
-    """The tool as Chat Completions has it. Raises ApiError for one that cannot be had."""
+def declared(tool: Tool, where: str) -> DeclaredTool:
+    """The tool as the model is told of it. Raises ApiError for one that cannot be had."""
     if tool.type in _FIXED:
         return _fixed(tool, _FIXED[tool.type], where)
     if tool.type not in (None, "custom"):
@@ -139,25 +141,16 @@ def chat_tool(tool: Tool, where: str) -> dict[str, Any]:
         raise ApiError(400, f"{where}: got no name, wanted the tool's", param=f"{where}.name")
     if tool.input_schema is None:
         raise ApiError(400, f"{where}: got no input_schema, wanted a JSON Schema", param=where)
-    function: dict[str, Any] = {"name": tool.name, "parameters": tool.input_schema}
-    if tool.description is not None:
-        function["description"] = tool.description
-    if tool.strict is not None:
-        function["strict"] = tool.strict
-    return {"type": "function", "function": function}
+    description = ToolDescription(tool.name, tool.description or "", tool.input_schema)
+    return DeclaredTool(description, is_strict=tool.strict or False)
 
 
-def _fixed(tool: Tool, fixed: _Fixed, where: str) -> dict[str, Any]:
+def _fixed(tool: Tool, fixed: _Fixed, where: str) -> DeclaredTool:
     if tool.name != fixed.name:
         raise ApiError(
             400,
             f"{where}: got the name {shown(tool.name)} for {shortened(str(tool.type), 100)}, wanted {fixed.name!r}",
             param=f"{where}.name",
         )
-    function = {
-        "name": fixed.name,
-        "description": fixed.description,
-        "parameters": dict(fixed.parameters),
-        "strict": True,
-    }
-    return {"type": "function", "function": function}
+    description = ToolDescription(fixed.name, fixed.description, fixed.parameters)
+    return DeclaredTool(description, is_strict=True)

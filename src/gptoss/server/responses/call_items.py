@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gptoss.chat.tool_set import FUNCTIONS, ToolSet
+from gptoss.chat.tools import FUNCTIONS, ToolSet
 from gptoss.harmony import Channel, Message, Role, custom_call
 from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.client_tools import CLIENT_CALLS, CLIENT_OUTPUTS

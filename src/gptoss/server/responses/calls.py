@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gptoss.chat.tool_set import FUNCTIONS, DeclaredTool, ToolSet
+from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet
 from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.client_tools import CLIENT_TOOLS, ClientTool
 from gptoss.server.wrapped_text import WrappedText

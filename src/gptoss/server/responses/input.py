@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from gptoss.chat.tool_set import ToolSet
+from gptoss.chat.blocks import Block, Blocks
+from gptoss.chat.tools import ToolSet
 from gptoss.errors import shown
 from gptoss.harmony import Channel, DeveloperContent, Message, Role
 from gptoss.server.chat.reply import Json, new_id
@@ -19,9 +20,6 @@ from gptoss.server.responses.call_items import (
 from gptoss.server.responses.store import KeptItem
 from gptoss.server.responses.text import joined, text_of, wrong
 from gptoss.server.wire_errors import ApiError
-
-# A message that is dropped for want of room takes with it what belongs to it.
-Block = list[Message]
 
 _PHASES = ("commentary", "final_answer")
 _MAX_ID_CHARACTERS = 200
@@ -163,35 +161,26 @@ def blocks_of(items: Sequence[Json], tools: ToolSet) -> list[Block]:
 
     Raises ApiError for a result of a call that is not there.
     """
-    blocks: list[Block] = []
-    block_by_call_id: dict[object, Block] = {}
+    made = Blocks()
     for item, leads_to_call in zip(items, _leading_to_calls(items), strict=True):
         match item["type"]:
             case "message":
-                blocks.append([_said(item, leads_to_call=leads_to_call)])
+                made.say(_said(item, leads_to_call=leads_to_call))
             case "reasoning":
                 if text := joined(item["content"]):
-                    blocks.append([Message(Role.ASSISTANT, text, Channel.ANALYSIS)])
+                    made.say(Message(Role.ASSISTANT, text, Channel.ANALYSIS))
             case kind if kind in CALLS:
-                block = [call_message(item, tools)]
-                blocks.append(block)
-                block_by_call_id[item["call_id"]] = block
-                if kind == "local_shell_call":
-                    block_by_call_id[item["id"]] = block
+                ids = [item["call_id"], *([item["id"]] if kind == "local_shell_call" else ())]
+                made.call(call_message(item, tools), *map(str, ids))
             case _:
-                block_or_none = block_by_call_id.get(item["call_id"])
-                if block_or_none is None:
+                if not made.result(str(item["call_id"]), output_text(item)):
                     raise ApiError(
                         400,
                         f"got the output of the call {shown(item['call_id'], _MAX_ID_CHARACTERS)}, but no "
                         "call with that call_id stands before it; send it too, or previous_response_id",
                         param="input",
                     )
-                name, text = block_or_none[0].recipient, output_text(item)
-                block_or_none.append(
-                    Message(Role.TOOL, text, Channel.COMMENTARY, Role.ASSISTANT, name=name)
-                )
-    return blocks
+    return made.blocks
 
 
 def _leading_to_calls(items: Sequence[Json]) -> list[bool]:

@@ -8,17 +8,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from gptoss.chat.tool_set import ToolSet
+from gptoss.chat.blocks import Block
+from gptoss.chat.request import TurnRequest
+from gptoss.chat.tools import ToolSet
 from gptoss.errors import shown
-from gptoss.harmony import DeveloperContent, Message, ResponseFormat, Role
 from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.request_schemas.formats import AnswerFormat
 from gptoss.server.request_schemas.responses import Included, ResponseInput
 from gptoss.server.request_schemas.tools import ResponseTools, ToolChoice
 from gptoss.server.request_schemas.wholes import RESPONSE_NEEDS
-from gptoss.server.responses.input import Block
 from gptoss.server.responses.tools import check_choice, echoed_choice, echoed_tools, tools_of
-from gptoss.server.service import Asked
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shown import Shown
 from gptoss.server.wire import (
@@ -29,12 +28,11 @@ from gptoss.server.wire import (
     SamplingFields,
     Verbosity,
     Wire,
+    effort_of,
     ignored_verbosity,
     limits,
-    system_content,
 )
 from gptoss.server.wire_errors import ApiError
-from gptoss.structured import Answer, TurnRules, answer_of, declared_tools, tool_choice_of
 
 _REFUSED = {
     "conversation": "use previous_response_id",
@@ -187,24 +185,26 @@ class ResponseRequest(SamplingFields):
         """All tools. Raises ApiError and MessageError for what is none, or cannot be had."""
         return tools_of(self.tools or ())
 
-    def asked(self, blocks: Sequence[Block], settings: ServerSettings) -> Asked:
+    def asked(self, blocks: Sequence[Block], settings: ServerSettings) -> TurnRequest:
         """The turn after a conversation. Raises ApiError and GptossError for what cannot be met."""
         require_few(sum(len(block) for block in blocks), settings)
         if not blocks and not self.instructions:
             raise ApiError(400, "got no input, wanted text or items", param="input")
-        declared = self.declared()
         # The model is told of none where it must not call any.
-        tools = ToolSet() if self.tool_choice == "none" else declared
-        answer, told = answer_of(self.text.format if self.text else None)
-        conversation = self._conversation(blocks, tools, told)
-        asked = Asked(
-            conversation,
-            self.sampling((self.top_logprobs or 0) if self.has_logprobs else None),
-            limits(self.max_output_tokens, self.reasoning_tokens, None),
-            self._rules(conversation, tools, answer),
-            tools=declared,
+        tools = ToolSet() if self.tool_choice == "none" else self.declared()
+        return TurnRequest(
+            messages=[message for block in blocks for message in block],
+            effort=effort_of(self.effort),
+            reasons=self.effort != "none",
+            instructions=self.instructions,
+            tools=tools,
+            tool_choice=self.tool_choice,
+            parallel_calls=self.parallel_tool_calls is not False,
+            response_format=self.text.format if self.text else None,
+            sampling=self.sampling((self.top_logprobs or 0) if self.has_logprobs else None),
+            limits=limits(self.max_output_tokens, self.reasoning_tokens, None),
+            continues=self.continue_final_message or False,
         )
-        return asked.continued() if self.continue_final_message else asked
 
     def echo(self, model: str) -> Json:
         """A response that has not begun, with everything that the request said."""
@@ -242,31 +242,6 @@ class ResponseRequest(SamplingFields):
             "usage": None,
             "user": self.user,
         }
-
-    def _conversation(
-        self, blocks: Sequence[Block], tools: ToolSet, told: ResponseFormat | None
-    ) -> list[Message]:
-        instructions, said = self.instructions, [message for block in blocks for message in block]
-        first = said[0].content if said else None
-        if instructions is None and isinstance(first, DeveloperContent):
-            instructions, said = first.instructions, said[1:]
-        formats = () if told is None else (told,)
-        developer = DeveloperContent(instructions, tools.developer, formats)
-        opening = [Message(Role.SYSTEM, system_content(self.effort))]
-        if developer != DeveloperContent():
-            opening.append(Message(Role.DEVELOPER, developer))
-        return opening + said
-
-    def _rules(self, conversation: list[Message], tools: ToolSet, answer: Answer) -> TurnRules:
-        choice, allowed = tool_choice_of(self.tool_choice, tools.kinds)
-        return TurnRules(
-            tools=declared_tools(conversation, tools.strict, tools.texts),
-            choice=choice,
-            allowed=allowed,
-            is_parallel=self.parallel_tool_calls is not False,
-            answer=answer,
-            reasons=self.effort != "none",
-        )
 
 
 def require_few(num_items: int, settings: ServerSettings) -> None:

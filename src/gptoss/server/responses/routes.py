@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from gptoss.chat.request import TurnRequest
 from gptoss.chat.turn import Turn
 from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.chat.reply import Json
@@ -27,7 +28,7 @@ from gptoss.server.responses.seal_key import seal_key
 from gptoss.server.responses.store import KeptItem, ResponseStore
 from gptoss.server.responses.truncation import fitted
 from gptoss.server.responses.writer import ResponseWriter, Wanted
-from gptoss.server.service import Asked, Service
+from gptoss.server.service import Service
 from gptoss.server.sse import event, streamed
 from gptoss.server.tokens import prompt_ids, rendered
 from gptoss.server.wire_errors import ApiError
@@ -52,20 +53,20 @@ class Responses:
         owner = owner_of(request)
         context: list[KeptItem] = []
 
-        def ask(is_gone: IsGone) -> Asked:
+        def ask(is_gone: IsGone) -> TurnRequest:
             found, asked = self._read(body, owner, is_gone)
             context.extend(found)
             return asked
 
         started = await unless_gone(request.receive, self._service.begin(owner, ask))
-        asked, (turn,) = started.asked, started.turns
+        (turn,) = started.turns
         seal = partial(self._seal.close, owner) if ENCRYPTED in (body.include or ()) else None
         wanted = Wanted(
             has_logprobs=body.has_logprobs,
             has_progress=body.return_progress or False,
             summary=body.summary,
             seal=seal,
-            tools=asked.tools,
+            tools=started.request.tools,
             ignored=body.ignored,
         )
         response, tokenizer = body.echo(name), self._service.model.tokenizer
@@ -191,7 +192,7 @@ class Responses:
 
     def _read(
         self, body: ResponseRequest, owner: str, is_gone: IsGone
-    ) -> tuple[list[KeptItem], Asked]:
+    ) -> tuple[list[KeptItem], TurnRequest]:
         """What a request goes on from, its own input included, and the turn that it asks for."""
         body.check()
         settings = self._service.settings

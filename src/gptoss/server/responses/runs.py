@@ -31,7 +31,7 @@ async def written(
     try:
         for event in writer.begin():
             yield event
-        while writer.is_queued and _waits(turn):
+        while writer.is_queued and turn.progress.is_waiting:
             await asyncio.sleep(_QUEUED_S)
         for event in writer.start():
             yield event
@@ -60,21 +60,13 @@ async def written(
         service.forget([turn])
 
 
-def _waits(turn: Turn) -> bool:
-    """Whether the engine has not come to it yet."""
-    generation = turn.generation
-    return generation.num_prefilled == 0 and generation.finish_reason is None
-
-
 async def _prefilled(turn: Turn) -> AsyncGenerator[tuple[int, int], None]:
     """How much of the prompt is read, whenever it is more, until all of it is."""
-    generation = turn.generation
-    total, told = len(generation.request.token_ids), 0
-    while told < total and generation.finish_reason is None:
-        processed = generation.num_prefilled
-        if processed > told:
-            told = processed
-            yield min(processed, total), total
+    told = 0
+    while told < (now := turn.progress).total and not now.is_over:
+        if now.read > told:
+            told = now.read
+            yield min(told, now.total), now.total
         await asyncio.sleep(_PROGRESS_S)
 
 

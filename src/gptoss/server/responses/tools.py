@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gptoss.chat.tool_set import FUNCTIONS, DeclaredTool, ToolSet, declared_tool, tool_set
+from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet, declared_tool, tool_set
 from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.chat.reply import Json

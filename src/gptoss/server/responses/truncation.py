@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gptoss import harmony
+from gptoss.chat.blocks import Block
 from gptoss.errors import RequestError
 from gptoss.harmony import Conversation, Message, Role
 from gptoss.harmony.reasoning import without_old_reasoning
 from gptoss.runtime import LoadedModel
-from gptoss.server.responses.input import Block
 from gptoss.tokenizer.limited import LimitedTokenizer
 
 # An answer gets this share of the context at least, if it may be as long.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
-from gptoss.chat.tool_set import ToolSet
+from gptoss.chat.tools import ToolSet
 from gptoss.chat.turn import Turn
 from gptoss.engine import FinishReason
 from gptoss.harmony import (

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gptoss.chat import from_chat
 from gptoss.errors import MessageError
 from gptoss.harmony import (
     DeveloperContent,
@@ -14,7 +15,6 @@ from gptoss.harmony import (
     Role,
     SystemContent,
     ToolDescription,
-    from_chat,
     functions,
 )
 

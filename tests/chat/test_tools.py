@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gptoss.chat import Chat
-from gptoss.chat.tool_set import DeclaredTool, tool_set
+from gptoss.chat.tools import DeclaredTool, tool_set
 from gptoss.errors import MessageError
 from gptoss.harmony import PYTHON, ToolDescription, ToolNamespace
 from gptoss.runtime import LoadedModel

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gptoss.chat import answer_of, tool_choice_of
 from gptoss.errors import SchemaError
 from gptoss.harmony import (
     BROWSER,
@@ -23,9 +24,7 @@ from gptoss.structured import (
     ToolChoice,
     ToolRule,
     TurnRules,
-    answer_of,
     declared_tools,
-    tool_choice_of,
 )
 
 SCHEMA = {"type": "object"}

@@ -15,7 +15,6 @@ from gptoss.harmony import (
     custom_from_chat,
     is_custom,
 )
-from gptoss.harmony.chat_messages import tool_from_chat
 from gptoss.structured import Answer, AnswerKind
 
 FUNCTIONS = "functions"
@@ -133,8 +132,23 @@ def declared_tool(tool: Mapping[str, object], namespace: str = FUNCTIONS) -> Dec
     if is_custom(tool):
         custom = custom_from_chat(tool)
         return DeclaredTool(custom.described(), "custom", namespace, text=_text_of(custom))
-    description = tool_from_chat(tool)
+    description = _function(tool)
     return DeclaredTool(description, "function", namespace, is_strict=_is_strict(tool))
+
+
+def _function(tool: Mapping[str, object]) -> ToolDescription:
+    """A function as chat APIs have it, alone or in its `function` field."""
+    function = tool.get("function", tool)
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise MessageError("got a tool without a function's name")
+    parameters = function.get("parameters")
+    description = function.get("description")
+    description = "" if description is None else description
+    if not isinstance(description, str):
+        raise MessageError(f"got the description of {function['name']} that is not text")
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise MessageError(f"got the parameters of {function['name']} that are not a JSON object")
+    return ToolDescription(str(function["name"]), description, parameters)
 
 
 def _text_of(tool: CustomTool) -> Answer | None:
