@@ -50,7 +50,7 @@ demo: $(VENV)/installed  ## chat with the embedded model: interactive in a termi
 test: $(VENV)/installed-test  ## the whole default test suite
 	@$(BIN)/python -m pytest -m "not slow and not weights" $(ARGS)
 
-check: $(VENV)/installed-check  ## formatting, lint, types, import contracts, exported symbols, stale files
+check: $(VENV)/installed-check  ## formatting, lint, types, import contracts, exported symbols, stale files, references
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/clang-format --dry-run -Werror $(CPP)
@@ -58,6 +58,7 @@ check: $(VENV)/installed-check  ## formatting, lint, types, import contracts, ex
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	$(BIN)/python -m checks.symbols
 	$(BIN)/python -m checks.tree
+	$(BIN)/python -m checks.references
 	$(BIN)/python -m checks.version
 
 fix: $(VENV)/installed-check  ## format, apply safe lint fixes, renew generated text

@@ -164,7 +164,7 @@ def swiglu(gate_up: Tensor, limit: float) -> Tensor:
 
 
 class MixtureOfExperts(nn.Module):
-    """Router and experts. `router_probabilities` of the last pass serve the balance loss."""
+    """Router and experts. `balance_loss` is that of the last pass."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()

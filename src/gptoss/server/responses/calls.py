@@ -1,4 +1,4 @@
-"""Calls of tools that a response grows by; see `responses_items`."""
+"""Calls of tools that a response grows by, one class for each form; `Item` in items.py says what they share."""
 
 from __future__ import annotations
 
