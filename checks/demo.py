@@ -1,4 +1,4 @@
-"""The demo's output in README.md: `python -m checks.demo` runs it and puts it there.
+"""The demo's output in docs/nano.md: `python -m checks.demo` runs it and puts it there.
 
 Not compared by `make check`: a kernel of another instruction set may round a close choice differently.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-README = Path("README.md")
+PAGE = Path("docs/nano.md")
 BEGIN, END = "<!-- demo -->", "<!-- end of demo -->"
 
 
@@ -22,9 +22,9 @@ def main() -> None:
     )
     # Before the first run, pip and the build speak before the question.
     shown = done.stdout[done.stdout.index("> ") :].rstrip()
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n```\n{shown}\n```\n{END}{after}", encoding="utf-8")
+    PAGE.write_text(f"{before}{BEGIN}\n```\n{shown}\n```\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Finds what README, guides, docstrings and comments name and what is not there: python -m checks.references.
 
-Checked are files and folders, modules and what they define, tests by their file and name, verbs of make, commands of
-gptoss, names of classes and functions, and the links of Markdown with their headings.
+Named are files and folders, modules and what they define, tests by file and name, verbs of make, commands of gptoss,
+classes and functions, and the links of Markdown with their headings. What guides claim is in checks.claims.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from checks.claims import false_claims
 from checks.project import Project
 from checks.prose import Passage, is_read, passages
 
@@ -48,7 +49,7 @@ _NAME = re.compile(r"(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*[a-z]\w*|\w+_\w+|\w+(?=\())(?
 _VERB = re.compile(r"^\s*make ([a-z][a-z-]*)", re.MULTILINE)
 _COMMAND = re.compile(r"(?<!from)(?:^|\s|/)gptoss ([a-z]+)(?=\s|$)", re.MULTILINE)
 # In guides `chat` and `model` are also what a caller holds: an instance of these.
-_INSTANCES = {"chat": ("gptoss.chat.Chat",), "model": ("gptoss.chat.LoadedModel",)}
+_INSTANCES = {"chat": ("gptoss.Chat",), "model": ("gptoss.LoadedModel",)}
 
 # What is named, and what is wrong with it.
 Broken = tuple[str, str]
@@ -163,7 +164,8 @@ def headings(text: str) -> set[str]:
 
 
 def main() -> int:
-    broken = list(References(Project.of_git(Path.cwd())).broken())
+    project = Project.of_git(Path.cwd())
+    broken = [*References(project).broken(), *false_claims(project)]
     for line in broken:
         print(line, file=sys.stderr)
     if broken:

@@ -1,4 +1,4 @@
-"""The annotated tree in README.md, made from the first docstring line of each package and module,
+"""The annotated tree in docs/architecture.md, made from the first docstring line of each package and module,
 and the opening comments of other sources.
 
 `python -m checks.tree` compares, `--write` renews.
@@ -10,7 +10,7 @@ import ast
 import sys
 from pathlib import Path
 
-README = Path("README.md")
+PAGE = Path("docs/architecture.md")
 BEGIN, END = "<!-- tree: made by `make fix` -->", "<!-- end of tree -->"
 ROOTS = (Path("src/gptoss"), Path("recipes/nano"), Path("benchmarks"), Path("checks"))
 CPP = Path("cpp")
@@ -89,19 +89,19 @@ def tree() -> str:
 
 
 def main() -> int:
-    text = README.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, found, after = rest.partition(END)
     if not found:
-        print(f"tree: README.md lacks the marks {BEGIN} and {END}", file=sys.stderr)
+        print(f"tree: {PAGE} lacks the marks {BEGIN} and {END}", file=sys.stderr)
         return 1
     renewed = f"{before}{BEGIN}\n{tree()}\n{END}{after}"
     if "--write" in sys.argv:
-        README.write_text(renewed, encoding="utf-8")
+        PAGE.write_text(renewed, encoding="utf-8")
     elif renewed != text:
-        print("tree: README.md is stale; run `make fix`", file=sys.stderr)
+        print(f"tree: {PAGE} is stale; run `make fix`", file=sys.stderr)
         return 1
-    print("tree: README.md shows the tree as it is")
+    print(f"tree: {PAGE} shows the tree as it is")
     return 0
 
 
