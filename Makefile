@@ -58,6 +58,7 @@ check: $(VENV)/installed-check  ## formatting, lint, types, import contracts, ex
 	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	$(BIN)/python -m checks.symbols
 	$(BIN)/python -m checks.tree
+	$(BIN)/python -m benchmarks.report --check
 	$(BIN)/python -m checks.references
 	$(BIN)/python -m checks.version
 

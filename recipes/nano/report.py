@@ -1,4 +1,4 @@
-"""Draws the curves and writes the tables of README.md: python -m recipes.nano.report."""
+"""Draws the curves and writes the tables of README.md here and of the model card: python -m recipes.nano.report."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from recipes.nano.evaluate import RESULTS, wilson
 
 COLOURS = {"low": "#b8860b", "medium": "#2a7f9e", "high": "#3b3a9a"}
 BEGIN, END = "<!-- {} -->", "<!-- end of {} -->"
-README = Path("README.md")
-RECIPE_README = Path(__file__).parent / "README.md"
+README = Path(__file__).parent / "README.md"
 CARD = Path("src/gptoss/nano/MODEL_CARD.md")
 Row = dict[str, str]
 
@@ -165,7 +164,6 @@ def main() -> None:
         read(results / "metrics.csv"), read(results / "validation.csv"), results / "training.svg"
     )
     sums = sums_table(rows, "1.0")
-    put(README, "nano", sums)
     put(CARD, "nano", f"{sums}\n\n{other_table(rows, '1.0')}")
     text = "\n\n".join(
         [
@@ -178,7 +176,7 @@ def main() -> None:
             malformed_line(rows),
         ]
     )
-    put(RECIPE_README, "results", text)
+    put(README, "results", text)
 
 
 if __name__ == "__main__":

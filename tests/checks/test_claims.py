@@ -17,7 +17,14 @@ type = "forbidden"
 type = "layers"
 layers = ["cli", "server | train", "errors"]
 """
-GUIDE = "| `src/gptoss/engine/` | steps |\n\n# Add\n\n| to add | as | touch | test |\n|---|---|---|---|\n| a parameter | `min_p` | {} | |\n"
+GUIDE = """| `src/gptoss/engine/` | steps |
+
+# Add
+
+| to add | as | touch | test |
+|---|---|---|---|
+| a parameter | `min_p` | {} | |
+"""
 
 
 def claims(tmp_path: Path, layers: str, guide: str) -> list[str]:
