@@ -33,7 +33,7 @@ class Chat:
     tools             what the model may call, see `tool_set`
     tool_choice       None: as it likes; `none`, `required`, or an object as chat APIs have them
     parallel_calls    whether a turn may make several calls
-    response_format   the shape of the answer, see `gptoss.structured.answer_of`; None: text
+    response_format   the shape of the answer, see `gptoss.chat.answer_of`; None: text
     grammar           whether turns are held to all of that, and to the chat format; False is for experiments
 
     Raises MessageError for an unknown reasoning level, a tool or a name that is none, SchemaError for a format that is

@@ -1,4 +1,4 @@
-"""Messages of chat requests, as `gptoss.harmony.from_chat` reads them."""
+"""Messages of chat requests, as `gptoss.chat.read_messages` reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of an answer, as `gptoss.structured.answer_of` reads it."""
+"""The form of an answer, as `gptoss.chat.answer_of` reads it."""
 
 from __future__ import annotations
 
