@@ -10,6 +10,8 @@ from anyio import CancelScope
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from gptoss.server.replies import Reply
+
 _PING = b": ping\n\n"
 # Events that a slow reader may be behind.
 _MOST_HELD = 64
@@ -18,9 +20,12 @@ DONE = b"data: [DONE]\n\n"
 
 def event(data: object, name: str | None = None) -> bytes:
     """One event: its data as a line of JSON."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(data, Reply):
+        line = data.written()
+    else:
+        line = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
     head = f"event: {name}\n" if name else ""
-    return f"{head}data: {text}\n\n".encode()
+    return b"%bdata: %b\n\n" % (head.encode(), line)
 
 
 async def with_pings(

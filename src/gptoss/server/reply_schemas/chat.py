@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gptoss.engine.sampling_params import MAX_SEED
-from gptoss.server.reply_schemas.reply import ABSENT, Count, Nothing, Reply, UnixSeconds
+from gptoss.server.replies import ABSENT, Count, Nothing, Reply, UnixSeconds
 
 FinishReason = Literal["stop", "length", "tool_calls"]
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypeAliasType
 
-from gptoss.server.reply_schemas.reply import Reply
+from gptoss.server.replies import Reply
 
 
 class ErrorDetail(Reply):

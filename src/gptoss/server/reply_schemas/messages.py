@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
+from gptoss.server.replies import Count, Reply
 from gptoss.server.reply_schemas.errors import AnthropicError
-from gptoss.server.reply_schemas.reply import Count, Reply
 
 StopReason = Literal[
     "end_turn", "max_tokens", "stop_sequence", "tool_use", "model_context_window_exceeded"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gptoss.server.reply_schemas.reply import ABSENT, Count, Reply, UnixSeconds
+from gptoss.server.replies import ABSENT, Count, Reply, UnixSeconds
 
 
 class Health(Reply):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gptoss.server.reply_schemas.reply import ABSENT, Reply
+from gptoss.server.replies import ABSENT, Reply
 
 CallStatus = Literal["in_progress", "completed", "incomplete"]
 _Whole = Literal["in_progress", "completed"]

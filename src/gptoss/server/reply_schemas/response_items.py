@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
+from gptoss.server.replies import ABSENT, Nothing, Reply
 from gptoss.server.reply_schemas.chat import TokenLogprobs
-from gptoss.server.reply_schemas.reply import ABSENT, Nothing, Reply
 from gptoss.server.reply_schemas.response_calls import Call, CallOutput, InputText
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]

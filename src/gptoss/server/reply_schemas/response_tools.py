@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gptoss.server.reply_schemas.reply import ABSENT, Reply
+from gptoss.server.replies import ABSENT, Reply
 from gptoss.server.request_schemas.formats import TextFormat
 from gptoss.server.request_schemas.tools import FlatGrammarFormat
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from gptoss.server.replies import ABSENT, Count, Reply, UnixSeconds
 from gptoss.server.reply_schemas.chat import CachedTokens, Extension, ReasoningTokens
-from gptoss.server.reply_schemas.reply import ABSENT, Count, Reply, UnixSeconds
 from gptoss.server.reply_schemas.response_items import OutputItem
 from gptoss.server.reply_schemas.response_tools import DeclaredTool
 from gptoss.server.request_schemas.formats import FlatAnswerFormat
