@@ -3,13 +3,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plugin } from 'vite';
+import { SWAGGER } from './swagger.ts';
 
 /** Writes `licenses.txt`, with the license of every package that a module of the bundle is of. */
 export function licenses(): Plugin {
   return {
     name: 'licenses',
     generateBundle(_, bundle) {
-      const folders = new Set<string>();
+      const folders = new Set<string>([SWAGGER]);
       for (const file of Object.values(bundle)) {
         if (file.type !== 'chunk') continue;
         for (const id of file.moduleIds) {

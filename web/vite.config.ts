@@ -1,9 +1,10 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 import { licenses } from './licenses.ts';
+import { swagger } from './swagger.ts';
 
 export default defineConfig(({ mode }) => ({
-  plugins: [svelte(), licenses()],
+  plugins: [svelte(), swagger(), licenses()],
   // Relative, so that the page works under a prefix of a proxy.
   base: './',
   build: {
