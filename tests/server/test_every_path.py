@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from gptoss.runtime import LoadedModel
 from gptoss.server.app import create_app
 from gptoss.server.guard import PUBLIC_PATHS
-from gptoss.server.page import page_files
+from gptoss.server.page import docs_files, page_files
 from gptoss.server.settings import ServerSettings
 from tests.server.conftest import KEY, KeptService, keys_of
 
@@ -138,7 +138,7 @@ def paths(app: FastAPI) -> list[str]:
 def test_without_a_key_nothing_but_public_paths_answers(app: FastAPI, paths: list[str]) -> None:
     async def main() -> Counter[int]:
         found: Counter[int] = Counter()
-        public = {*PUBLIC_PATHS, *page_files()}
+        public = {*PUBLIC_PATHS, *docs_files(), *page_files()}
         for path, method, credential in itertools.product(paths, METHODS, WRONG):
             status = await status_of(app, method, path, credential)
             bare = unquote_to_bytes(path.partition("?")[0]).decode("utf-8", "replace")

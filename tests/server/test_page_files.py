@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from gptoss.server.page import page_files
+from gptoss.server.page import docs_files, page_files
 from tests.server.conftest import KEY, MakeClient, keys_of
 
 ROOT = Path(__file__).parents[2]
@@ -21,11 +21,13 @@ ROOT = Path(__file__).parents[2]
 def test_every_file_is_the_bundle_s(client: TestClient) -> None:
     folder = ROOT / "src/gptoss/server/static"
     paths = {f"/{path.relative_to(folder)}" for path in folder.rglob("*") if path.is_file()}
-    assert set(page_files()) == paths - {"/index.html"} | {"/"}
-    for path in page_files():
+    indexes = {"/": "/index.html", "/docs": "/docs/index.html"}
+    found = {*page_files(), *docs_files()}
+    assert found == paths - {*indexes.values()} | {*indexes}
+    for path in found:
         reply = client.get(path)
         assert reply.status_code == 200
-        name = "index.html" if path == "/" else path[1:]
+        name = indexes.get(path, path)[1:]
         assert reply.content == (folder / name).read_bytes()
         assert client.head(path).headers["etag"] == reply.headers["etag"]
 
@@ -41,7 +43,7 @@ def test_page_names_only_its_own_files(client: TestClient) -> None:
 
 
 def test_headers(client: TestClient) -> None:
-    for path in page_files():
+    for path in {**page_files(), **docs_files()}:
         headers = client.get(path).headers
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -29,8 +29,7 @@ from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
 from gptoss.server.messages.routes import add_messages
 from gptoss.server.openapi.document import DocumentedApp
-from gptoss.server.openapi.page import POLICY, docs_page
-from gptoss.server.page import add_page
+from gptoss.server.page import add_docs, add_page
 from gptoss.server.pool import IsGone
 from gptoss.server.request_log import RequestLog
 from gptoss.server.responses.routes import add_responses
@@ -74,6 +73,7 @@ def create_app(service: Service) -> FastAPI:
     add_responses(app, service)
     add_messages(app, service)
     add_invocations(app, service)
+    add_docs(app)
     settings = service.settings
     if settings.has_page:
         add_page(app)
@@ -164,14 +164,10 @@ def _add_operation(app: FastAPI, service: Service) -> None:
 
 
 def _add_document(app: FastAPI) -> None:
-    # Not coroutines: the document takes a while to make.
+    # No coroutine: the document takes a while to make.
     @app.get("/openapi.json", include_in_schema=False)
     def openapi() -> Response:
         return JSONResponse(app.openapi())
-
-    @app.get("/docs", include_in_schema=False)
-    def docs() -> Response:
-        return HTMLResponse(docs_page(app.openapi()), headers={"Content-Security-Policy": POLICY})
 
 
 def _add_models(app: FastAPI, service: Service) -> None:

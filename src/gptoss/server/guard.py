@@ -13,7 +13,7 @@ from gptoss.errors import shown
 from gptoss.server.bodies import Bodies, Body
 from gptoss.server.hosts import host_name, is_same_origin
 from gptoss.server.lingering import Lingering, Upload
-from gptoss.server.page import page_files
+from gptoss.server.page import docs_files, page_files
 from gptoss.server.settings import LOOPBACK, ServerSettings
 from gptoss.server.wire_errors import ApiError
 
@@ -44,7 +44,7 @@ class Guard:
         self._bodies = bodies
         self._has_route = has_route
         self._lingering = Lingering(_MOST_LINGERING, _LINGER_S)
-        self._public = {*PUBLIC_PATHS, *(page_files() if settings.has_page else ())}
+        self._public = {*PUBLIC_PATHS, *docs_files(), *(page_files() if settings.has_page else ())}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
