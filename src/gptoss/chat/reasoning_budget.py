@@ -52,6 +52,9 @@ class ReasoningBudget:
 
     def forced(self, token_ids: Sequence[int]) -> Sequence[int]:
         """See `gptoss.engine.Guide`."""
+        if self._max_tokens is None and not self._is_asked:
+            # Most turns: what they write is read when somebody asks, if ever.
+            return ()
         for token_id in token_ids[self._num_read :]:
             self._parser.feed(token_id)
             self._num_used += self._parser.is_reasoning
