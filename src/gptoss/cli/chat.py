@@ -9,14 +9,17 @@ import typer
 
 from gptoss.cli import flags
 from gptoss.cli.model_options import takes_model
+from gptoss.cli.sampling_options import takes_sampling
 
 if TYPE_CHECKING:
+    from gptoss.engine import SamplingParams
     from gptoss.runtime import ModelOptions
 
 # As a shell reports a program that Ctrl-C ended.
 INTERRUPTED = 130
 
 
+@takes_sampling
 @takes_model("max_batch")
 def chat(
     prompt: Annotated[
@@ -35,17 +38,13 @@ def chat(
         ),
     ] = None,
     json: flags.Json = False,
-    seed: flags.Seed = None,
-    temperature: flags.Temperature = 1.0,
-    top_p: flags.TopP = 1.0,
-    top_k: flags.TopK = 0,
-    min_p: flags.MinP = 0.0,
+    *,
+    sampling: SamplingParams,
     max_tokens: flags.MaxTokens = None,
     reasoning_tokens: flags.ReasoningTokens = None,
     stop: flags.Stop = None,
     schema: flags.Schema = None,
     grammar: flags.Grammar = True,
-    *,
     options: ModelOptions,
 ) -> None:
     """Talk to the model."""
@@ -55,11 +54,8 @@ def chat(
     from gptoss.cli.loading import open_model
     from gptoss.cli.output import Screen, read_piped_text
     from gptoss.cli.schema import response_format
-    from gptoss.engine import FinishReason, SamplingParams
+    from gptoss.engine import FinishReason
 
-    sampling = SamplingParams(
-        temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed
-    )
     is_conversation = prompt is None and sys.stdin.isatty() and not json
     question = prompt if prompt is not None or is_conversation else read_piped_text()
     answer_format = None if schema is None else response_format(schema)

@@ -10,13 +10,15 @@ import typer
 
 from gptoss.cli import flags
 from gptoss.cli.model_options import takes_model
+from gptoss.cli.sampling_options import takes_sampling
 from gptoss.errors import RequestError
 
 if TYPE_CHECKING:
-    from gptoss.engine import Generation
+    from gptoss.engine import Generation, SamplingParams
     from gptoss.runtime import LoadedModel, ModelOptions
 
 
+@takes_sampling
 @takes_model("context", "max_batch")
 def complete(
     prompt: Annotated[str | None, typer.Argument(help="Text to continue.")] = None,
@@ -24,19 +26,14 @@ def complete(
         str | None, typer.Option(metavar="1,2,3", help="Token ids to continue instead.")
     ] = None,
     json: flags.Json = False,
-    seed: flags.Seed = None,
-    temperature: flags.Temperature = 1.0,
-    top_p: flags.TopP = 1.0,
-    top_k: flags.TopK = 0,
-    min_p: flags.MinP = 0.0,
-    max_tokens: flags.MaxTokens = 128,
     *,
+    sampling: SamplingParams,
+    max_tokens: flags.MaxTokens = 128,
     options: ModelOptions,
 ) -> None:
     """Continue text or token ids as they are, without the chat format."""
     from gptoss.cli.loading import open_model
     from gptoss.cli.output import Screen, read_piped_text
-    from gptoss.engine import SamplingParams
 
     if prompt is not None and tokens is not None:
         raise RequestError("got both PROMPT and --tokens, wanted one of them")
@@ -44,9 +41,6 @@ def complete(
         if sys.stdin.isatty():
             raise RequestError("got neither PROMPT nor --tokens nor piped text, wanted one of them")
         prompt = read_piped_text()
-    sampling = SamplingParams(
-        temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed
-    )
     wanted = _parse_ids(tokens) if tokens is not None else None
     loaded = open_model(options)
     ids = loaded.tokenizer.encode(prompt or "") if wanted is None else wanted

@@ -9,16 +9,6 @@ import typer
 Reasoning = Annotated[
     str, typer.Option("--reasoning", "-r", metavar="low|medium|high", help="How much to reason.")
 ]
-Temperature = Annotated[
-    float, typer.Option(metavar="T", help="Divides the logits; 0 takes the most likely token.")
-]
-TopP = Annotated[float, typer.Option("--top-p", metavar="P", help="Nucleus sampling; 1 keeps all.")]
-TopK = Annotated[int, typer.Option("--top-k", metavar="K", help="Most likely tokens kept; 0: all.")]
-MinP = Annotated[
-    float,
-    typer.Option("--min-p", metavar="P", help="Share of the most likely token's probability."),
-]
-Seed = Annotated[int | None, typer.Option(metavar="N", help="The same seed gives the same answer.")]
 MaxTokens = Annotated[
     int | None, typer.Option(metavar="N", help="New tokens at most, reasoning included.")
 ]

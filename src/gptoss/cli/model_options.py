@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gptoss.cli.notice import notice
+from gptoss.cli.widening import Command, option, widened
 
 if TYPE_CHECKING:
     pass
+
+if TYPE_CHECKING:
+    from gptoss.runtime import ModelOptions
 
 # All of them stand together in the help.
 _option = functools.partial(typer.Option, rich_help_panel="Model")
@@ -81,6 +84,7 @@ Lock = Annotated[
     _option("--lock", help="Keep the weights in memory, where nothing takes their place."),
 ]
 _FLAGS: dict[str, Any] = {
+    "model": Model,
     "context": Context,
     "max_batch": MaxBatch,
     "memory": Memory,
@@ -93,53 +97,32 @@ _FLAGS: dict[str, Any] = {
     "prefix_cache": PrefixCache,
     "lock": Lock,
 }
+_DEFAULTS = {"lock": False}
 # What flags were called in version 0.1, by what they are called now.
 _OLD_NAMES = {"weights_cache": "cache", "prefix_cache": "cache_dir"}
 
 
-def takes_model(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes_model(*without: str) -> Callable[[Command], Command]:
     """Give a command the options of a model in the place of its parameter `options`, a ModelOptions.
 
     `without`: those that would do nothing for it.
     """
-    flags = {"model": Model} | {name: flag for name, flag in _FLAGS.items() if name not in without}
-    old = {_OLD_NAMES[name]: name for name in flags if name in _OLD_NAMES}
+    names = [name for name in _FLAGS if name not in without]
+    flags = {name: option(name, _FLAGS[name], _DEFAULTS.get(name)) for name in names}
+    old = {_OLD_NAMES[name]: name for name in names if name in _OLD_NAMES}
+    flags |= {former: option(former, _hidden(former)) for former in old}
 
-    def widen(command: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def run(**given: Any) -> None:
-            from gptoss.runtime import ModelOptions
+    def make(given: dict[str, Any]) -> ModelOptions:
+        from gptoss.runtime import ModelOptions
 
-            found = {name: given.pop(name) for name in flags}
-            for former, name in old.items():
-                value = given.pop(former)
-                if value is not None:
-                    notice(f"{_flag(former)} is called {_flag(name)} now")
-                    found[name] = value if found[name] is None else found[name]
-            command(**given, options=ModelOptions(**found))
+        found = {name: given[name] for name in names}
+        for former, name in old.items():
+            if given[former] is not None:
+                notice(f"{_flag(former)} is called {_flag(name)} now")
+                found[name] = given[former] if found[name] is None else found[name]
+        return ModelOptions(**found)
 
-        parameters: list[inspect.Parameter] = []
-        # Its own module is not imported before a command runs.
-        kinds = get_type_hints(command, localns={"ModelOptions": Any}, include_extras=True)
-        for parameter in inspect.signature(command).parameters.values():
-            if parameter.name == "options":
-                parameters += [_parameter(name, flag) for name, flag in flags.items()]
-                parameters += [_parameter(former, _hidden(former)) for former in old]
-            else:
-                kind = inspect.Parameter.KEYWORD_ONLY
-                annotation = kinds[parameter.name]
-                parameters.append(parameter.replace(kind=kind, annotation=annotation))
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        # Typer reads both.
-        run.__annotations__ = {each.name: each.annotation for each in parameters}
-        return run
-
-    return widen
-
-
-def _parameter(name: str, flag: Any) -> inspect.Parameter:
-    default = False if name == "lock" else None
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=flag)
+    return lambda command: widened(command, "options", flags, make)
 
 
 def _hidden(name: str) -> Any:

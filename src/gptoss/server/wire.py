@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema
@@ -71,23 +72,14 @@ class SamplingFields(Wire):
     def sampling(self, logprobs: int | None = None) -> SamplingParams:
         """Raises RequestError for values out of range."""
         given: dict[str, Any] = {
-            name: value
-            for name in (
-                "temperature",
-                "top_p",
-                "top_k",
-                "min_p",
-                "frequency_penalty",
-                "presence_penalty",
-                "repetition_penalty",
-            )
-            if (value := getattr(self, name)) is not None
+            each.name: value
+            for each in fields(SamplingParams)
+            if (value := getattr(self, each.name, None)) is not None
         }
         # OpenAI's seeds may be negative.
         seed = None if self.seed is None else self.seed % 2**64
-        return SamplingParams(
-            **given, seed=seed, logit_bias=_bias(self.logit_bias), logprobs=logprobs
-        )
+        special = {"seed": seed, "logit_bias": _bias(self.logit_bias), "logprobs": logprobs}
+        return SamplingParams(**given | special)
 
 
 def _bias(bias: Mapping[str, float] | None) -> dict[int, float]:
