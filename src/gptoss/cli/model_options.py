@@ -12,9 +12,6 @@ from gptoss.cli.notice import notice
 from gptoss.cli.widening import Command, option, widened
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from gptoss.runtime import ModelOptions
 
 # All of them stand together in the help.
