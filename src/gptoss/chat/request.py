@@ -46,7 +46,7 @@ class TurnRequest:
 
     messages         all that was said, oldest first. Where a system's message comes first, they bring their own
                      opening: effort, instructions, tools and format are not told again
-    effort           how much the model reasons
+    effort           how much the model reasons: `low`, `medium` or `high`
     reasons          whether it reasons at all
     instructions     what an application tells the model; None: the developer's message that `messages` begin with
     tools            what the model is told that it may call
@@ -67,12 +67,12 @@ class TurnRequest:
     continuation     that beginning
     rules            what the turn is held to; nothing without `grammar`
 
-    Raises SchemaError for a format or a choice that is none, MessageError for a name that is none, ContinuationError
-    for a last message that is no beginning.
+    Raises SchemaError for a format or a choice that is none, MessageError for an effort or a name that is none,
+    ContinuationError for a last message that is no beginning.
     """
 
     messages: Sequence[Message]
-    effort: Effort = Effort.MEDIUM
+    effort: str = Effort.MEDIUM
     reasons: bool = True
     instructions: str | None = None
     tools: ToolSet = field(default_factory=ToolSet)
@@ -95,7 +95,9 @@ class TurnRequest:
         if self.continues:
             continuation, said = _require_continuable(said), said[:-1]
         date = self.current_date or datetime.date.today().isoformat()
-        system = SystemContent(current_date=date, effort=self.effort, tools=self.tools.system)
+        system = SystemContent(
+            current_date=date, effort=Effort.parse(self.effort), tools=self.tools.system
+        )
         conversation = opened(
             said, system, instructions=self.instructions, tools=self.tools.developer, told=told
         )
