@@ -12,10 +12,10 @@ CPP     := $(shell find cpp -name '*.h' -o -name '*.cpp')
 DEMO_QUESTION ?= What is 48213 + 9077?
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fix web check-web bench clean requirements
+.PHONY: help setup demo test test-all check fix web check-web bench clean requirements
 
 help:  ## list these verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 requirements:
 	@checks/requirements.sh "$(PYTHON)"
@@ -47,8 +47,15 @@ demo: $(VENV)/installed  ## chat with the embedded model: interactive in a termi
 	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/gptoss chat; \
 	else echo "> $(DEMO_QUESTION)"; $(BIN)/gptoss chat --reasoning high --show-reasoning --temperature 0 "$(DEMO_QUESTION)"; fi
 
-test: $(VENV)/installed-test  ## the whole default test suite
-	@$(BIN)/python -m pytest -m "not slow and not weights" $(ARGS)
+# A test that starts the program finds it compiled.
+test test-all: export PYTHONDONTWRITEBYTECODE :=
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations 10
+
+test: $(VENV)/installed-test  ## the default test suite; ARGS goes to pytest
+	@$(PYTEST) -m "not thorough and not slow and not weights" $(ARGS)
+
+test-all: $(VENV)/installed-test  ## every case of its wide tests as well
+	@$(PYTEST) -m "not slow and not weights" --hypothesis-profile thorough $(ARGS)
 
 check: $(VENV)/installed-check  ## formatting, lint, types, import contracts, exported symbols, stale files, references
 	$(BIN)/ruff format --check .

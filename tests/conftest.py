@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 import re
 import shutil
 import time
@@ -13,7 +14,6 @@ from typing import Protocol
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 
 import gptoss
 from gptoss import nano
@@ -26,11 +26,12 @@ from gptoss.model.layouts import PACKED
 from gptoss.model.transformer import Transformer
 from gptoss.runtime import LoadedModel
 from gptoss.tokenizer import Tokenizer
+from tests import levels
 from tests.model.random_model import SMALL, RandomModel, open_transformer
 
-# Nothing here is timed: a busy machine must not fail a test.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+levels.register_profiles()
+# Workers are as many as cores: PyTorch's own threads, and NumPy's in a worker, would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if importlib.util.find_spec("torch") is None:
     # Marked `torch`, but importing them already needs it.
@@ -41,6 +42,13 @@ if importlib.util.find_spec("torch") is None:
         "model/test_mxfp4.py",
         "nano/test_transformers.py",
     ]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Choose the cases of wide tests; what imports PyTorch comes first, so that few workers do."""
+    levels.mark_wide(items)
+    items.sort(key=lambda item: item.get_closest_marker("torch") is None)
 
 
 class ScriptedModel(Protocol):
@@ -82,7 +90,7 @@ def random_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> Iterator[Lo
 
 @pytest.fixture(scope="session")
 def nano_model() -> Iterator[LoadedModel]:
-    with gptoss.load("nano") as model:
+    with gptoss.load("nano", threads=1) as model:
         yield model
 
 
