@@ -1,12 +1,14 @@
 """Makes every case's calls under callgrind, which writes a count before each call of `getloadavg`.
 
-`python -m tests.growth.count [NAME ...]`. Prints a line for each call that is counted.
+`valgrind --tool=callgrind --dump-before=getloadavg --instr-atstart=no python -m tests.growth.count [NAME ...]`
+prints a line for each call that is counted.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import subprocess
 import sys
 
 from tests.growth.case import Case
@@ -20,6 +22,7 @@ def main(names: list[str]) -> None:
     """Two counts for each case: of the smaller input, and of the one of twice its size."""
     cases = all_cases()
     gc.disable()
+    _begin_to_count()
     for name in names or cases:
         case = cases[name]
         for size in (case.size, 2 * case.size):
@@ -30,6 +33,17 @@ def main(names: list[str]) -> None:
             _call(case, given)
             _mark()
             print(name, flush=True)
+
+
+def _begin_to_count() -> None:
+    """Not before: counted, the imports alone would take as long as half of the cases."""
+    begin = ["callgrind_control", "--instr=on", str(os.getpid())]
+    with subprocess.Popen(begin, stdout=subprocess.DEVNULL) as control:
+        # callgrind hears of it when this process does something; a system call that waits is nothing.
+        while control.poll() is None:
+            pass
+    if control.returncode:
+        raise SystemExit("got no callgrind that counts, wanted to be run under it")
 
 
 def _call(case: Case, given: object) -> None:

@@ -13,6 +13,7 @@ from tests.growth.cases import all_cases
 MOST = 2.6
 
 
+@pytest.mark.wide(12)
 @pytest.mark.parametrize("name", all_cases())
 def test_twice_the_input_takes_twice_the_steps(
     name: str, counts: dict[str, tuple[int, int]]
