@@ -1,24 +1,31 @@
-"""transformers' GptOssForCausalLM with the values of a random model: the numerical oracle."""
+"""transformers' GptOssForCausalLM with the values of a random model: the numerical oracle.
+
+Imported where it is used: it takes seconds, and most workers never do.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from transformers import GptOssConfig, GptOssForCausalLM
 
 from gptoss.kernels import Float32
 from gptoss.kernels.bf16 import bf16_to_float32
 from gptoss.model.layouts import BF16
 from tests.model.random_model import RandomModel, config_for
 
+if TYPE_CHECKING:
+    import torch
+
 
 class Oracle:
     """The model in eager mode; computes in float32, or in bfloat16 throughout."""
 
     def __init__(self, model: RandomModel) -> None:
+        import torch
+        from transformers import GptOssConfig, GptOssForCausalLM
+
         data: dict[str, Any] = config_for(model, BF16)
         if model.config.swiglu_alpha == 1.702:
             data.pop("swiglu_alpha", None)
@@ -30,10 +37,14 @@ class Oracle:
         }
         self._model.load_state_dict(state)
 
-    def logits(self, token_ids: NDArray[np.int64], dtype: torch.dtype = torch.float32) -> Float32:
-        """(tokens, vocabulary) of one pass."""
+    def logits(self, token_ids: NDArray[np.int64], dtype: torch.dtype | None = None) -> Float32:
+        """(tokens, vocabulary) of one pass, in float32 where no other is named."""
+        import torch
+
         with torch.no_grad():
-            output = self._model.to(dtype)(torch.from_numpy(token_ids)[None]).logits[0]
+            output = self._model.to(dtype or torch.float32)(
+                torch.from_numpy(token_ids)[None]
+            ).logits[0]
         self._model.float()
         result: Float32 = output.float().numpy()
         return result

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
 from gptoss.kernels.bf16 import bf16_to_float32
 from gptoss.model.mxfp4 import unpack_to_bf16
@@ -28,6 +26,9 @@ def test_every_code_low_nibble_first() -> None:
 
 @pytest.mark.torch
 def test_as_transformers_unpacks() -> None:
+    import torch
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+
     random = np.random.default_rng(0)
     blocks = random.integers(0, 256, (3, 64, 5, 16), dtype=np.uint8)
     scales = random.integers(100, 150, (3, 64, 5), dtype=np.uint8)

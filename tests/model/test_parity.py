@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from gptoss.kernels import Backend, Float32
 from gptoss.model.transformer import Transformer
@@ -47,6 +46,8 @@ def test_float32_in_every_layout(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_bf16_errs_no_more_than_transformers_in_bf16(seed: int, tmp_path: Path) -> None:
+    import torch
+
     model = RandomModel.of(random_config(seed), seed)
     ids = random_ids(model.config, length_of(seed), seed)
     oracle = Oracle(model)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import GptOssConfig, GptOssForCausalLM
 
 from gptoss.kernels import Backend
 from gptoss.kernels.bf16 import float32_to_bf16
@@ -58,6 +57,8 @@ def ids(count: int = 50, seed: int = 1) -> torch.Tensor:
 
 @torch.no_grad()
 def test_twin_agrees_with_transformers() -> None:
+    from transformers import GptOssConfig, GptOssForCausalLM
+
     model = random_model()
     data = config_of(SHAPE).to_dict()
     del data["quantization_config"]
