@@ -113,6 +113,7 @@ def assert_same(got: list[Result], wanted: list[Result]) -> None:
         assert np.array_equal(logits, plain_logits), f"prompt {number}"
 
 
+@pytest.mark.wide(3)
 @pytest.mark.parametrize(
     "changed",
     [
@@ -131,6 +132,7 @@ def test_same_bits(model: Transformer, plain: list[Result], changed: dict[str, i
     assert_same(run(model, options, order=[*range(8, 16), *range(8)]), plain)
 
 
+@pytest.mark.wide(3)
 @pytest.mark.parametrize("length", [0, 1, 5, 8])
 def test_same_bits_with_any_number_of_guesses(
     model: Transformer, plain: list[Result], monkeypatch: pytest.MonkeyPatch, length: int
@@ -141,6 +143,7 @@ def test_same_bits_with_any_number_of_guesses(
     assert_same(run(model, options), plain)
 
 
+@pytest.mark.wide(4)
 @pytest.mark.parametrize("tokens", [16, 48, 1 << 20])
 def test_same_bits_at_any_speed(
     model: Transformer, plain: list[Result], monkeypatch: pytest.MonkeyPatch, tokens: int
@@ -190,6 +193,7 @@ def test_same_bits_from_the_cache_again(model: Transformer, plain: list[Result])
     assert cached == sum(len(prompt) - 1 for prompt in prompts(model)[1::2])
 
 
+@pytest.mark.wide(3)
 @pytest.mark.parametrize("threads", THREADS[1:])
 def test_same_bits_on_any_number_of_threads(
     model: Transformer, plain: list[Result], directory: Path, choice: Choice, threads: int

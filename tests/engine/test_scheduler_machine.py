@@ -23,6 +23,7 @@ from tests.engine.paged_model import (
     paged_engine,
     run_to_end,
 )
+from tests.levels import examples
 
 CONTEXT = 256
 GREEDY = SamplingParams(temperature=0)
@@ -227,5 +228,5 @@ class SchedulerMachine(RuleBasedStateMachine):
 
 TestScheduler = SchedulerMachine.TestCase
 TestScheduler.settings = settings(
-    max_examples=100, stateful_step_count=40, suppress_health_check=list(HealthCheck)
+    max_examples=examples(100), stateful_step_count=40, suppress_health_check=list(HealthCheck)
 )

@@ -12,6 +12,7 @@ from gptoss.errors import MessageError
 from gptoss.harmony import DeveloperContent, Message, Role, ToolDescription, functions
 from tests import o200k
 from tests.harmony import strategies
+from tests.levels import examples
 
 TOKENIZER = o200k.tokenizer()
 
@@ -224,7 +225,7 @@ def test_no_parameters_in_either_way() -> None:
     assert "type b = (_: any) => any;" in declare(none, empty, strict=True)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(strategies.tools(strategies.ODD_PARAMETERS))
 def test_any_schema_can_be_declared(tool: ToolDescription) -> None:
     text = declare(tool)

@@ -33,15 +33,16 @@ from gptoss.harmony import (
     to_json,
 )
 from tests.harmony import strategies
+from tests.levels import examples
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(strategies.CONVERSATION)
 def test_json_both_ways(conversation: list[Message]) -> None:
     assert from_json(to_json(conversation)) == conversation
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(strategies.messages())
 def test_json_is_the_librarys(message: Message) -> None:
     theirs = official.Message.from_dict(to_dict(message))

@@ -30,6 +30,7 @@ from gptoss.tokenizer import Tokenizer
 from gptoss.tokenizer.vocabulary import Vocabulary
 from tests import o200k
 from tests.harmony import accounts, strategies, transcripts
+from tests.levels import examples
 
 TOKENIZER = o200k.tokenizer()
 FINAL = "<|channel|>final<|message|>"
@@ -163,14 +164,14 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(st.lists(PIECES, max_size=14), st.sampled_from([Role.ASSISTANT, None]))
 def test_all_text_is_kept(pieces: list[str], role: Role | None) -> None:
     markup = "".join(pieces)
     accounts.check(o200k.ids_of(markup), TOKENIZER, role=role)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(st.integers(0, o200k.VOCAB_SIZE + 100), max_size=60))
 def test_any_ids_at_all(ids: list[int]) -> None:
     accounts.check(ids, TOKENIZER)
@@ -259,7 +260,7 @@ def other_messages(draw: st.DrawFn) -> Message:
     return Message(role, text, name=draw(st.none() | st.just("Ann")))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(assistant_messages() | other_messages(), max_size=6), st.data())
 def test_reads_what_the_renderer_writes_fed_in_any_split(
     conversation: list[Message], data: st.DataObject

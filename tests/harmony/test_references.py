@@ -13,6 +13,7 @@ from gptoss.errors import MessageError
 from gptoss.harmony import ToolDescription, functions
 from gptoss.harmony.declarations import tools_section
 from gptoss.harmony.references import MAX_CHARACTERS, recursive_pointers
+from tests.levels import examples
 
 STRING = {"type": "string"}
 
@@ -92,7 +93,7 @@ def test_definitions_of_one_name_are_numbered() -> None:
     assert text.count("p?: Node,") == 2
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.dictionaries(st.integers(0, 7), st.lists(st.integers(0, 7), max_size=3), max_size=8))
 def test_pointers_that_come_back(leads: dict[int, list[int]]) -> None:
     definitions = {

@@ -30,11 +30,12 @@ from gptoss.tokenizer import Tokenizer
 from gptoss.tokenizer.vocabulary import Vocabulary
 from tests import o200k
 from tests.harmony import strategies
+from tests.levels import examples
 
 TOKENIZER = o200k.tokenizer()
 GOLDEN = Path(__file__).parents[1] / "golden" / "harmony" / "openai_harmony_0_0_8"
 FUNCTION = settings(
-    max_examples=250,
+    max_examples=examples(250),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -173,7 +174,7 @@ SPELLINGS = st.lists(st.sampled_from([*o200k.specials()]) | st.text(max_size=5),
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @example("".join(o200k.specials()), "harmony")
 @example("".join(o200k.specials()), "template")
 @given(SPELLINGS, st.sampled_from(["harmony", "template"]))

@@ -32,6 +32,7 @@ from gptoss.harmony import (
 from gptoss.harmony.frozen_json import thaw
 from tests import o200k
 from tests.harmony import strategies
+from tests.levels import examples
 
 TOKENIZER = o200k.tokenizer()
 TEMPLATE = Path(__file__).parents[1] / "golden" / "harmony" / "chat_template.jinja"
@@ -104,7 +105,7 @@ def prompt(conversation: list[Message]) -> str:
     return TOKENIZER.decode(harmony.render(conversation, TOKENIZER, dialect="template"))
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(
     strategies.CHAT,
     st.none() | strategies.FUNCTIONS,
@@ -120,7 +121,7 @@ def test_conversations_as_the_template(
     assert prompt(ours(chat, tools, effort=effort)) == expected
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(strategies.CHAT)
 def test_training_as_the_template(chat: list[dict[str, Any]]) -> None:
     if chat[-1].get("tool_calls"):
@@ -131,7 +132,7 @@ def test_training_as_the_template(chat: list[dict[str, Any]]) -> None:
     assert TOKENIZER.decode(ids) == expected
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(strategies.FUNCTIONS)
 def test_every_shape_of_schema_as_the_template(tools: ToolNamespace) -> None:
     chat = [{"role": "user", "content": "q"}]

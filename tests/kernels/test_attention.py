@@ -77,6 +77,7 @@ def test_storing_is_exact(backend: kernels.Backend, twin: reference.Backend, dty
 WEIGHT_STEP = 2 * 2.0**-9
 
 
+@pytest.mark.wide(7)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("page_size", [16, 32])
 @pytest.mark.parametrize("window", [0, 1, 16, 23])
@@ -123,6 +124,7 @@ def test_attention(
     assert_within(results[0], results[1], bound * largest_value)
 
 
+@pytest.mark.wide(5)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("window", [0, 40, 128, 200])
 @pytest.mark.parametrize("page_size", [16, 32, 64])

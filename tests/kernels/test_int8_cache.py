@@ -150,6 +150,7 @@ POSITIONS = np.array([0, 1, 15, 16, 40, 74, 74, 33], np.int64)
 SEQUENCES = np.array([0, 1, 0, 1, 1, 0, 1, 0], np.int32)
 
 
+@pytest.mark.wide(7)
 @pytest.mark.parametrize("page_size", [16, 32, 64])
 @pytest.mark.parametrize("window", [0, 1, 16, 23])
 @pytest.mark.parametrize(

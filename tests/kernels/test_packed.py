@@ -101,6 +101,7 @@ def test_int8_weights_are_the_nearest(
 # Products
 
 
+@pytest.mark.wide(7)
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("counts", COUNTS)
 @pytest.mark.parametrize(("inputs", "outputs"), [(32, 64), (352, 192)])
@@ -134,6 +135,7 @@ def test_mxfp4_matmul(
     assert np.array_equal(inner, apart)
 
 
+@pytest.mark.wide(7)
 @pytest.mark.parametrize("act", ACTS)
 @pytest.mark.parametrize("tokens", [1, 40])
 @pytest.mark.parametrize("byte", [0, 1, 20, 231, 232])

@@ -25,6 +25,7 @@ from gptoss.model.rope import inverse_frequencies
 from gptoss.model.safetensors import SafetensorsFile
 from gptoss.model.safetensors_writer import write_arrays
 from gptoss.model.synth import gpt_oss_20b, write_checkpoint
+from tests.levels import examples
 from tests.model.random_model import LAYOUTS, SMALL, RandomModel, original_config
 
 MODEL = RandomModel.of(SMALL, 0)
@@ -281,7 +282,7 @@ class TestConfig:
         with pytest.raises(ConfigError, match="max_position_embeddings = 128000"):
             Config.from_dict(data)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=examples(300), deadline=None)
     @given(st.data())
     def test_any_rotary_embedding_that_is_taken_has_numbers(self, data: st.DataObject) -> None:
         numbers = st.floats(1e-30, 1e30) | st.sampled_from([1e-30, 1.0, 1.0 + 2**-52, 32.0, 1e30])
@@ -297,7 +298,7 @@ class TestConfig:
             # Warnings are errors here.
             assert np.isfinite(inverse_frequencies(config.rope, config.head_dim)).all()
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=examples(200), deadline=None)
     @given(st.data())
     def test_any_value_of_any_key(self, data: st.DataObject) -> None:
         fields = SMALL.to_dict()
@@ -367,7 +368,9 @@ class TestHeader:
             self.opened(tmp_path, length.to_bytes(8, "little") + b"{}")
 
     @settings(
-        max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+        max_examples=examples(300),
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     @given(at=st.integers(0, 4000), byte=st.integers(0, 255))
     def test_any_changed_byte(self, tmp_path: Path, content: bytes, at: int, byte: int) -> None:

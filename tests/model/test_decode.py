@@ -66,6 +66,7 @@ def test_decode_equals_one_full_pass(
     np.testing.assert_array_equal(stepwise(model, ids, [1] * len(ids)), whole)
 
 
+@pytest.mark.wide(3)
 @pytest.mark.parametrize("chunk", [7, PAGE_SIZE, 100, MAX_CHUNK])
 @pytest.mark.parametrize("precision", ["int8 int8", "bf16"])
 def test_any_chunk_size(

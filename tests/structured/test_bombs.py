@@ -15,6 +15,7 @@ from gptoss.structured import Answer, AnswerKind, ToolRule, TurnCompiler, TurnRu
 from gptoss.structured.compiler import MAX_KEPT
 from gptoss.structured.keywords import ascii_space
 from gptoss.tokenizer import Tokenizer
+from tests.levels import examples
 from tests.structured.test_schemas import rules_of
 from tests.structured.walks import messages_of, require_valid, take_walk
 
@@ -293,7 +294,7 @@ def test_sequences_of_one_turn_do_not_share_their_fate(
     """What ends one, here its patterns' states, leaves the next as it was."""
     pattern = "(a|b|c).{20}(x|y|z).{20}$"
     compiled = nano_turns.compile(rules_of({"type": "string", "pattern": pattern}))
-    for seed in range(400):
+    for seed in range(examples(400)):
         constraint = nano_turns.constraint(compiled, 0)
         take_walk(constraint, nano_tokenizer, np.random.default_rng(seed), max_tokens=60)
 
@@ -308,7 +309,7 @@ def test_multiples(
         compiled = nano_turns.compile(rules_of(schema))
     except SchemaError:
         return
-    for seed in range(60):
+    for seed in range(examples(60)):
         constraint = nano_turns.constraint(compiled, 0)
         walk = take_walk(constraint, nano_tokenizer, np.random.default_rng(seed))
         if walk.is_finished:

@@ -61,6 +61,7 @@ def _is_broken(piece: bytes) -> bool:
     return False
 
 
+@pytest.mark.wide(4)
 @pytest.mark.parametrize("reasons", [True, False])
 @pytest.mark.parametrize("is_real", [False, True])
 def test_the_twins_agree(

@@ -13,6 +13,7 @@ from gptoss.errors import SchemaError
 from gptoss.structured import Answer, AnswerKind, TurnCompiler, TurnRules
 from gptoss.tokenizer import Tokenizer
 from tests import o200k
+from tests.levels import examples
 from tests.structured.forms import made_schema
 from tests.structured.schemas import CASES, Case
 from tests.structured.walks import messages_of, require_valid, take_walk
@@ -82,7 +83,7 @@ def test_own_schemas_with_noise(nano_turns: TurnCompiler, nano_tokenizer: Tokeni
 def test_public_forms_with_noise(nano_turns: TurnCompiler, nano_tokenizer: Tokenizer) -> None:
     finished = [
         walk_and_check(made_schema(index), nano_turns, nano_tokenizer, index)
-        for index in range(NUM_FORMS)
+        for index in range(examples(NUM_FORMS))
     ]
     assert np.mean(finished) > 0.9
 

@@ -162,6 +162,7 @@ def test_forbidden(
     assert not allowed(nano_turns, nano_tokenizer, rules, ids_of(markup, nano_tokenizer))
 
 
+@pytest.mark.wide(5)
 @pytest.mark.parametrize("choice", list(ToolChoice))
 @pytest.mark.parametrize("named", [None, ("functions.weather",), ("python", "functions.stop")])
 @pytest.mark.parametrize("answer", [Answer(), SCHEMA])
