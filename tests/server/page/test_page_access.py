@@ -33,8 +33,15 @@ def broken_rules(visit: Visit, rules: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1200, 380])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        pytest.param("light", 1200, marks=pytest.mark.thorough),
+        pytest.param("light", 380, marks=pytest.mark.thorough),
+        pytest.param("dark", 1200, marks=pytest.mark.thorough),
+        ("dark", 380),
+    ],
+)
 def test_rules(
     make_visit: MakeVisit, live_server: LiveServer, rules: str, scheme: str, width: int
 ) -> None:

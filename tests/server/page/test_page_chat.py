@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from gptoss.tokenizer import Tokenizer
@@ -48,6 +49,7 @@ def test_question_thoughts_and_answer(visit: Visit) -> None:
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_effort_is_part_of_the_request(visit: Visit) -> None:
     choose_effort(visit.page, "high")
     with visit.page.expect_request("**/v1/responses") as asked:
@@ -60,6 +62,7 @@ def test_effort_is_part_of_the_request(visit: Visit) -> None:
     expect(visit.page.locator("input[value=high]")).to_be_checked()
 
 
+@pytest.mark.thorough
 def test_conversation_goes_on(visit: Visit) -> None:
     visit.ask("What is 1 + 2?")
     with visit.page.expect_request("**/v1/responses") as asked:
@@ -71,6 +74,7 @@ def test_conversation_goes_on(visit: Visit) -> None:
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_again_makes_a_branch(visit: Visit) -> None:
     visit.ask(SUM)
     visit.page.locator("summary[aria-label='Answer again']").click()
@@ -110,6 +114,7 @@ def test_stop(begin_answer: BeginAnswer) -> None:
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_page_that_is_opened_anew_goes_on_with_the_answer(begin_answer: BeginAnswer) -> None:
     visit = begin_answer(THINKING, "One thing")
     visit.page.reload()
@@ -120,6 +125,7 @@ def test_page_that_is_opened_anew_goes_on_with_the_answer(begin_answer: BeginAns
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_answer_goes_on_while_another_conversation_is_shown(begin_answer: BeginAnswer) -> None:
     visit = begin_answer(THINKING, "One thing")
     visit.page.get_by_role("button", name="New chat").click()
@@ -130,6 +136,7 @@ def test_answer_goes_on_while_another_conversation_is_shown(begin_answer: BeginA
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_answer_now(begin_answer: BeginAnswer, nano_tokenizer: Tokenizer) -> None:
     visit = begin_answer(THINKING, "One thing")
     assert visit.slow is not None
@@ -172,6 +179,7 @@ def test_continue(visit: Visit) -> None:
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_schema(visit: Visit) -> None:
     options_of(visit.page)
     field = visit.page.get_by_label("JSON Schema of the answer")
@@ -222,6 +230,7 @@ def test_functions_with_results_by_hand(
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_prompt_and_programs(visit: Visit) -> None:
     visit.ask(SUM)
     visit.page.get_by_role("button", name="What the model read and wrote").click()
@@ -236,6 +245,7 @@ def test_prompt_and_programs(visit: Visit) -> None:
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_seed_gives_the_same_answer(visit: Visit) -> None:
     options_of(visit.page)
     visit.page.get_by_label("Seed").fill("7")
@@ -250,6 +260,7 @@ def test_seed_gives_the_same_answer(visit: Visit) -> None:
     assert visit.answer() == first
 
 
+@pytest.mark.thorough
 def test_files(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("Köln has ```three``` quarters.", encoding="utf-8")
     (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x00\x00")
@@ -283,6 +294,7 @@ def test_key(make_server: MakeServer, make_visit: MakeVisit) -> None:
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_failure_is_told_and_can_be_tried_again(visit: Visit) -> None:
     refusal = '{"error": {"message": "32 requests wait", "code": "queue_full"}}'
     visit.page.route("**/v1/responses", lambda route: route.fulfill(status=429, body=refusal))
@@ -308,6 +320,7 @@ def test_broken_connection_is_taken_up_again(begin_answer: BeginAnswer) -> None:
     assert visit.answer() == "Done."
 
 
+@pytest.mark.thorough
 def test_nothing_is_left_on_the_server(visit: Visit, live_server: LiveServer) -> None:
     with visit.page.expect_response(
         lambda reply: reply.request.method == "DELETE" and reply.ok
@@ -316,6 +329,7 @@ def test_nothing_is_left_on_the_server(visit: Visit, live_server: LiveServer) ->
     assert re.search("/v1/responses/resp_[0-9a-f]+$", deleted.value.url)
 
 
+@pytest.mark.thorough
 def test_progress_of_a_long_prompt(visit: Visit) -> None:
     # It can be too short for a look from outside.
     visit.page.evaluate(
@@ -334,6 +348,7 @@ def test_progress_of_a_long_prompt(visit: Visit) -> None:
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_colours(visit: Visit) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     light = visit.page.evaluate(ground)
@@ -346,6 +361,7 @@ def test_colours(visit: Visit) -> None:
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_narrow(make_visit: MakeVisit, live_server: LiveServer) -> None:
     visit = make_visit(live_server, viewport={"width": 360, "height": 640}).open()
     visit.ask("What is 1 + 1?")

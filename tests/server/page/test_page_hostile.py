@@ -14,7 +14,8 @@ from tests.server.page.conftest import Visit
 from tests.server.page.test_page_safety import check_only_text, take
 
 HOSTILE = json.loads((Path(__file__).parent / "hostile.json").read_text(encoding="utf-8"))
-AT_ONCE = 15
+# So many groups, of texts that stand apart in the file: each has some of every kind.
+GROUPS = 28
 # Every other one is streamed too, which takes longer.
 STREAMED = HOSTILE[::2]
 # More than is read in one piece.
@@ -57,6 +58,11 @@ def show(visit: Visit, title: str) -> None:
     visit.page.get_by_role("link", name=title, exact=True).click()
     expect(visit.answers).to_have_count(1)
     expect(visit.page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    expect_drawn(visit)
+
+
+def expect_drawn(visit: Visit) -> None:
+    """Wait until all text is drawn, which is done in pieces."""
     expect(visit.page.locator(".prose[aria-busy=true]")).to_have_count(0, timeout=60_000)
 
 
@@ -89,9 +95,10 @@ def stream_of(text: str) -> bytes:
     return "".join(f"data: {json.dumps(each)}\n\n" for each in numbered).encode()
 
 
-@pytest.mark.parametrize("first", range(0, len(HOSTILE), AT_ONCE))
+@pytest.mark.wide(28)
+@pytest.mark.parametrize("first", range(GROUPS))
 def test_page_answers_while_it_shows_what_was_imported(visit: Visit, first: int) -> None:
-    group = HOSTILE[first : first + AT_ONCE]
+    group = HOSTILE[first::GROUPS]
     take(visit, [answered(each["name"], [message_of(text_of(each))]) for each in group])
     visit.page.evaluate(_WATCH)
     for hostile in group:
@@ -101,7 +108,8 @@ def test_page_answers_while_it_shows_what_was_imported(visit: Visit, first: int)
     check_only_text(visit)
 
 
-@pytest.mark.parametrize("first", range(0, len(STREAMED), AT_ONCE))
+@pytest.mark.wide(14)
+@pytest.mark.parametrize("first", range(GROUPS // 2))
 def test_page_answers_while_an_answer_is_streamed(visit: Visit, first: int) -> None:
     texts: list[str] = []
 
@@ -114,17 +122,19 @@ def test_page_answers_while_an_answer_is_streamed(visit: Visit, first: int) -> N
 
     visit.page.route("**/v1/responses**", on_route)
     visit.page.evaluate(_WATCH)
-    for hostile in STREAMED[first : first + AT_ONCE]:
+    for hostile in STREAMED[first :: GROUPS // 2]:
         texts.append(text_of(hostile))
         visit.page.get_by_role("button", name="New chat").click()
         visit.send("q")
         expect(visit.answers).to_have_count(1)
         expect(visit.answers.last).to_have_attribute("aria-busy", "false", timeout=60_000)
+        expect_drawn(visit)
         expect(visit.answers.last).to_contain_text(END)
         assert longest_s(visit) < LONGEST_S, hostile["name"]
     check_only_text(visit)
 
 
+@pytest.mark.thorough
 def test_page_answers_whatever_has_a_hostile_text(visit: Visit) -> None:
     """Thoughts, questions, files, calls and their results are shown as they are, however long and deep."""
     deep = "[" * 100_000 + "]" * 100_000

@@ -13,6 +13,7 @@ from tests.server.page.conftest import MakeVisit, Visit
 SUM = "What is 48213 + 9077?"
 
 
+@pytest.mark.thorough
 def test_list_of_conversations(visit: Visit) -> None:
     for question in ("What is 1 + 1?", "What is 2 + 2?"):
         visit.ask(question)
@@ -66,6 +67,7 @@ def test_export_and_import(visit: Visit, make_visit: MakeVisit, live_server: Liv
     other.assert_clean()
 
 
+@pytest.mark.wide(4)
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -148,6 +148,7 @@ def check_only_text(visit: Visit) -> None:
     visit.assert_clean()
 
 
+@pytest.mark.wide(5)
 @pytest.mark.parametrize("first", range(0, len(CORPUS), PER_CONVERSATION))
 def test_hostile_text_is_shown_as_text(visit: Visit, first: int) -> None:
     texts = CORPUS[first : first + PER_CONVERSATION]
@@ -165,6 +166,7 @@ def test_hostile_text_is_shown_as_text(visit: Visit, first: int) -> None:
     check_only_text(visit)
 
 
+@pytest.mark.thorough
 def test_hostile_titles(visit: Visit) -> None:
     take(visit, [conversation_of(text, [text]) for text in CORPUS])
     check_only_text(visit)
@@ -191,6 +193,7 @@ def test_hostile_file_names(visit: Visit, tmp_path: Path) -> None:
     check_only_text(visit)
 
 
+@pytest.mark.wide(4)
 @pytest.mark.parametrize(
     "text",
     [
@@ -218,6 +221,7 @@ def stranger() -> Iterator[LiveStranger]:
     made.close()
 
 
+@pytest.mark.wide(6)
 @pytest.mark.parametrize(
     ("what", "directive"),
     [

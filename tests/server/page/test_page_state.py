@@ -53,6 +53,7 @@ def take_file(visit: Visit, conversations: list[dict[str, Any]]) -> None:
     chooser.value.set_files([{"name": "a.json", "mimeType": "application/json", "buffer": data}])
 
 
+@pytest.mark.thorough
 def test_two_tabs_lose_nothing(visit: Visit) -> None:
     visit.ask("What is 1 + 1?")
     other = other_tab(visit)
@@ -68,6 +69,7 @@ def test_two_tabs_lose_nothing(visit: Visit) -> None:
         each.assert_clean()
 
 
+@pytest.mark.thorough
 def test_choice_is_kept_when_the_page_is_left_at_once(visit: Visit) -> None:
     visit.ask("What is 1 + 1?")
     visit.message.press("ArrowUp")
@@ -87,6 +89,7 @@ def test_choice_is_kept_when_the_page_is_left_at_once(visit: Visit) -> None:
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_conversation_that_another_tab_deleted_stays_deleted(visit: Visit) -> None:
     visit.ask("What is 1 + 1?")
     other = other_tab(visit)
@@ -99,6 +102,7 @@ def test_conversation_that_another_tab_deleted_stays_deleted(visit: Visit) -> No
     expect(visit.page.get_by_role("navigation").get_by_role("link")).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_answer_of_another_tab_comes_here_as_well(begin_answer: BeginAnswer) -> None:
     visit = begin_answer(SLOW, "One thing")
     other = Visit(visit.page.context.new_page(), visit.url).open()
@@ -127,6 +131,7 @@ def test_part_of_an_answer_outlives_the_server(begin_answer: BeginAnswer) -> Non
     expect(visit.page.get_by_role("button", name="Continue")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_stop_while_the_server_is_away(begin_answer: BeginAnswer) -> None:
     visit = begin_answer(SLOW, "One thing")
     visit.page.route("**/cancel", lambda route: route.abort())
@@ -135,6 +140,7 @@ def test_stop_while_the_server_is_away(begin_answer: BeginAnswer) -> None:
     expect(visit.answers.last).to_contain_text("Stopped.")
 
 
+@pytest.mark.thorough
 def test_selection_stays_while_the_answer_goes_on(begin_answer: BeginAnswer) -> None:
     # Its title is finished then.
     visit = begin_answer(SLOW, "One thing")
@@ -144,6 +150,7 @@ def test_selection_stays_while_the_answer_goes_on(begin_answer: BeginAnswer) -> 
     assert visit.page.evaluate("getSelection().toString()") == "Title"
 
 
+@pytest.mark.thorough
 def test_reader_who_scrolls_up_is_left_alone(begin_answer: BeginAnswer) -> None:
     visit = begin_answer(SLOW, "One thing", viewport={"width": 900, "height": 420})
     expect(visit.answers.last.locator("p").nth(12)).to_be_attached()
@@ -158,6 +165,7 @@ def test_reader_who_scrolls_up_is_left_alone(begin_answer: BeginAnswer) -> None:
     assert thread.evaluate(place) < 60
 
 
+@pytest.mark.thorough
 def test_escape_while_renaming_does_not_stop_the_answer(begin_answer: BeginAnswer) -> None:
     visit = begin_answer(SLOW, "One thing")
     visit.page.locator("summary[aria-label='More for Hello']").click()
@@ -168,6 +176,7 @@ def test_escape_while_renaming_does_not_stop_the_answer(begin_answer: BeginAnswe
     expect(visit.answers.last).to_contain_text("Done.")
 
 
+@pytest.mark.thorough
 def test_key_dialog_cannot_be_left(make_server: MakeServer, make_visit: MakeVisit) -> None:
     visit = make_visit(make_server(keys=keys_of(KEY))).open()
     for _ in range(3):
@@ -190,6 +199,7 @@ def test_number_that_cannot_be_is_told_and_not_taken(visit: Visit) -> None:
     assert asked.value.post_data_json["temperature"] == 0.33
 
 
+@pytest.mark.thorough
 def test_prompt_is_the_one_that_was_read(visit: Visit) -> None:
     visit.ask("What is 1 + 1?")
     visit.page.get_by_role("button", name="Options").click()
@@ -201,6 +211,7 @@ def test_prompt_is_the_one_that_was_read(visit: Visit) -> None:
     expect(dialog).not_to_contain_text("Later ones")
 
 
+@pytest.mark.thorough
 def test_options_of_an_imported_conversation_are_its_own(visit: Visit) -> None:
     turn = {"id": "u", "role": "user", "text": "Hello"}
     options = {"instructions": "Be rude", "schema": "{}"}
@@ -213,6 +224,7 @@ def test_options_of_an_imported_conversation_are_its_own(visit: Visit) -> None:
     expect(visit.page.locator("input[value=low]")).to_be_checked()
 
 
+@pytest.mark.wide(3)
 @pytest.mark.parametrize(
     "turns",
     [
@@ -236,6 +248,7 @@ def test_odd_file_does_no_harm(visit: Visit, turns: dict[str, dict[str, Any]]) -
     visit.assert_clean()
 
 
+@pytest.mark.thorough
 def test_program_has_the_question_as_data(visit: Visit) -> None:
     hostile = "''''+str(print('RAN'))+'a''''' \\ \" `id` $(id) '; id #\n'''"
     visit.ask(hostile)
@@ -261,6 +274,7 @@ def test_program_has_the_question_as_data(visit: Visit) -> None:
     assert json.loads(ran.stdout)["input"][0]["content"] == hostile
 
 
+@pytest.mark.thorough
 def test_draft_stays_with_its_conversation(visit: Visit) -> None:
     visit.ask("What is 1 + 1?")
     visit.message.fill("half a")
@@ -270,6 +284,7 @@ def test_draft_stays_with_its_conversation(visit: Visit) -> None:
     expect(visit.message).to_have_value("half a")
 
 
+@pytest.mark.thorough
 def test_address_of_nothing(make_visit: MakeVisit, live_server: LiveServer) -> None:
     visit = make_visit(live_server).open("/#0123456789")
     visit.ask("What is 1 + 1?")
