@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import gptoss
+from gptoss.cli import main
 
 ENVIRONMENT = {**os.environ, "GPTOSS_MODEL": "", "NO_COLOR": "1", "COLUMNS": "100"}
 
@@ -172,8 +173,20 @@ def test_synth_writes_a_model_that_runs(tmp_path: Path) -> None:
         (("chat", "Hi", "--nonsense"), "No such option"),
     ],
 )
-def test_a_mistake_is_one_line(arguments: tuple[str, ...], said: str) -> None:
-    message = refused(*arguments)
+def test_a_mistake_is_one_line(
+    arguments: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """In this process, where a start takes no time: test_fit.py and others are refused in processes of their own."""
+    for name in ("GPTOSS_MODEL", "NO_COLOR", "COLUMNS"):
+        monkeypatch.setenv(name, ENVIRONMENT[name])
+    monkeypatch.setattr(sys, "argv", ["gptoss", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    shown, message = capfd.readouterr()
+    assert (ended.value.code, shown) == (2, "")
     assert said in message
     if "--nonsense" not in arguments:
         assert message.startswith("gptoss: ")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+import gptoss
+from gptoss.runtime import LoadedModel
 from gptoss.server.page import docs_files
 from tests.server.conftest import KEY, MakeClient, keys_of
 
@@ -31,8 +36,15 @@ def test_nothing_comes_from_elsewhere(client: TestClient) -> None:
     assert "http" not in client.get("/docs").text
 
 
-def test_the_examples_work(client: TestClient, app: FastAPI) -> None:
-    num = 0
+@pytest.fixture(scope="module")
+def brief_model() -> Iterator[LoadedModel]:
+    """The embedded model, which with tools it was not made for goes on until its context is full: a small one."""
+    with gptoss.load("nano", threads=1, context=1024) as model:
+        yield model
+
+
+def test_the_examples_work(brief_model: LoadedModel, make_client: MakeClient, app: FastAPI) -> None:
+    num, client = 0, make_client(brief_model)
     for path, methods in app.openapi()["paths"].items():
         body = methods.get("post", {}).get("requestBody", {}).get("content", {})
         for example in body.get("application/json", {}).get("examples", {}).values():
