@@ -1,4 +1,4 @@
-"""What the page that shows the OpenAPI document rests on; the page itself is tested in `page/test_docs.py`."""
+"""What the page that shows the OpenAPI document rests on; the page itself is tested in `page/test_page_docs.py`."""
 
 from __future__ import annotations
 
