@@ -87,7 +87,7 @@ class LiveServer:
             self._thread.join(5)
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
     """Fail if it does not become so."""
     latest = time.monotonic() + seconds
     while not is_so():

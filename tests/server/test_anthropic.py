@@ -287,7 +287,7 @@ class TestStreams:
         ):
             next(iter(events.text_stream))
             wait_until(lambda: model.load_now.running == 1)
-        wait_until(lambda: model.load_now.running == 0, 1.0)
+        wait_until(lambda: model.load_now.running == 0, 15)
         assert server.service._running == set()
 
     def test_a_fault(self, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
