@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from gptoss.server import bodies
 from gptoss.server.bodies import Bodies
-from gptoss.server.chat.request import ChatRequest
+from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.completions import CompletionRequest
 from gptoss.server.fail_fast import MANY, parts

@@ -22,8 +22,8 @@ from gptoss.server import models, tokens
 from gptoss.server.bodies import Bodies
 from gptoss.server.body_route import BodyRoute
 from gptoss.server.caller import on_thread
-from gptoss.server.chat.request import ChatRequest
-from gptoss.server.chat.routes import create_chat_completion
+from gptoss.server.chat_completions.request import ChatRequest
+from gptoss.server.chat_completions.routes import create_chat_completion
 from gptoss.server.completions import CompletionRequest, create_completion
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations

@@ -16,10 +16,11 @@ from gptoss.engine import FinishReason, Generation, Owner, Token
 from gptoss.kernels import Float32
 from gptoss.runtime import LoadedModel
 from gptoss.server.caller import owner_of, unless_gone
-from gptoss.server.chat.reply import Json, fingerprint, new_id
 from gptoss.server.pool import IsGone
+from gptoss.server.replies import Json
 from gptoss.server.request_schemas.completions import MAX_PROMPTS, Prompts
 from gptoss.server.service import Service
+from gptoss.server.shared.ids import fingerprint, new_id
 from gptoss.server.shown import Shown
 from gptoss.server.sse import DONE, event, streamed
 from gptoss.server.wire import Count, SamplingFields, Stop, StreamOptions, limits

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 # Of a field that only some replies have. One that is null is there.
 ABSENT: Any = None
+# A reply that has no type yet.
+Json = dict[str, object]
 
 UnixSeconds = Annotated[int, Field(description="Seconds since 1970, UTC.")]
 Count = Annotated[int, Field(ge=0)]

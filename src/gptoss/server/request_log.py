@@ -9,8 +9,8 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gptoss.server.chat.reply import new_id
 from gptoss.server.metrics import Metrics
+from gptoss.server.shared.ids import new_id
 
 _LOG = logging.getLogger("gptoss.server")
 # As ids are; with a space or an equals sign in it, one could be read as other fields of the line.

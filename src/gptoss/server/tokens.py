@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from gptoss.chat.request import TurnRequest
 from gptoss.errors import RequestError
 from gptoss.runtime import LoadedModel
-from gptoss.server.chat.request import ChatRequest
+from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.pool import IsGone
 from gptoss.server.request_schemas.wholes import one_of_text
 from gptoss.server.service import Service

@@ -15,8 +15,9 @@ from gptoss.harmony import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.messages.signature import signature_of
+from gptoss.server.replies import Json
+from gptoss.server.shared.ids import new_id
 from gptoss.server.sse import event
 
 

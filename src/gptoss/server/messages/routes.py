@@ -11,10 +11,10 @@ from fastapi.responses import JSONResponse, Response
 from gptoss.chat import TurnFinished
 from gptoss.chat.turn import Turn
 from gptoss.server.caller import on_thread, owner_of, unless_gone
-from gptoss.server.chat.reply import Json
 from gptoss.server.messages.reply import Blocks, Ending, content_of, message
 from gptoss.server.messages.request import CountRequest, MessagesRequest
 from gptoss.server.pool import IsGone
+from gptoss.server.replies import Json
 from gptoss.server.service import Service
 from gptoss.server.sse import event, streamed
 from gptoss.server.tokens import prompt_ids

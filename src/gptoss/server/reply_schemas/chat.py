@@ -6,88 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gptoss.engine.sampling_params import MAX_SEED
 from gptoss.server.replies import ABSENT, Count, Nothing, Reply, UnixSeconds
+from gptoss.server.shared.extension import Extension
+from gptoss.server.shared.logprobs import TokenLogprobs
+from gptoss.server.shared.usage import CachedTokens, ReasoningTokens
 
 FinishReason = Literal["stop", "length", "tool_calls"]
-
-
-class Loop(Reply):
-    """A repetition that the turn fell into."""
-
-    period: Count
-    """How many tokens come again and again."""
-    num_new: Count
-    """How many tokens the turn had when it was noticed."""
-
-
-class Repair(Reply):
-    """A place where the model left the chat format."""
-
-    seen: str
-    """What it wrote, word for word."""
-    assumed: str
-    """What that was taken for."""
-
-
-class Timings(Reply):
-    """Where the time of a turn went, in seconds, and the tokens that it bought."""
-
-    queue_s: float
-    """Before it began."""
-    prefill_s: float
-    """Until the first token of the answer."""
-    decode_s: float
-    """For all tokens after the first."""
-    prefill_tokens_per_s: float | None
-    """Of the prompt's tokens that were not in the prefix cache; null where there is no such speed."""
-    decode_tokens_per_s: float | None
-    """Of the tokens after the first; null where there is none."""
-    drafted_tokens: Count
-    """Tokens that were guessed ahead."""
-    accepted_tokens: Count
-    """How many of them were right, each of which saved a step."""
-    preemptions: Count
-    """How often the turn gave its place to others, and was computed again."""
-
-
-class Extension(Reply):
-    """What the APIs have no words for: our extension, in every reply of a chat."""
-
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None
-    """
-    The request's, or one that was drawn: asked for again, it gives the same answer. May need 64 bits. Null where the
-    turn was ended before it began.
-    """
-    reasoning_cut: bool
-    """Whether the chain of thought was ended by `reasoning_tokens`."""
-    loop: Loop | None
-    """A repetition, if one was noticed."""
-    repairs: list[Repair]
-    """Where the model left the chat format, and what was assumed."""
-    not_enforced: list[str]
-    """In words, what of lenient schemas the answer and its calls were not held to."""
-    ignored: list[str]
-    """Fields of the request that were taken and do nothing."""
-    timings: Timings
-
-
-class TokenProbability(Reply):
-    """A token that could have come."""
-
-    token: str
-    """What it spells; half a character is `\\ufffd`."""
-    logprob: float
-    """Natural logarithm of its probability, by the model's own logits; -9999 stands for never."""
-    bytes: list[Annotated[int, Field(ge=0, le=255)]]
-    """What it spells, as UTF-8."""
-
-
-class TokenLogprobs(TokenProbability):
-    """A token of the answer, and those most likely in its place."""
-
-    top_logprobs: list[TokenProbability]
-    """As many as `top_logprobs` asked for, the likeliest first."""
 
 
 class ChatLogprobs(Reply):
@@ -153,20 +77,6 @@ class ChatChoice(Reply):
     """If `logprobs` asked for them."""
     finish_reason: FinishReason
     """`length`: the tokens ended, or the server did; then it is not whole."""
-
-
-class CachedTokens(Reply):
-    """Of a prompt."""
-
-    cached_tokens: Count
-    """Tokens that were in the prefix cache."""
-
-
-class ReasoningTokens(Reply):
-    """Of an answer."""
-
-    reasoning_tokens: Count
-    """Tokens of the chain of thought."""
 
 
 class ChatUsage(Reply):

@@ -8,7 +8,6 @@ from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from gptoss.server.replies import Count, Reply
-from gptoss.server.reply_schemas.chat import TokenLogprobs
 from gptoss.server.reply_schemas.response_items import (
     OutputItem,
     OutputText,
@@ -16,6 +15,7 @@ from gptoss.server.reply_schemas.response_items import (
     SummaryText,
 )
 from gptoss.server.reply_schemas.responses import Response
+from gptoss.server.shared.logprobs import TokenLogprobs
 
 
 class NumberedEvent(Reply):

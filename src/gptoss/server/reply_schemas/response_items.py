@@ -8,8 +8,8 @@ from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from gptoss.server.replies import ABSENT, Nothing, Reply
-from gptoss.server.reply_schemas.chat import TokenLogprobs
 from gptoss.server.reply_schemas.response_calls import Call, CallOutput, InputText
+from gptoss.server.shared.logprobs import TokenLogprobs
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 Phase = Literal["commentary", "final_answer"]

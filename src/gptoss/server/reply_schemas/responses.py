@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from gptoss.server.replies import ABSENT, Count, Reply, UnixSeconds
-from gptoss.server.reply_schemas.chat import CachedTokens, Extension, ReasoningTokens
 from gptoss.server.reply_schemas.response_items import OutputItem
 from gptoss.server.reply_schemas.response_tools import DeclaredTool
 from gptoss.server.request_schemas.formats import FlatAnswerFormat
+from gptoss.server.shared.extension import Extension
+from gptoss.server.shared.usage import CachedTokens, ReasoningTokens
 from gptoss.server.wire import EffortName, Verbosity
 
 ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "cancelled", "failed"]

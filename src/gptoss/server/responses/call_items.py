@@ -8,9 +8,10 @@ from typing import Any
 
 from gptoss.chat.tools import FUNCTIONS, ToolSet
 from gptoss.harmony import Channel, Message, Role, custom_call
-from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.client_tools import CLIENT_CALLS, CLIENT_OUTPUTS
+from gptoss.server.replies import Json
 from gptoss.server.responses.text import joined, string_of, text_of, wrong
+from gptoss.server.shared.ids import new_id
 
 CALLS = ("function_call", "custom_tool_call", *CLIENT_CALLS)
 OUTPUTS = ("function_call_output", "custom_tool_call_output", *CLIENT_OUTPUTS)

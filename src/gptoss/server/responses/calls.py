@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet
-from gptoss.server.chat.reply import Json, new_id
 from gptoss.server.client_tools import CLIENT_TOOLS, ClientTool
+from gptoss.server.replies import Json
+from gptoss.server.shared.ids import new_id
 from gptoss.server.wrapped_text import WrappedText
 
 CALL_ID_PREFIX = "call_"

@@ -8,7 +8,7 @@ from gptoss.chat.blocks import Block, Blocks
 from gptoss.chat.tools import ToolSet
 from gptoss.errors import shown
 from gptoss.harmony import Channel, DeveloperContent, Message, Role
-from gptoss.server.chat.reply import Json, new_id
+from gptoss.server.replies import Json
 from gptoss.server.responses.call_items import (
     CALLS,
     OUTPUTS,
@@ -19,6 +19,7 @@ from gptoss.server.responses.call_items import (
 )
 from gptoss.server.responses.store import KeptItem
 from gptoss.server.responses.text import joined, text_of, wrong
+from gptoss.server.shared.ids import new_id
 from gptoss.server.wire_errors import ApiError
 
 _PHASES = ("commentary", "final_answer")

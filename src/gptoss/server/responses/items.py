@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from gptoss.server.chat.reply import Json, new_id
+from gptoss.server.replies import Json
+from gptoss.server.shared.ids import new_id
 
 # A sentence that is no end of a number or an abbreviation: what follows is a space and no small letter.
 _SENTENCE = re.compile(r".+?(?:[.!?]+(?=\s+[^a-z\s])|\n\n|$)", re.DOTALL)

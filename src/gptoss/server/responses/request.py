@@ -12,13 +12,14 @@ from gptoss.chat.blocks import Block
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.tools import ToolSet
 from gptoss.errors import shown
-from gptoss.server.chat.reply import Json, new_id
+from gptoss.server.replies import Json
 from gptoss.server.request_schemas.formats import AnswerFormat
 from gptoss.server.request_schemas.responses import Included, ResponseInput
 from gptoss.server.request_schemas.tools import ResponseTools, ToolChoice
 from gptoss.server.request_schemas.wholes import RESPONSE_NEEDS
 from gptoss.server.responses.tools import check_choice, echoed_choice, echoed_tools, tools_of
 from gptoss.server.settings import ServerSettings
+from gptoss.server.shared.ids import new_id
 from gptoss.server.shown import Shown
 from gptoss.server.wire import (
     MOST_MESSAGES,

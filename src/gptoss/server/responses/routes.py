@@ -17,9 +17,9 @@ from fastapi.responses import JSONResponse, Response
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.turn import Turn
 from gptoss.server.caller import on_thread, owner_of, unless_gone
-from gptoss.server.chat.reply import Json
 from gptoss.server.held import CountedReply
 from gptoss.server.pool import IsGone
+from gptoss.server.replies import Json
 from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import ENCRYPTED, ResponseRequest, require_few
 from gptoss.server.responses.runs import Runs, written

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from gptoss.chat import TurnFinished
 from gptoss.chat.turn import Turn
-from gptoss.server.chat.reply import Json
+from gptoss.server.replies import Json
 from gptoss.server.responses.store import ResponseStore
 from gptoss.server.responses.writer import ResponseWriter
 from gptoss.server.service import Service

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gptoss.errors import ServerError, shown
 from gptoss.files.private import make_private, make_private_folder
-from gptoss.server.chat.reply import Json
+from gptoss.server.replies import Json
 from gptoss.server.responses.store_format import prepare
 from gptoss.server.wire_errors import ApiError
 

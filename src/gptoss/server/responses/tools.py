@@ -8,9 +8,9 @@ from typing import Any
 from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet, declared_tool, tool_set
 from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
-from gptoss.server.chat.reply import Json
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import refuse_hosted
+from gptoss.server.replies import Json
 from gptoss.server.responses.text import wrong
 from gptoss.server.wire_errors import ApiError
 

@@ -19,7 +19,7 @@ from gptoss.harmony import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from gptoss.server.chat.reply import Json, extension_of, logprobs_of
+from gptoss.server.replies import Json
 from gptoss.server.responses.calls import (
     CallItem,
     ClientCallItem,
@@ -28,6 +28,8 @@ from gptoss.server.responses.calls import (
     call_item,
 )
 from gptoss.server.responses.items import Item, MessageItem, ReasoningItem
+from gptoss.server.shared.extension import extension_of
+from gptoss.server.shared.logprobs import logprobs_of
 from gptoss.server.wire_errors import ApiError
 from gptoss.tokenizer import Tokenizer
 
@@ -175,7 +177,7 @@ class ResponseWriter:
     def _finish(self, reply: Reply) -> list[Json]:
         self._response["usage"] = usage_of(reply)
         self._response["gptoss"] = {
-            **extension_of(reply, self._wanted.ignored),
+            **extension_of(reply, self._wanted.ignored).model_dump(),
             "cut_calls": self._cut_calls,
         }
         if reply.finish_reason is FinishReason.CANCELLED and not self.is_cancelled:
@@ -238,8 +240,7 @@ class ResponseWriter:
             return []
         tokens = self._turn.answer_tokens[self._num_logprobs :]
         self._num_logprobs += len(tokens)
-        found = (logprobs_of(tokens, self._tokenizer) or {}).get("content")
-        return found if isinstance(found, list) else []
+        return [each.model_dump() for each in logprobs_of(tokens, self._tokenizer)]
 
     def _about(self, kind: str) -> Json:
         return self._numbered({"type": kind, "response": self.response})

@@ -14,20 +14,13 @@ from gptoss.chat.tools import ToolSet
 from gptoss.chat.turn import Turn
 from gptoss.harmony import ToolCallDelta, ToolCallStarted
 from gptoss.server.caller import owner_of, unless_gone
-from gptoss.server.chat.calls import CallDeltas, call_of
-from gptoss.server.chat.reply import (
-    Chunks,
-    Json,
-    choice_of,
-    delta_of,
-    extension_of,
-    fingerprint,
-    logprobs_of,
-    new_id,
-    usage_of,
-)
-from gptoss.server.chat.request import ChatRequest
+from gptoss.server.chat_completions.calls import CallDeltas, call_of
+from gptoss.server.chat_completions.reply import Chunks, choice_of, delta_of, logprobs_of, usage_of
+from gptoss.server.chat_completions.request import ChatRequest
+from gptoss.server.replies import Json
 from gptoss.server.service import Service
+from gptoss.server.shared.extension import extension_of
+from gptoss.server.shared.ids import fingerprint, new_id
 from gptoss.server.sse import DONE, event, streamed
 from gptoss.server.wire_errors import api_error
 
@@ -54,7 +47,7 @@ async def create_chat_completion(service: Service, body: ChatRequest, request: R
         )
         for index, (turn, reply) in enumerate(zip(turns, replies, strict=True))
     ]
-    extensions = [extension_of(reply, body.ignored) for reply in replies]
+    extensions = [extension_of(reply, body.ignored).model_dump() for reply in replies]
     made: Json = {
         "id": new_id("chatcmpl-"),
         "object": "chat.completion",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gptoss.chat.reply import ToolCall
 from gptoss.chat.tools import FUNCTIONS, ToolSet
-from gptoss.server.chat.reply import Json, new_id
+from gptoss.server.replies import Json
+from gptoss.server.shared.ids import new_id
 from gptoss.server.wrapped_text import WrappedText, unwrapped
 
 

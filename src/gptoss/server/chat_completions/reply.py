@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
-from gptoss import __version__
 from gptoss.chat import Reply, TurnEvent
 from gptoss.engine import Token
 from gptoss.harmony import (
@@ -15,20 +13,11 @@ from gptoss.harmony import (
     PreambleDelta,
     ReasoningDelta,
 )
-from gptoss.runtime import LoadedModel
+from gptoss.server.replies import Json
+from gptoss.server.shared import logprobs
+from gptoss.server.shared.extension import extension_of
+from gptoss.server.shared.ids import new_id
 from gptoss.tokenizer import Tokenizer
-
-Json = dict[str, object]
-
-
-def new_id(prefix: str) -> str:
-    """An id that nobody can guess."""
-    return f"{prefix}{secrets.token_hex(12)}"
-
-
-def fingerprint(model: LoadedModel) -> str:
-    """What an answer depends on beside the request."""
-    return f"gptoss-{__version__}-{model.precision}-{model.weights}"
 
 
 def usage_of(replies: Sequence[Reply]) -> Json:
@@ -45,49 +34,15 @@ def usage_of(replies: Sequence[Reply]) -> Json:
     }
 
 
-def extension_of(reply: Reply, ignored: Sequence[str] = ()) -> Json:
-    """What OpenAI's API has no words for; `ignored`: fields of the request that do nothing."""
-    return {
-        "seed": reply.seed,
-        "reasoning_cut": reply.is_reasoning_cut,
-        "loop": None if reply.loop is None else asdict(reply.loop),
-        "repairs": [asdict(repair) for repair in reply.repairs],
-        "not_enforced": list(reply.not_enforced),
-        "ignored": list(ignored),
-        "timings": reply.timings.to_dict(),
-    }
-
-
 def finish_reason_of(reply: Reply) -> str:
     """`stop`, `length` or `tool_calls`; what was ended from outside has `length`, since it is not whole."""
     return "length" if reply.finish_reason == "cancelled" else str(reply.finish_reason)
 
 
-def logprobs_of(tokens: Sequence[Token], tokenizer: Tokenizer) -> Json | None:
-    """Of an answer's tokens, or None where none are known."""
-    found = []
-    for token in tokens:
-        if token.logprobs is None:
-            continue
-        found.append(
-            {
-                **_token(token.id, token.logprobs.logprob, tokenizer),
-                "top_logprobs": [
-                    _token(token_id, logprob, tokenizer) for token_id, logprob in token.logprobs.top
-                ],
-            }
-        )
-    return {"content": found, "refusal": None}
-
-
-def _token(token_id: int, logprob: float, tokenizer: Tokenizer) -> Json:
-    piece = tokenizer.decode_bytes([token_id])
-    return {
-        "token": piece.decode("utf-8", "replace"),
-        # JSON has no infinity; the API's word for "never" is -9999.
-        "logprob": max(logprob, -9999.0),
-        "bytes": list(piece),
-    }
+def logprobs_of(tokens: Sequence[Token], tokenizer: Tokenizer) -> Json:
+    """Of an answer's tokens."""
+    found = logprobs.logprobs_of(tokens, tokenizer)
+    return {"content": [each.model_dump() for each in found], "refusal": None}
 
 
 def preamble_of(reply: Reply) -> str:
@@ -165,7 +120,7 @@ class Chunks:
             "logprobs": None,
             "finish_reason": finish_reason_of(reply),
         }
-        return self.chunk([choice], gptoss=extension_of(reply, self.ignored))
+        return self.chunk([choice], gptoss=extension_of(reply, self.ignored).model_dump())
 
 
 def delta_of(event: TurnEvent) -> Json | None:

@@ -1,1 +1,0 @@
-"""Chat Completions: requests, turns, replies."""

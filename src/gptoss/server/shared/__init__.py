@@ -1,0 +1,1 @@
+"""Parts of replies that several dialects have."""
