@@ -19,8 +19,8 @@ from gptoss.server.completions import CompletionRequest
 from gptoss.server.fail_fast import MANY, parts
 from gptoss.server.held import SMALL_BYTES
 from gptoss.server.messages.request import CountRequest, MessagesRequest
+from gptoss.server.operation.tokens import DetokenizeRequest, TokenizeRequest
 from gptoss.server.responses.request import ResponseRequest
-from gptoss.server.tokens import DetokenizeRequest, TokenizeRequest
 from tests.server.conftest import (
     KEY,
     LiveServer,

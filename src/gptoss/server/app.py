@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 import gptoss
 from gptoss.errors import GptossError
-from gptoss.server import models, tokens
 from gptoss.server.bodies import Bodies
 from gptoss.server.body_route import BodyRoute
-from gptoss.server.caller import on_thread
 from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.chat_completions.routes import create_chat_completion
 from gptoss.server.completions import CompletionRequest, create_completion
@@ -29,8 +26,10 @@ from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
 from gptoss.server.messages.routes import add_messages
 from gptoss.server.openapi.document import DocumentedApp
+from gptoss.server.operation.health import add_health
+from gptoss.server.operation.models import add_models
+from gptoss.server.operation.tokens import add_tokens
 from gptoss.server.page import add_docs, add_page
-from gptoss.server.pool import IsGone
 from gptoss.server.request_log import RequestLog
 from gptoss.server.responses.routes import add_responses
 from gptoss.server.service import Service
@@ -66,9 +65,10 @@ def create_app(service: Service) -> FastAPI:
     )
     app.router.route_class = BodyRoute
     _add_errors(app)
-    _add_operation(app, service)
+    add_health(app, service)
     _add_document(app)
-    _add_models(app, service)
+    add_models(app, service)
+    add_tokens(app, service)
     _add_generation(app, service)
     add_responses(app, service)
     add_messages(app, service)
@@ -134,73 +134,11 @@ def _methods(app: FastAPI, request: Request) -> list[str]:
     return sorted({method for route in exact or matching for method in route.methods or ()})
 
 
-def _add_operation(app: FastAPI, service: Service) -> None:
-    @app.get("/health", tags=["operation"])
-    async def health() -> dict[str, str]:
-        """Whether the server is there."""
-        return {"status": "ok"}
-
-    @app.get("/ready", tags=["operation"])
-    async def ready() -> JSONResponse:
-        """Whether requests are answered: 503 while the model is being opened, and when the server is about to end."""
-        status = "ready" if service.is_ready else service.failure or "not ready"
-        return JSONResponse({"status": status}, 200 if service.is_ready else 503)
-
-    @app.get("/ping", tags=["sagemaker"], response_class=Response)
-    async def ping() -> Response:
-        """As SageMaker asks: 200 with nothing once requests are answered."""
-        return Response(status_code=200 if service.is_ready else 503)
-
-    @app.get("/version", tags=["operation"])
-    async def version() -> dict[str, str]:
-        """Of the server."""
-        return {"version": gptoss.__version__}
-
-    @app.get("/metrics", tags=["operation"], response_class=PlainTextResponse)
-    async def metrics() -> Response:
-        """For Prometheus."""
-        service.update_gauges()
-        return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
-
-
 def _add_document(app: FastAPI) -> None:
     # No coroutine: the document takes a while to make.
     @app.get("/openapi.json", include_in_schema=False)
     def openapi() -> Response:
         return JSONResponse(app.openapi())
-
-
-def _add_models(app: FastAPI, service: Service) -> None:
-    @app.get("/v1/models", tags=["models"])
-    async def list_models() -> dict[str, Any]:
-        """The model, under each of its names."""
-        return models.list_models(service)
-
-    @app.get("/v1/models/{name:path}", tags=["models"])
-    async def get_model(name: str) -> dict[str, Any]:
-        """One model."""
-        return models.get_model(service, name)
-
-    async def answer(request: Request, work: Callable[[IsGone], dict[str, Any]]) -> Response:
-        # Many numbers take a while to write, too.
-        return await on_thread(
-            request, service.pools.counters, lambda is_gone: JSONResponse(work(is_gone))
-        )
-
-    @app.post("/tokenize", tags=["tokens"], response_model=None)
-    async def tokenize(body: tokens.TokenizeRequest, request: Request) -> Response:
-        """Token ids of text; special tokens spelled in it are text."""
-        return await answer(request, lambda is_gone: tokens.tokenize(service, body, is_gone))
-
-    @app.post("/detokenize", tags=["tokens"], response_model=None)
-    async def detokenize(body: tokens.DetokenizeRequest, request: Request) -> Response:
-        """Text of token ids."""
-        return await answer(request, lambda is_gone: tokens.detokenize(service, body, is_gone))
-
-    @app.post("/render", tags=["tokens"], response_model=None)
-    async def render(body: ChatRequest, request: Request) -> Response:
-        """The exact prompt of a chat request."""
-        return await answer(request, lambda is_gone: tokens.render(service, body, is_gone))
 
 
 def _add_generation(app: FastAPI, service: Service) -> None:

@@ -13,11 +13,11 @@ from gptoss.chat.turn import Turn
 from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.messages.reply import Blocks, Ending, content_of, message
 from gptoss.server.messages.request import CountRequest, MessagesRequest
+from gptoss.server.operation.tokens import prompt_ids
 from gptoss.server.pool import IsGone
 from gptoss.server.replies import Json
 from gptoss.server.service import Service
 from gptoss.server.sse import event, streamed
-from gptoss.server.tokens import prompt_ids
 from gptoss.server.wire_errors import api_error, request_id_of
 
 

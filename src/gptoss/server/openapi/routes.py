@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gptoss.server.reply_schemas import chat, completions, messages, operation, responses
+from gptoss.server.operation import health, models, tokens
+from gptoss.server.reply_schemas import chat, completions, messages, responses
 from gptoss.server.reply_schemas.errors import AnthropicError, AnyError, Error
 from gptoss.server.reply_schemas.response_events import ResponseEvent
 from gptoss.server.reply_schemas.response_items import ItemList
@@ -66,21 +67,21 @@ _RESPONSE_STREAM = Stream(ResponseEvent)
 _MESSAGE_STREAM = Stream(messages.MessageEvent)
 
 ANSWERS = {
-    "GET /health": Answer(operation.Health),
-    "GET /ready": Answer(operation.Ready, others={503: operation.NotReady}),
+    "GET /health": Answer(health.Health),
+    "GET /ready": Answer(health.Ready, others={503: health.NotReady}),
     "GET /ping": Answer(None, others={503: None}),
-    "GET /version": Answer(operation.Version),
+    "GET /version": Answer(health.Version),
     "GET /metrics": Answer(TEXT),
-    "GET /v1/models": Answer(operation.ModelList, (503,)),
-    "GET /v1/models/{name}": Answer(operation.Model, (404, 503)),
-    "POST /tokenize": Answer(operation.Tokens, (429, 503)),
-    "POST /detokenize": Answer(operation.Text, (429, 503)),
-    "POST /render": Answer(operation.Prompt, (404, 429, 503)),
+    "GET /v1/models": Answer(models.ModelList, (503,)),
+    "GET /v1/models/{name}": Answer(models.Model, (404, 503)),
+    "POST /tokenize": Answer(tokens.Tokens, (429, 503)),
+    "POST /detokenize": Answer(tokens.Text, (429, 503)),
+    "POST /render": Answer(tokens.Prompt, (404, 429, 503)),
     "POST /v1/chat/completions": Answer(chat.ChatCompletion, _TURN, _CHAT_STREAM),
     "POST /v1/completions": Answer(completions.Completion, _TURN, _COMPLETION_STREAM),
     "POST /v1/responses": Answer(responses.Response, _TURN, _RESPONSE_STREAM),
     "POST /v1/responses/input_tokens": Answer(responses.InputTokenCount, (404, 429, 500, 503)),
-    "POST /v1/responses/render": Answer(operation.Prompt, (404, 429, 500, 503)),
+    "POST /v1/responses/render": Answer(tokens.Prompt, (404, 429, 500, 503)),
     "GET /v1/responses/{response_id}": Answer(
         responses.Response, (400, 404, 429, 500), _RESPONSE_STREAM
     ),

@@ -18,8 +18,9 @@ from gptoss.chat.request import TurnRequest
 from gptoss.chat.turn import Turn
 from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.held import CountedReply
+from gptoss.server.operation.tokens import prompt_ids, rendered
 from gptoss.server.pool import IsGone
-from gptoss.server.replies import Json
+from gptoss.server.replies import Json, sent
 from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import ENCRYPTED, ResponseRequest, require_few
 from gptoss.server.responses.runs import Runs, written
@@ -30,7 +31,6 @@ from gptoss.server.responses.truncation import fitted
 from gptoss.server.responses.writer import ResponseWriter, Wanted
 from gptoss.server.service import Service
 from gptoss.server.sse import event, streamed
-from gptoss.server.tokens import prompt_ids, rendered
 from gptoss.server.wire_errors import ApiError
 
 _LOG = logging.getLogger("gptoss.server")
@@ -171,7 +171,7 @@ class Responses:
         owner, model = owner_of(request), self._service.model
 
         def render(is_gone: IsGone) -> Response:
-            return JSONResponse(rendered(model, self._read(body, owner, is_gone)[1], is_gone))
+            return sent(rendered(model, self._read(body, owner, is_gone)[1], is_gone))
 
         return await on_thread(request, self._service.pools.counters, render)
 

@@ -1,0 +1,1 @@
+"""Whether the server is there, which model it has, and what tokens are."""
