@@ -101,7 +101,7 @@ class Tokenizer:
     def decode_bytes(self, token_ids: Iterable[int]) -> bytes:
         """The bytes of each token in turn; an id that the vocabulary lacks gives U+FFFD."""
         table = self._bytes_of
-        return b"".join(table.get(token_id, REPLACEMENT) for token_id in token_ids)
+        return b"".join([table.get(token_id, REPLACEMENT) for token_id in token_ids])
 
     def decode(self, token_ids: Iterable[int]) -> str:
         """Text of ids, special tokens by their spelling; bytes that are not UTF-8 become U+FFFD."""
