@@ -19,8 +19,7 @@ import gptoss
 from gptoss.errors import GptossError
 from gptoss.server.bodies import Bodies
 from gptoss.server.body_route import BodyRoute
-from gptoss.server.chat_completions.request import ChatRequest
-from gptoss.server.chat_completions.routes import create_chat_completion
+from gptoss.server.chat_completions.routes import add_chat_completions
 from gptoss.server.completions import CompletionRequest, create_completion
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
@@ -69,6 +68,7 @@ def create_app(service: Service) -> FastAPI:
     _add_document(app)
     add_models(app, service)
     add_tokens(app, service)
+    add_chat_completions(app, service)
     _add_generation(app, service)
     add_responses(app, service)
     add_messages(app, service)
@@ -142,11 +142,6 @@ def _add_document(app: FastAPI) -> None:
 
 
 def _add_generation(app: FastAPI, service: Service) -> None:
-    @app.post("/v1/chat/completions", tags=["openai"], response_model=None)
-    async def chat_completions(body: ChatRequest, request: Request) -> Response:
-        """Answer a conversation."""
-        return await create_chat_completion(service, body, request)
-
     @app.post("/v1/completions", tags=["openai"], response_model=None)
     async def completions(body: CompletionRequest, request: Request) -> Response:
         """Continue text or token ids, without the chat format."""

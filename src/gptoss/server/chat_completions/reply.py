@@ -1,51 +1,104 @@
-"""Turns -> replies and chunks of the Chat Completions API."""
+"""The whole reply of Chat Completions."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-from gptoss.chat import Reply, TurnEvent
-from gptoss.engine import Token
-from gptoss.harmony import (
-    ContentDelta,
-    PreambleDelta,
-    ReasoningDelta,
-)
-from gptoss.server.replies import Json
-from gptoss.server.shared import logprobs
-from gptoss.server.shared.extension import extension_of
-from gptoss.server.shared.ids import new_id
+from pydantic import Field
+
+from gptoss import chat, engine
+from gptoss.server.chat_completions.calls import AnyCall
+from gptoss.server.replies import ABSENT, Count, Nothing, Reply, UnixSeconds
+from gptoss.server.shared.extension import Extension
+from gptoss.server.shared.logprobs import TokenLogprobs, logprobs_of
+from gptoss.server.shared.usage import CachedTokens, ReasoningTokens
 from gptoss.tokenizer import Tokenizer
 
-
-def usage_of(replies: Sequence[Reply]) -> Json:
-    """Tokens of all answers to one prompt."""
-    prompt = replies[0].usage.prompt_tokens
-    completion = sum(reply.usage.completion_tokens for reply in replies)
-    reasoning = sum(reply.usage.reasoning_tokens for reply in replies)
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": replies[0].usage.cached_tokens},
-        "completion_tokens_details": {"reasoning_tokens": reasoning},
-    }
+FinishName = Literal["stop", "length", "tool_calls"]
 
 
-def finish_reason_of(reply: Reply) -> str:
-    """`stop`, `length` or `tool_calls`; what was ended from outside has `length`, since it is not whole."""
-    return "length" if reply.finish_reason == "cancelled" else str(reply.finish_reason)
+class ChatLogprobs(Reply):
+    """The tokens of an answer, without those of the chain of thought."""
+
+    content: list[TokenLogprobs]
+    refusal: None
 
 
-def logprobs_of(tokens: Sequence[Token], tokenizer: Tokenizer) -> Json:
-    """Of an answer's tokens."""
-    found = logprobs.logprobs_of(tokens, tokenizer)
-    return {"content": [each.model_dump() for each in found], "refusal": None}
+class ChatReplyMessage(Reply):
+    """What the assistant said. Handed back as it is, it lets the model see its own reasoning while tools run."""
+
+    role: Literal["assistant"]
+    content: str | None
+    """The answer; beside calls, what was said to the user before them, or null."""
+    refusal: None
+    annotations: Nothing
+    reasoning: str | None
+    """The chain of thought, raw: not meant for an application's users. Null where there is none. Our extension."""
+    reasoning_content: str | None
+    """The same, as other servers call it."""
+    tool_calls: list[AnyCall] = ABSENT
+    """Only where tools are called."""
 
 
-def preamble_of(reply: Reply) -> str:
+class ChatChoice(Reply):
+    """One of the `n` answers."""
+
+    index: Count
+    message: ChatReplyMessage
+    logprobs: ChatLogprobs | None
+    """If `logprobs` asked for them."""
+    finish_reason: FinishName
+    """`length`: the tokens ended, or the server did; then it is not whole."""
+
+
+class ChatUsage(Reply):
+    """Tokens of a request; those of all `n` answers together."""
+
+    prompt_tokens: Count
+    completion_tokens: Count
+    """The chain of thought included."""
+    total_tokens: Count
+    prompt_tokens_details: CachedTokens
+    completion_tokens_details: ReasoningTokens
+
+
+class ChatCompletion(Reply):
+    """Answers to a conversation."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: UnixSeconds
+    model: str
+    system_fingerprint: str
+    """What an answer depends on beside the request: version and precision."""
+    choices: Annotated[list[ChatChoice], Field(min_length=1)]
+    usage: ChatUsage
+    gptoss: Extension | list[Extension]
+    """Our extension: an object, or with several answers a list of them."""
+
+
+def choice_of(
+    index: int, reply: chat.Reply, calls: Sequence[AnyCall], logprobs: ChatLogprobs | None
+) -> ChatChoice:
+    """One of the answers, as a whole; `calls`: its calls of tools."""
+    content = _preamble_of(reply) + reply.content
+    message = ChatReplyMessage(
+        role="assistant",
+        content=content if content or not calls else None,
+        refusal=None,
+        annotations=[],
+        reasoning=reply.reasoning or None,
+        reasoning_content=reply.reasoning or None,
+    )
+    if calls:
+        message.tool_calls = list(calls)
+    return ChatChoice(
+        index=index, message=message, logprobs=logprobs, finish_reason=finish_name_of(reply)
+    )
+
+
+def _preamble_of(reply: chat.Reply) -> str:
     """What the model said to the user before it called tools."""
     return "".join(
         message.text
@@ -56,78 +109,30 @@ def preamble_of(reply: Reply) -> str:
     )
 
 
-def choice_of(index: int, reply: Reply, calls: Sequence[Json], logprobs: Json | None) -> Json:
-    """One of the answers, as a whole; `calls`: its calls of tools."""
-    content = preamble_of(reply) + reply.content
-    message: Json = {
-        "role": "assistant",
-        "content": content if content or not calls else None,
-        "refusal": None,
-        "annotations": [],
-        "reasoning": reply.reasoning or None,
-        "reasoning_content": reply.reasoning or None,
-    }
-    if calls:
-        message["tool_calls"] = list(calls)
-    return {
-        "index": index,
-        "message": message,
-        "logprobs": logprobs,
-        "finish_reason": finish_reason_of(reply),
-    }
+def finish_name_of(reply: chat.Reply) -> FinishName:
+    """Why an answer ended; what was ended from outside has `length`, since it is not whole."""
+    match reply.finish_reason:
+        case engine.FinishReason.STOP:
+            return "stop"
+        case engine.FinishReason.TOOL_CALLS:
+            return "tool_calls"
+    return "length"
 
 
-@dataclass
-class Chunks:
-    """Makes the chunks of one request's stream."""
-
-    model_name: str
-    fingerprint: str
-    has_usage: bool
-    ignored: Sequence[str] = ()
-    id: str = field(default_factory=lambda: new_id("chatcmpl-"))
-    created: int = field(default_factory=lambda: int(time.time()))
-
-    def chunk(self, choices: list[Json], **more: object) -> Json:
-        """Any of them."""
-        made: Json = {
-            "id": self.id,
-            "object": "chat.completion.chunk",
-            "created": self.created,
-            "model": self.model_name,
-            "system_fingerprint": self.fingerprint,
-            "choices": choices,
-        }
-        if self.has_usage:
-            made["usage"] = None
-        return {**made, **more}
-
-    def delta(self, index: int, delta: Json, logprobs: Json | None = None) -> Json:
-        """A piece of an answer."""
-        choice: Json = {
-            "index": index,
-            "delta": delta,
-            "logprobs": logprobs,
-            "finish_reason": None,
-        }
-        return self.chunk([choice])
-
-    def last(self, index: int, reply: Reply) -> Json:
-        """The end of an answer."""
-        choice: Json = {
-            "index": index,
-            "delta": {},
-            "logprobs": None,
-            "finish_reason": finish_reason_of(reply),
-        }
-        return self.chunk([choice], gptoss=extension_of(reply, self.ignored).model_dump())
+def chat_logprobs_of(tokens: Sequence[engine.Token], tokenizer: Tokenizer) -> ChatLogprobs:
+    """Of an answer's tokens."""
+    return ChatLogprobs(content=logprobs_of(tokens, tokenizer), refusal=None)
 
 
-def delta_of(event: TurnEvent) -> Json | None:
-    """What an event that is no call's adds to an answer, if anything."""
-    match event:
-        case ReasoningDelta(text):
-            return {"reasoning": text, "reasoning_content": text}
-        case ContentDelta(text) | PreambleDelta(text):
-            return {"content": text}
-    return None
+def usage_of(replies: Sequence[chat.Reply]) -> ChatUsage:
+    """Tokens of all answers to one prompt."""
+    first = replies[0].usage
+    completion = sum(reply.usage.completion_tokens for reply in replies)
+    reasoning = sum(reply.usage.reasoning_tokens for reply in replies)
+    return ChatUsage(
+        prompt_tokens=first.prompt_tokens,
+        completion_tokens=completion,
+        total_tokens=first.prompt_tokens + completion,
+        prompt_tokens_details=CachedTokens(cached_tokens=first.cached_tokens),
+        completion_tokens_details=ReasoningTokens(reasoning_tokens=reasoning),
+    )

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gptoss.server.chat_completions.chunks import ChatCompletionChunk
+from gptoss.server.chat_completions.reply import ChatCompletion
 from gptoss.server.operation import health, models, tokens
-from gptoss.server.reply_schemas import chat, completions, messages, responses
+from gptoss.server.reply_schemas import completions, messages, responses
 from gptoss.server.reply_schemas.errors import AnthropicError, AnyError, Error
 from gptoss.server.reply_schemas.response_events import ResponseEvent
 from gptoss.server.reply_schemas.response_items import ItemList
@@ -61,7 +63,7 @@ class Answer:
 
 
 _TURN = (404, 429, 500, 503)
-_CHAT_STREAM = Stream(chat.ChatCompletionChunk | Error, has_done=True)
+_CHAT_STREAM = Stream(ChatCompletionChunk | Error, has_done=True)
 _COMPLETION_STREAM = Stream(completions.CompletionChunk | Error, has_done=True)
 _RESPONSE_STREAM = Stream(ResponseEvent)
 _MESSAGE_STREAM = Stream(messages.MessageEvent)
@@ -77,7 +79,7 @@ ANSWERS = {
     "POST /tokenize": Answer(tokens.Tokens, (429, 503)),
     "POST /detokenize": Answer(tokens.Text, (429, 503)),
     "POST /render": Answer(tokens.Prompt, (404, 429, 503)),
-    "POST /v1/chat/completions": Answer(chat.ChatCompletion, _TURN, _CHAT_STREAM),
+    "POST /v1/chat/completions": Answer(ChatCompletion, _TURN, _CHAT_STREAM),
     "POST /v1/completions": Answer(completions.Completion, _TURN, _COMPLETION_STREAM),
     "POST /v1/responses": Answer(responses.Response, _TURN, _RESPONSE_STREAM),
     "POST /v1/responses/input_tokens": Answer(responses.InputTokenCount, (404, 429, 500, 503)),
@@ -93,10 +95,10 @@ ANSWERS = {
         messages.MessageTokens, (404, 429, 503), error=AnthropicError
     ),
     "POST /invocations": Answer(
-        chat.ChatCompletion | completions.Completion | responses.Response | messages.Message,
+        ChatCompletion | completions.Completion | responses.Response | messages.Message,
         _TURN,
         Stream(
-            chat.ChatCompletionChunk
+            ChatCompletionChunk
             | completions.CompletionChunk
             | ResponseEvent
             | messages.MessageEvent

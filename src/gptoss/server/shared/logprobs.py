@@ -11,6 +11,9 @@ from gptoss.engine import Token
 from gptoss.server.replies import Reply
 from gptoss.tokenizer import Tokenizer
 
+# JSON has no infinity.
+NEVER = -9999.0
+
 
 class TokenProbability(Reply):
     """A token that could have come."""
@@ -36,28 +39,23 @@ def logprobs_of(tokens: Sequence[Token], tokenizer: Tokenizer) -> list[TokenLogp
     for token in tokens:
         if token.logprobs is None:
             continue
-        piece = tokenizer.decode_bytes([token.id])
+        piece = tokenizer.decode_bytes((token.id,))
+        top = []
+        for token_id, logprob in token.logprobs.top:
+            other = tokenizer.decode_bytes((token_id,))
+            top.append(
+                TokenProbability(
+                    token=other.decode("utf-8", "replace"),
+                    logprob=max(logprob, NEVER),
+                    bytes=[*other],
+                )
+            )
         found.append(
             TokenLogprobs(
                 token=piece.decode("utf-8", "replace"),
-                logprob=finite(token.logprobs.logprob),
-                bytes=list(piece),
-                top_logprobs=[
-                    _probability(token_id, logprob, tokenizer)
-                    for token_id, logprob in token.logprobs.top
-                ],
+                logprob=max(token.logprobs.logprob, NEVER),
+                bytes=[*piece],
+                top_logprobs=top,
             )
         )
     return found
-
-
-def finite(logprob: float) -> float:
-    """A logarithm as JSON can have it, which knows no infinity: the API's word for "never" is -9999."""
-    return max(logprob, -9999.0)
-
-
-def _probability(token_id: int, logprob: float, tokenizer: Tokenizer) -> TokenProbability:
-    piece = tokenizer.decode_bytes([token_id])
-    return TokenProbability(
-        token=piece.decode("utf-8", "replace"), logprob=finite(logprob), bytes=list(piece)
-    )
