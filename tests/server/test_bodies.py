@@ -15,7 +15,7 @@ from gptoss.server import bodies
 from gptoss.server.bodies import Bodies
 from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.client_tools import CLIENT_TOOLS
-from gptoss.server.completions import CompletionRequest
+from gptoss.server.completions.request import CompletionRequest
 from gptoss.server.fail_fast import MANY, parts
 from gptoss.server.held import SMALL_BYTES
 from gptoss.server.messages.request import CountRequest, MessagesRequest

@@ -20,7 +20,7 @@ from gptoss.errors import GptossError
 from gptoss.server.bodies import Bodies
 from gptoss.server.body_route import BodyRoute
 from gptoss.server.chat_completions.routes import add_chat_completions
-from gptoss.server.completions import CompletionRequest, create_completion
+from gptoss.server.completions.routes import add_completions
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
 from gptoss.server.messages.routes import add_messages
@@ -69,7 +69,7 @@ def create_app(service: Service) -> FastAPI:
     add_models(app, service)
     add_tokens(app, service)
     add_chat_completions(app, service)
-    _add_generation(app, service)
+    add_completions(app, service)
     add_responses(app, service)
     add_messages(app, service)
     add_invocations(app, service)
@@ -139,10 +139,3 @@ def _add_document(app: FastAPI) -> None:
     @app.get("/openapi.json", include_in_schema=False)
     def openapi() -> Response:
         return JSONResponse(app.openapi())
-
-
-def _add_generation(app: FastAPI, service: Service) -> None:
-    @app.post("/v1/completions", tags=["openai"], response_model=None)
-    async def completions(body: CompletionRequest, request: Request) -> Response:
-        """Continue text or token ids, without the chat format."""
-        return await create_completion(service, body, request)

@@ -14,7 +14,8 @@ from gptoss.errors import GptossError
 from gptoss.server.body_route import body_of
 from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.chat_completions.routes import create_chat_completion
-from gptoss.server.completions import CompletionRequest, create_completion
+from gptoss.server.completions.request import CompletionRequest
+from gptoss.server.completions.routes import create_completion
 from gptoss.server.messages.request import MessagesRequest
 from gptoss.server.messages.routes import create_message
 from gptoss.server.responses.request import ResponseRequest

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gptoss.chat.tools import ToolSet
 from gptoss.server.bodies import MAX_JSON_DEPTH, read_json
 from gptoss.server.chat_completions.request import ChatRequest
-from gptoss.server.completions import CompletionRequest
+from gptoss.server.completions.request import CompletionRequest
 from gptoss.server.hosts import host_name, is_same_origin
 from gptoss.server.messages.request import MessagesRequest
 from gptoss.server.pool import FairPool

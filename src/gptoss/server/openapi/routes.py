@@ -8,8 +8,9 @@ from typing import Any
 
 from gptoss.server.chat_completions.chunks import ChatCompletionChunk
 from gptoss.server.chat_completions.reply import ChatCompletion
+from gptoss.server.completions.reply import Completion, CompletionChunk
 from gptoss.server.operation import health, models, tokens
-from gptoss.server.reply_schemas import completions, messages, responses
+from gptoss.server.reply_schemas import messages, responses
 from gptoss.server.reply_schemas.errors import AnthropicError, AnyError, Error
 from gptoss.server.reply_schemas.response_events import ResponseEvent
 from gptoss.server.reply_schemas.response_items import ItemList
@@ -64,7 +65,7 @@ class Answer:
 
 _TURN = (404, 429, 500, 503)
 _CHAT_STREAM = Stream(ChatCompletionChunk | Error, has_done=True)
-_COMPLETION_STREAM = Stream(completions.CompletionChunk | Error, has_done=True)
+_COMPLETION_STREAM = Stream(CompletionChunk | Error, has_done=True)
 _RESPONSE_STREAM = Stream(ResponseEvent)
 _MESSAGE_STREAM = Stream(messages.MessageEvent)
 
@@ -80,7 +81,7 @@ ANSWERS = {
     "POST /detokenize": Answer(tokens.Text, (429, 503)),
     "POST /render": Answer(tokens.Prompt, (404, 429, 503)),
     "POST /v1/chat/completions": Answer(ChatCompletion, _TURN, _CHAT_STREAM),
-    "POST /v1/completions": Answer(completions.Completion, _TURN, _COMPLETION_STREAM),
+    "POST /v1/completions": Answer(Completion, _TURN, _COMPLETION_STREAM),
     "POST /v1/responses": Answer(responses.Response, _TURN, _RESPONSE_STREAM),
     "POST /v1/responses/input_tokens": Answer(responses.InputTokenCount, (404, 429, 500, 503)),
     "POST /v1/responses/render": Answer(tokens.Prompt, (404, 429, 500, 503)),
@@ -95,14 +96,10 @@ ANSWERS = {
         messages.MessageTokens, (404, 429, 503), error=AnthropicError
     ),
     "POST /invocations": Answer(
-        ChatCompletion | completions.Completion | responses.Response | messages.Message,
+        ChatCompletion | Completion | responses.Response | messages.Message,
         _TURN,
         Stream(
-            ChatCompletionChunk
-            | completions.CompletionChunk
-            | ResponseEvent
-            | messages.MessageEvent
-            | Error,
+            ChatCompletionChunk | CompletionChunk | ResponseEvent | messages.MessageEvent | Error,
             has_done=True,
         ),
         AnyError,

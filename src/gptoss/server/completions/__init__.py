@@ -1,0 +1,1 @@
+"""Completions: raw continuation of text or token ids, no chat format."""

@@ -1,0 +1,146 @@
+"""The whole reply of Completions, and the chunks of a stream."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gptoss.server.replies import ABSENT, Count, Reply, UnixSeconds
+from gptoss.server.shared.ids import new_id
+from gptoss.server.sse import event
+
+FinishName = Literal["stop", "length"]
+
+
+class CompletionLogprobs(Reply):
+    """The tokens of a text. All four lists are as long as each other."""
+
+    tokens: list[str]
+    """What each spells."""
+    token_logprobs: list[float]
+    """Natural logarithms of their probabilities; -9999 stands for never."""
+    top_logprobs: list[dict[str, float]]
+    """The likeliest in the place of each, by what they spell; special tokens are left out."""
+    text_offset: list[Count]
+    """Characters before each, those of an echoed prompt included."""
+
+
+class CompletionChoice(Reply):
+    """One of the texts; prompts come one after the other, each with its `n` texts."""
+
+    index: Count
+    text: str
+    """With `echo`, the prompt stands before it."""
+    logprobs: CompletionLogprobs | None
+    """If `logprobs` asked for them."""
+    finish_reason: FinishName
+
+
+class CompletionChunkChoice(Reply):
+    """A piece of one of the texts."""
+
+    index: Count
+    text: str
+    logprobs: CompletionLogprobs | None
+    """Of the tokens of the piece, if `logprobs` asked for them."""
+    finish_reason: FinishName | None
+    """In the last chunk of a text, otherwise null."""
+
+
+class CompletionUsage(Reply):
+    """Tokens of a request; those of all prompts and of all texts together."""
+
+    prompt_tokens: Count
+    completion_tokens: Count
+    total_tokens: Count
+
+
+class Completion(Reply):
+    """Texts that go on from prompts."""
+
+    id: str
+    object: Literal["text_completion"]
+    created: UnixSeconds
+    model: str
+    system_fingerprint: str
+    """What a text depends on beside the request: version and precision."""
+    choices: Annotated[list[CompletionChoice], Field(min_length=1)]
+    usage: CompletionUsage
+
+
+class CompletionChunk(Reply):
+    """A piece of a stream."""
+
+    id: str
+    """The same in all of a stream."""
+    object: Literal["text_completion"]
+    created: UnixSeconds
+    model: str
+    system_fingerprint: str
+    choices: Annotated[list[CompletionChunkChoice], Field(max_length=1)]
+    """One, or none in the chunk that tells of `usage`."""
+    usage: CompletionUsage = ABSENT
+    """In the last chunk, with `stream_options.include_usage`."""
+
+
+@dataclass
+class Replies:
+    """Makes the whole reply to one request, or the chunks of its stream."""
+
+    model_name: str
+    fingerprint: str
+    id: str = field(default_factory=lambda: new_id("cmpl-"))
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def whole(self, choices: list[CompletionChoice], usage: CompletionUsage) -> Completion:
+        """The whole reply."""
+        return Completion(
+            id=self.id,
+            object="text_completion",
+            created=self.created,
+            model=self.model_name,
+            system_fingerprint=self.fingerprint,
+            choices=choices,
+            usage=usage,
+        )
+
+    def chunk(self, *choices: CompletionChunkChoice) -> CompletionChunk:
+        """A chunk of the stream."""
+        return CompletionChunk(
+            id=self.id,
+            object="text_completion",
+            created=self.created,
+            model=self.model_name,
+            system_fingerprint=self.fingerprint,
+            choices=list(choices),
+        )
+
+    def usage_chunk(self, usage: CompletionUsage) -> bytes:
+        """The chunk that says how many tokens all texts took."""
+        made = self.chunk()
+        made.usage = usage
+        return event(made)
+
+
+class TextChunks:
+    """Writes the chunks of one text. Each is written at once, so one object serves for all."""
+
+    def __init__(self, replies: Replies, index: int) -> None:
+        self._choice = CompletionChunkChoice(
+            index=index, text="", logprobs=None, finish_reason=None
+        )
+        self._chunk = replies.chunk(self._choice)
+
+    def piece(self, text: str, logprobs: CompletionLogprobs | None) -> bytes:
+        """A piece of it."""
+        self._choice.text = text
+        self._choice.logprobs = logprobs
+        return event(self._chunk)
+
+    def last(self, reason: FinishName) -> bytes:
+        """Its end."""
+        self._choice.finish_reason = reason
+        return self.piece("", None)

@@ -1,0 +1,73 @@
+"""A request of the Completions API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from gptoss.server.request_schemas.completions import MAX_PROMPTS, Prompts
+from gptoss.server.settings import ServerSettings
+from gptoss.server.shown import Shown
+from gptoss.server.wire import Count, SamplingFields, Stop, StreamOptions
+from gptoss.server.wire_errors import ApiError
+
+# What OpenAI's API writes when nothing is said.
+DEFAULT_TOKENS = 16
+TokenIds = list[Annotated[int, Field(ge=0)]]
+
+
+def _counted(prompt: object) -> object:
+    """The same; counted before each is looked at."""
+    are_several = isinstance(prompt, list) and prompt and not isinstance(prompt[0], int)
+    if are_several and isinstance(prompt, list) and len(prompt) > MAX_PROMPTS:
+        raise ValueError(f"got {len(prompt)} prompts, wanted at most {MAX_PROMPTS}")
+    return prompt
+
+
+class CompletionRequest(SamplingFields):
+    """The body of `/v1/completions`."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["prompt"]})
+
+    model: str | None = None
+    prompt: Annotated[
+        str | Annotated[list[str], Field(min_length=1)] | TokenIds | list[TokenIds],
+        BeforeValidator(_counted),
+        Shown(Prompts),
+    ] = ""
+    """Text, token ids, or several of either. Special tokens have no place in it."""
+    max_tokens: Count | None = None
+    """Of each text; 16 unless said otherwise."""
+    n: Annotated[int, Field(ge=1)] | None = None
+    """Texts to each prompt."""
+    best_of: Annotated[int, Field(ge=1)] | None = None
+    """The same as `n`: all are given."""
+    echo: bool | None = None
+    """Whether the prompt stands before each text."""
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    """Whether tokens are told with their probabilities, and how many of the likeliest in their place."""
+    stop: Stop = None
+    """Texts at which it ends, at most 16; they are not part of it."""
+    stream: bool | None = None
+    """Whether it comes in pieces, as events."""
+    stream_options: StreamOptions | None = None
+    suffix: Annotated[str, Shown(Literal[""])] | None = None
+    """The model was not trained for any."""
+
+    @property
+    def num(self) -> int:
+        """Texts to each prompt."""
+        return self.n or 1
+
+    def check(self, settings: ServerSettings) -> None:
+        """Raises ApiError for what there is not, or not so much of."""
+        if self.suffix:
+            raise ApiError(400, "got suffix, which the model was not trained for", param="suffix")
+        if self.best_of not in (None, self.num):
+            raise ApiError(
+                400, "got best_of, wanted the same as n: all answers are given", param="best_of"
+            )
+        most = settings.max_answers
+        if self.num > most:
+            raise ApiError(400, f"got n {self.num}, wanted at most {most}", param="n")
