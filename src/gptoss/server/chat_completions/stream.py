@@ -14,8 +14,7 @@ from gptoss.harmony import (
     ToolCallDelta,
     ToolCallStarted,
 )
-from gptoss.server.chat_completions.call_deltas import CallDeltas
-from gptoss.server.chat_completions.chunks import AnswerChunks, ChatDelta, Chunks
+from gptoss.server.chat_completions.chunks import AnswerChunks, CallDeltas, ChatDelta, Chunks
 from gptoss.server.chat_completions.reply import chat_logprobs_of
 from gptoss.server.fan_in import fan_in, progress_of
 from gptoss.server.service import Service
