@@ -1,1 +1,1 @@
-"""HTTP: the APIs that clients already speak, one file per endpoint, and what guards them."""
+"""HTTP: the APIs that clients already speak, a folder for each, and what guards them."""
