@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 # Of a field that only some replies have. One that is null is there.
 ABSENT: Any = None
@@ -15,6 +17,19 @@ Json = dict[str, object]
 UnixSeconds = Annotated[int, Field(description="Seconds since 1970, UTC.")]
 Count = Annotated[int, Field(ge=0)]
 Nothing = Annotated[list[Any], Field(max_length=0, description="Always empty.")]
+
+
+class Made:
+    """As an annotation: the field takes an object of its type as it is, since that was checked when it was made.
+
+    Finding out which member of a union an object is takes a third of the time that making a delta does.
+    """
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """The type's own schema, for JSON and for documents alone."""
+        return core_schema.json_or_python_schema(handler(source), core_schema.any_schema())
 
 
 class Reply(BaseModel):
@@ -27,6 +42,14 @@ class Reply(BaseModel):
         return self.__pydantic_serializer__.to_json(self, exclude_unset=True)
 
 
-def sent(reply: Reply, status: int = 200) -> Response:
+class FullReply(Reply):
+    """One that is never without a field, nor is anything in it: a fifth faster to write, for what each token needs."""
+
+    def written(self) -> bytes:
+        """The object as JSON."""
+        return self.__pydantic_serializer__.to_json(self)
+
+
+def sent(reply: Reply, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The HTTP reply that has it as its body."""
-    return Response(reply.written(), status, media_type="application/json")
+    return Response(reply.written(), status, headers, media_type="application/json")

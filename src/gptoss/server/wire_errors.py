@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 
 from gptoss.errors import (
     CheckpointError,
@@ -18,8 +18,17 @@ from gptoss.errors import (
     shortened,
     shown,
 )
+from gptoss.server.error_bodies import (
+    AnthropicError,
+    AnthropicErrorDetail,
+    AnthropicErrorType,
+    Error,
+    ErrorDetail,
+    ErrorType,
+)
+from gptoss.server.replies import sent
 
-_TYPE_BY_STATUS = {
+_TYPE_BY_STATUS: Mapping[int, ErrorType] = {
     400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",
@@ -31,13 +40,20 @@ _TYPE_BY_STATUS = {
     429: "rate_limit_error",
     503: "overloaded_error",
 }
-# Where errors, too, are in Anthropic's words, and those that differ.
-ANTHROPIC_PATH = "/v1/messages"
-_ANTHROPIC_TYPE_BY_STATUS = {
+_ANTHROPIC_TYPE_BY_STATUS: Mapping[int, AnthropicErrorType] = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    408: "timeout_error",
     413: "request_too_large",
-    500: "api_error",
+    415: "invalid_request_error",
+    429: "rate_limit_error",
     503: "overloaded_error",
 }
+# Where errors, too, are in Anthropic's words.
+ANTHROPIC_PATH = "/v1/messages"
 _MOST_CHARACTERS = 2000
 # What a client should wait, in seconds, where trying again helps.
 RETRY_AFTER_S = 1
@@ -57,51 +73,41 @@ class ApiError(Exception):
         self.code = code
 
     @property
-    def type(self) -> str:
+    def type(self) -> ErrorType:
         """The kind of error, in OpenAI's words."""
         return _TYPE_BY_STATUS.get(self.status, "server_error")
 
-    def body(self) -> dict[str, object]:
+    def body(self) -> Error:
         """As OpenAI's API has it."""
-        error = {
-            "message": self.message,
-            "type": self.type,
-            "param": self.param,
-            "code": self.code,
-        }
-        return {"error": error}
+        detail = ErrorDetail(message=self.message, type=self.type, param=self.param, code=self.code)
+        return Error(error=detail)
 
-    def anthropic_body(self, request_id: str | None = None) -> dict[str, object]:
+    def anthropic_body(self, request_id: str) -> AnthropicError:
         """As Anthropic's API has it."""
-        kind = _ANTHROPIC_TYPE_BY_STATUS.get(self.status, self.type)
-        error = {"type": kind, "message": self.message}
-        return {"type": "error", "error": error, "request_id": request_id}
+        kind = _ANTHROPIC_TYPE_BY_STATUS.get(self.status, "api_error")
+        detail = AnthropicErrorDetail(type=kind, message=self.message)
+        return AnthropicError(type="error", error=detail, request_id=request_id)
 
-    def response(
-        self, scope: Mapping[str, Any] | None = None, *, is_anthropic: bool = False
-    ) -> JSONResponse:
+    def response(self, scope: Mapping[str, Any], *, is_anthropic: bool = False) -> Response:
         """The whole reply, in the words of the API that the request is of."""
         headers = {}
         if self.status in (429, 503):
             headers["Retry-After"] = str(RETRY_AFTER_S)
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
-        scope = scope or {"path": ""}
         request_id = request_id_of(scope)
-        if request_id is not None:
+        if request_id:
             # What nobody expected is answered before all that would add it.
             headers["X-Request-Id"] = request_id
-        if is_anthropic or scope["path"].startswith(ANTHROPIC_PATH):
-            body = self.anthropic_body(request_id)
-        else:
-            body = self.body()
-        return JSONResponse(body, self.status, headers)
+        is_anthropic = is_anthropic or scope["path"].startswith(ANTHROPIC_PATH)
+        body = self.anthropic_body(request_id) if is_anthropic else self.body()
+        return sent(body, self.status, headers)
 
 
-def request_id_of(scope: Mapping[str, Any]) -> str | None:
-    """What the log calls a request."""
+def request_id_of(scope: Mapping[str, Any]) -> str:
+    """The name of a request in the log; empty before it has one."""
     found = scope.get("state", {}).get("request_id")
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) else ""
 
 
 def api_error(error: Exception) -> ApiError:

@@ -1,10 +1,11 @@
-"""Turns -> the blocks and events of Anthropic's Messages API."""
+"""Turns -> messages of Anthropic's API, and the events that tell of them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
 
 from gptoss.chat import Reply, TurnEvent
 from gptoss.chat.turn import Turn
@@ -15,63 +16,90 @@ from gptoss.harmony import (
     ToolCallDelta,
     ToolCallStarted,
 )
+from gptoss.server.messages.message import (
+    Block,
+    BlockDelta,
+    BlockStart,
+    BlockStop,
+    Delta,
+    FirstUsage,
+    InputDelta,
+    Message,
+    MessageEnd,
+    MessageEvent,
+    MessageUsage,
+    SignatureDelta,
+    StartedMessage,
+    StopReason,
+    TextBlock,
+    TextDelta,
+    ThinkingBlock,
+    ThinkingDelta,
+    ThinkingTokens,
+    ToolUseBlock,
+)
 from gptoss.server.messages.signature import signature_of
-from gptoss.server.replies import Json
 from gptoss.server.shared.ids import new_id
-from gptoss.server.sse import event
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Why a reply ended, and what it cost."""
-
-    stop_reason: str
-    stop_sequence: str | None
-    usage: Json
-
-    @classmethod
-    def of(cls, turn: Turn, reply: Reply, context: int) -> Ending:
-        """Of a finished turn, with a model of such a context."""
-        used = reply.usage.prompt_tokens + reply.usage.completion_tokens
-        found = turn.stop_string
-        if found is not None:
-            reason = "stop_sequence"
-        elif reply.finish_reason == "tool_calls":
-            reason = "tool_use"
-        elif reply.finish_reason == "stop":
-            reason = "end_turn"
-        else:
-            reason = "model_context_window_exceeded" if used >= context else "max_tokens"
-        return cls(reason, found, usage_of(reply))
-
-
-def usage_of(reply: Reply) -> Json:
+def usage_of(reply: Reply) -> MessageUsage:
     """Tokens; those of the prompt that were in the prefix cache are counted apart."""
     usage = reply.usage
-    return {
-        "input_tokens": usage.prompt_tokens - usage.cached_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": usage.cached_tokens,
-        "output_tokens": usage.completion_tokens,
-        "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
-    }
+    return MessageUsage(
+        input_tokens=usage.prompt_tokens - usage.cached_tokens,
+        cache_creation_input_tokens=0,
+        cache_read_input_tokens=usage.cached_tokens,
+        output_tokens=usage.completion_tokens,
+        output_tokens_details=ThinkingTokens(thinking_tokens=usage.reasoning_tokens),
+    )
 
 
-def message(model_name: str, content: list[Json], usage: Json, ending: Ending | None) -> Json:
-    """A reply; without an ending, one that begins."""
-    return {
-        "id": new_id("msg_"),
-        "type": "message",
-        "role": "assistant",
-        "model": model_name,
-        "content": content,
-        "stop_reason": None if ending is None else ending.stop_reason,
-        "stop_sequence": None if ending is None else ending.stop_sequence,
-        "usage": usage,
-    }
+def ending_of(turn: Turn, reply: Reply, context: int) -> MessageEnd:
+    """Why a finished turn ended, with a model of such a context."""
+    used = reply.usage.prompt_tokens + reply.usage.completion_tokens
+    found = turn.stop_string
+    reason: StopReason
+    if found is not None:
+        reason = "stop_sequence"
+    elif reply.finish_reason == "tool_calls":
+        reason = "tool_use"
+    elif reply.finish_reason == "stop":
+        reason = "end_turn"
+    else:
+        reason = "model_context_window_exceeded" if used >= context else "max_tokens"
+    return MessageEnd(stop_reason=reason, stop_sequence=found)
 
 
-def content_of(reply: Reply, *, shows_thinking: bool) -> list[Json]:
+def started(model_name: str, prompt_tokens: int) -> StartedMessage:
+    """A message that begins."""
+    return StartedMessage(
+        id=new_id("msg_"),
+        type="message",
+        role="assistant",
+        model=model_name,
+        content=[],
+        stop_reason=None,
+        stop_sequence=None,
+        # How much of the prompt is cached shows later; the last usage counts.
+        usage=FirstUsage(input_tokens=prompt_tokens, output_tokens=0),
+    )
+
+
+def message(model_name: str, reply: Reply, ending: MessageEnd, *, shows_thinking: bool) -> Message:
+    """A whole message."""
+    return Message(
+        id=new_id("msg_"),
+        type="message",
+        role="assistant",
+        model=model_name,
+        content=_content_of(reply, shows_thinking=shows_thinking),
+        stop_reason=ending.stop_reason,
+        stop_sequence=ending.stop_sequence,
+        usage=usage_of(reply),
+    )
+
+
+def _content_of(reply: Reply, *, shows_thinking: bool) -> list[Block]:
     """Thinking, text and calls, in the order in which they were written."""
     blocks = Blocks(shows_thinking=shows_thinking)
     for each in _events_of(reply):
@@ -98,86 +126,77 @@ def _events_of(reply: Reply) -> Iterator[TurnEvent]:
 
 
 class Blocks:
-    """Makes the blocks of one reply, and the events that tell of them."""
+    """Makes the blocks of one message, and the events that tell of them."""
 
     def __init__(self, *, shows_thinking: bool) -> None:
-        self.content: list[Json] = []
+        self.content: list[Block] = []
         self._shows_thinking = shows_thinking
-        self._kind: str | None = None
+        self._is_open = False
         self._text: list[str] = []
 
-    def read(self, each: TurnEvent) -> Iterator[bytes]:
+    def read(self, each: TurnEvent) -> Iterator[MessageEvent]:
         """The events that tell of one of the turn's."""
         match each:
             case ReasoningDelta(text) if text:
-                yield from self._open("thinking", {"thinking": "", "signature": ""})
+                if not self._is_in(ThinkingBlock):
+                    yield from self._open(ThinkingBlock(type="thinking", thinking="", signature=""))
                 self._text.append(text)
                 if self._shows_thinking:
-                    yield self._delta("thinking_delta", thinking=text)
+                    yield self._delta(ThinkingDelta(type="thinking_delta", thinking=text))
             case ContentDelta(text) | PreambleDelta(text) if text:
-                yield from self._open("text", {"text": ""})
+                if not self._is_in(TextBlock):
+                    yield from self._open(TextBlock(type="text", text=""))
                 self._text.append(text)
-                yield self._delta("text_delta", text=text)
+                yield self._delta(TextDelta(type="text_delta", text=text))
             case ToolCallStarted(_, recipient):
-                yield from self.close()
                 name = recipient.removeprefix("functions.")
-                block: Json = {"id": new_id("toolu_"), "name": name, "input": {}}
-                yield from self._open("tool_use", block)
+                block = ToolUseBlock(type="tool_use", id=new_id("toolu_"), name=name, input={})
+                yield from self._open(block)
             case ToolCallDelta(_, text):
                 self._text.append(text)
-                yield self._delta("input_json_delta", partial_json=text)
+                yield self._delta(InputDelta(type="input_json_delta", partial_json=text))
 
-    def close(self) -> Iterator[bytes]:
+    def close(self) -> Iterator[MessageEvent]:
         """The end of the block that is open, if one is."""
-        if self._kind is None:
+        if not self._is_open:
             return
-        block, text = self.content[-1], "".join(self._text)
-        match self._kind:
-            case "thinking":
-                block["thinking"] = text if self._shows_thinking else ""
-                block["signature"] = signature_of(text, is_shown=self._shows_thinking)
-                yield self._delta("signature_delta", signature=block["signature"])
-            case "text":
-                block["text"] = text
-            case "tool_use":
-                block["input"] = _input(text)
-        yield event(
-            {"type": "content_block_stop", "index": len(self.content) - 1}, "content_block_stop"
-        )
-        self._kind = None
+        text = "".join(self._text)
+        match self.content[-1]:
+            case ThinkingBlock():
+                is_shown = self._shows_thinking
+                signature = signature_of(text, is_shown=is_shown)
+                self.content[-1] = ThinkingBlock(
+                    type="thinking", thinking=text if is_shown else "", signature=signature
+                )
+                yield self._delta(SignatureDelta(type="signature_delta", signature=signature))
+            case TextBlock():
+                self.content[-1] = TextBlock(type="text", text=text)
+            case ToolUseBlock() as call:
+                self.content[-1] = ToolUseBlock(
+                    type="tool_use", id=call.id, name=call.name, input=_input(text)
+                )
+        yield BlockStop(type="content_block_stop", index=len(self.content) - 1)
+        self._is_open = False
         self._text.clear()
 
-    def _open(self, kind: str, fields: Json) -> Iterator[bytes]:
-        if self._kind == kind:
-            return
+    def _is_in(self, kind: type[ThinkingBlock | TextBlock]) -> bool:
+        return self._is_open and isinstance(self.content[-1], kind)
+
+    def _open(self, block: Block) -> Iterator[MessageEvent]:
         yield from self.close()
-        self._kind = kind
-        block: Json = {"type": kind, **fields}
+        self._is_open = True
         self.content.append(block)
-        yield event(
-            {
-                "type": "content_block_start",
-                "index": len(self.content) - 1,
-                "content_block": block,
-            },
-            "content_block_start",
-        )
+        index = len(self.content) - 1
+        yield BlockStart(type="content_block_start", index=index, content_block=block)
 
-    def _delta(self, kind: str, **fields: object) -> bytes:
-        return event(
-            {
-                "type": "content_block_delta",
-                "index": len(self.content) - 1,
-                "delta": {"type": kind, **fields},
-            },
-            "content_block_delta",
-        )
+    def _delta(self, delta: Delta) -> BlockDelta:
+        return BlockDelta(type="content_block_delta", index=len(self.content) - 1, delta=delta)
 
 
-def _input(arguments: str) -> Json:
-    """An object; an empty one where the tokens ended inside it."""
+def _input(arguments: str) -> dict[str, Any]:
+    """An object; an empty one where the tokens ended inside it, or for JSON that cannot be sent."""
     try:
-        found = json.loads(arguments or "{}")
-    except (ValueError, RecursionError):
+        found = from_json(arguments or "{}", allow_inf_nan=False)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -6,16 +6,24 @@ import contextlib
 from collections.abc import AsyncGenerator
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from gptoss.chat import TurnFinished
 from gptoss.chat.turn import Turn
 from gptoss.server.caller import on_thread, owner_of, unless_gone
-from gptoss.server.messages.reply import Blocks, Ending, content_of, message
+from gptoss.server.messages.message import (
+    MessageDelta,
+    MessageEvent,
+    MessageStart,
+    MessageStop,
+    MessageTokens,
+    Ping,
+)
+from gptoss.server.messages.reply import Blocks, ending_of, message, started, usage_of
 from gptoss.server.messages.request import CountRequest, MessagesRequest
 from gptoss.server.operation.tokens import prompt_ids
 from gptoss.server.pool import IsGone
-from gptoss.server.replies import Json
+from gptoss.server.replies import sent
 from gptoss.server.service import Service
 from gptoss.server.sse import event, streamed
 from gptoss.server.wire_errors import api_error, request_id_of
@@ -29,15 +37,16 @@ def add_messages(app: FastAPI, service: Service) -> None:
         """Answer a conversation."""
         return await create_message(service, body, request)
 
-    @app.post("/v1/messages/count_tokens", tags=["anthropic"])
-    async def count_tokens(body: CountRequest, request: Request) -> dict[str, int]:
+    @app.post("/v1/messages/count_tokens", tags=["anthropic"], response_model=None)
+    async def count_tokens(body: CountRequest, request: Request) -> Response:
         """How long a prompt is."""
         service.require_model(body.model)
 
         def count(is_gone: IsGone) -> int:
             return len(prompt_ids(service.model, body.asked(service.settings), is_gone))
 
-        return {"input_tokens": await on_thread(request, service.pools.counters, count)}
+        counted = await on_thread(request, service.pools.counters, count)
+        return sent(MessageTokens(input_tokens=counted))
 
 
 async def create_message(service: Service, body: MessagesRequest, request: Request) -> Response:
@@ -49,37 +58,35 @@ async def create_message(service: Service, body: MessagesRequest, request: Reque
         source = _stream(service, body, name, turns[0], request_id_of(request.scope))
         return streamed(source, service.settings.ping_s, lambda: service.forget(turns))
     (reply,) = await unless_gone(request.receive, service.replies(turns))
-    ending = Ending.of(turns[0], reply, service.model.context)
-    content = content_of(reply, shows_thinking=body.shows_thinking)
-    return JSONResponse(message(name, content, ending.usage, ending))
+    ending = ending_of(turns[0], reply, service.model.context)
+    return sent(message(name, reply, ending, shows_thinking=body.shows_thinking))
 
 
 async def _stream(
-    service: Service, body: MessagesRequest, name: str, turn: Turn, request_id: str | None
+    service: Service, body: MessagesRequest, name: str, turn: Turn, request_id: str
 ) -> AsyncGenerator[bytes, None]:
     blocks = Blocks(shows_thinking=body.shows_thinking)
     context = service.model.context
     try:
-        # What of the prompt is cached shows later; the last usage counts.
-        usage: Json = {"input_tokens": turn.progress.total, "output_tokens": 0}
-        start = message(name, [], usage, None)
-        yield event({"type": "message_start", "message": start}, "message_start")
-        yield event({"type": "ping"}, "ping")
+        start = started(name, turn.progress.total)
+        yield _event(MessageStart(type="message_start", message=start))
+        yield _event(Ping(type="ping"))
         async with contextlib.aclosing(service.events(turn)) as events:
             async for each in events:
-                for data in blocks.read(each):
-                    yield data
+                for told in blocks.read(each):
+                    yield _event(told)
                 if isinstance(each, TurnFinished):
-                    for data in blocks.close():
-                        yield data
-                    yield _last(Ending.of(turn, each.reply, context))
-        yield event({"type": "message_stop"}, "message_stop")
+                    for told in blocks.close():
+                        yield _event(told)
+                    ending = ending_of(turn, each.reply, context)
+                    usage = usage_of(each.reply)
+                    yield _event(MessageDelta(type="message_delta", delta=ending, usage=usage))
+        yield _event(MessageStop(type="message_stop"))
     except Exception as error:
-        yield event(api_error(error).anthropic_body(request_id), "error")
+        yield _event(api_error(error).anthropic_body(request_id))
     finally:
         service.forget([turn])
 
 
-def _last(ending: Ending) -> bytes:
-    delta = {"stop_reason": ending.stop_reason, "stop_sequence": ending.stop_sequence}
-    return event({"type": "message_delta", "delta": delta, "usage": ending.usage}, "message_delta")
+def _event(told: MessageEvent) -> bytes:
+    return event(told, told.type)

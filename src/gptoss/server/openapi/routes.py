@@ -9,9 +9,10 @@ from typing import Any
 from gptoss.server.chat_completions.chunks import ChatCompletionChunk
 from gptoss.server.chat_completions.reply import ChatCompletion
 from gptoss.server.completions.reply import Completion, CompletionChunk
+from gptoss.server.error_bodies import AnthropicError, AnyError, Error
+from gptoss.server.messages import message as messages
 from gptoss.server.operation import health, models, tokens
-from gptoss.server.reply_schemas import messages, responses
-from gptoss.server.reply_schemas.errors import AnthropicError, AnyError, Error
+from gptoss.server.reply_schemas import responses
 from gptoss.server.reply_schemas.response_events import ResponseEvent
 from gptoss.server.reply_schemas.response_items import ItemList
 

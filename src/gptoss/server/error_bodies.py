@@ -8,22 +8,35 @@ from typing_extensions import TypeAliasType
 
 from gptoss.server.replies import Reply
 
+ErrorType = Literal[
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "not_found_error",
+    "timeout_error",
+    "rate_limit_error",
+    "overloaded_error",
+    "server_error",
+]
+AnthropicErrorType = Literal[
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "not_found_error",
+    "request_too_large",
+    "timeout_error",
+    "rate_limit_error",
+    "overloaded_error",
+    "api_error",
+]
+
 
 class ErrorDetail(Reply):
     """What went wrong."""
 
     message: str
     """What was got, what was wanted, and what to do, in one line of English."""
-    type: Literal[
-        "invalid_request_error",
-        "authentication_error",
-        "permission_error",
-        "not_found_error",
-        "timeout_error",
-        "rate_limit_error",
-        "overloaded_error",
-        "server_error",
-    ]
+    type: ErrorType
     """The kind of error; it follows from the status."""
     param: str | None
     """Which field of the request is wrong, as in `messages.0.content`; null where it is none, or not known."""
@@ -43,17 +56,7 @@ class Error(Reply):
 class AnthropicErrorDetail(Reply):
     """What went wrong."""
 
-    type: Literal[
-        "invalid_request_error",
-        "authentication_error",
-        "permission_error",
-        "not_found_error",
-        "request_too_large",
-        "timeout_error",
-        "rate_limit_error",
-        "overloaded_error",
-        "api_error",
-    ]
+    type: AnthropicErrorType
     """The kind of error; it follows from the status."""
     message: str
     """What was got, what was wanted, and what to do, in one line of English."""

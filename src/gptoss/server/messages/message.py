@@ -1,4 +1,4 @@
-"""`/v1/messages`: the whole reply, and the events of a stream."""
+"""A message of Anthropic's API: whole, and as the events of a stream."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from gptoss.server.replies import Count, Reply
-from gptoss.server.reply_schemas.errors import AnthropicError
+from gptoss.server.error_bodies import AnthropicError
+from gptoss.server.replies import Count, FullReply, Made, Reply
 
 StopReason = Literal[
     "end_turn", "max_tokens", "stop_sequence", "tool_use", "model_context_window_exceeded"
@@ -154,14 +154,17 @@ class InputDelta(Reply):
     """JSON once all pieces are put together."""
 
 
-class BlockDelta(Reply):
+Delta = Annotated[
+    ThinkingDelta | SignatureDelta | TextDelta | InputDelta, Field(discriminator="type")
+]
+
+
+class BlockDelta(FullReply):
     """A block goes on."""
 
     type: Literal["content_block_delta"]
     index: Count
-    delta: Annotated[
-        ThinkingDelta | SignatureDelta | TextDelta | InputDelta, Field(discriminator="type")
-    ]
+    delta: Annotated[Delta, Made()]
 
 
 class BlockStop(Reply):
