@@ -26,7 +26,7 @@ class BodyRoute(APIRoute):
         def check(value: Any) -> Any:
             checked, errors = field.validate(value, {}, loc=("body",))
             if errors:
-                raise invalid(errors)
+                raise invalid(errors, value)
             return checked
 
         async def handle_checked(request: Request) -> Response:

@@ -68,6 +68,6 @@ async def _checked(kind: type[_Model], body: dict[str, Any], request: Request) -
         try:
             return kind.model_validate(value)
         except ValidationError as error:
-            raise invalid(error.errors()) from None
+            raise invalid(error.errors(), value) from None
 
     return await body_of(request).check(check, body)

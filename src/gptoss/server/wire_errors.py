@@ -16,7 +16,6 @@ from gptoss.errors import (
     RequestError,
     ServerError,
     shortened,
-    shown,
 )
 from gptoss.server.error_bodies import (
     AnthropicError,
@@ -26,6 +25,7 @@ from gptoss.server.error_bodies import (
     ErrorDetail,
     ErrorType,
 )
+from gptoss.server.faults import fault_of
 from gptoss.server.replies import sent
 
 _TYPE_BY_STATUS: Mapping[int, ErrorType] = {
@@ -126,9 +126,10 @@ def api_error(error: Exception) -> ApiError:
     return ApiError(500, f"the server failed: {type(error).__name__}")
 
 
-def invalid(errors: Sequence[Any]) -> ApiError:
-    """The first thing that is wrong with a body, by its place; as pydantic tells it."""
-    first = errors[0]
-    place = ".".join(shortened(str(part), 100) for part in first["loc"] if part != "body")
-    found = "" if first["type"] == "missing" else f", got {shown(first.get('input'))}"
-    return ApiError(400, f"{place or 'the body'}: {first['msg']}{found}", param=place or None)
+def invalid(errors: Sequence[Mapping[str, Any]], body: object = None) -> ApiError:
+    """The first thing that is wrong with a body, by its place; as pydantic tells it.
+
+    body  what was checked, in which the place is looked for
+    """
+    place, told = fault_of(errors, body)
+    return ApiError(400, f"{place or 'the body'}: {told}", param=place or None)

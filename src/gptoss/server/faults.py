@@ -1,0 +1,162 @@
+"""pydantic's errors of a request's body, told as all others are: where, what was got, what was wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gptoss.errors import shortened, shown
+from gptoss.server.kinds import UNKNOWN_KIND
+
+# By pydantic's kinds of errors, with what it says of each.
+_WANTED = {
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "finite_number": "a number that is finite",
+    "float_type": "a number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "list_type": "a list",
+    "literal_error": "{expected}",
+    "mapping_type": "an object",
+    "model_attributes_type": "an object",
+    "model_type": "an object",
+    "none_required": "null",
+    "string_too_long": "text of at most {max_length} characters",
+    "string_too_short": "text of at least {min_length} characters",
+    "string_type": "text",
+}
+_PART_CHARACTERS = 100
+
+Error = Mapping[str, Any]
+Path = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """An error of pydantic's.
+
+    path    to it in the body, without the names that pydantic gives to the members of unions
+    union   how many parts of the path stand before the first such name; None: there is none
+    member  that name
+    """
+
+    error: Error
+    path: Path
+    union: int | None = None
+    member: object = None
+
+    @property
+    def wanted(self) -> str:
+        """What should have been there; empty where that is not known."""
+        words = _WANTED.get(self.error["type"], "")
+        bounds = self.error.get("ctx", {}).items()
+        return words.format_map({name: _whole(bound) for name, bound in bounds})
+
+
+def fault_of(errors: Sequence[Error], body: object) -> tuple[str, str]:
+    """The place of the first thing that is wrong, empty for the whole body, and what is to be said of it.
+
+    body  what was checked; None: not known, and the place is pydantic's
+    """
+    first = _fault(errors[0], body)
+    faults = [first] if first.union is None else _of_member(errors, first, body)
+    meant = faults[0]
+    path, told = meant.path, _told(meant)
+    if meant.wanted:
+        same = (fault.wanted for fault in faults if fault.path == path and fault.wanted)
+        told = f"got {shown(meant.error['input'])}, wanted {_either(dict.fromkeys(same))}"
+    elif meant.error["type"] == UNKNOWN_KIND:
+        path = (*path, meant.error["ctx"]["field"])
+    return ".".join(shortened(str(part), _PART_CHARACTERS) for part in path), told
+
+
+def _of_member(errors: Sequence[Error], first: _Fault, body: object) -> list[_Fault]:
+    """The faults of the member of a union that was meant, the first one to be told first.
+
+    It is none that a name in the object rules out, and the one in which pydantic came furthest.
+    """
+    start = first.path[: first.union]
+    placed = (_fault(error, body) for error in errors)
+    faults = [each for each in placed if each.member and each.path[: each.union] == start]
+    names = [
+        each
+        for each in faults
+        if each.error["type"] == "literal_error" and len(each.path) == len(start) + 1
+    ]
+    others = {each.member for each in names}
+    faults = [each for each in faults if each.member not in others] or names
+    depth = max(len(each.path) for each in faults)
+    return [each for each in faults if len(each.path) == depth]
+
+
+def _fault(error: Error, body: object) -> _Fault:
+    place: Path = tuple(error["loc"])
+    place = place[1:] if place[:1] == ("body",) else place
+    inner, last = (place[:-1], place[-1:]) if error["type"] == "missing" else (place, ())
+    kept = None if body is None else _steps(body, inner, error.get("input"))
+    if kept is None:
+        return _Fault(error, place)
+    path = (*(inner[index] for index in kept), *last)
+    if len(kept) == len(inner):
+        return _Fault(error, path)
+    union = next((at for at, index in enumerate(kept) if index != at), len(kept))
+    return _Fault(error, path, union, inner[union])
+
+
+def _steps(value: object, place: Path, found: object, start: int = 0) -> tuple[int, ...] | None:
+    """Which parts of pydantic's place lead through a value to what was found there; the others are names of types."""
+    if start == len(place):
+        return () if value is found else None
+    part = place[start]
+    is_there = (
+        part in value
+        if isinstance(value, dict)
+        else isinstance(value, list) and isinstance(part, int) and part < len(value)
+    )
+    if is_there:
+        rest = _steps(value[part], place, found, start + 1)  # type: ignore[index]
+        if rest is not None:
+            return (start, *rest)
+    return _steps(value, place, found, start + 1)
+
+
+def _told(fault: _Fault) -> str:
+    """What is to be said of an error that is no plain type's."""
+    error = fault.error
+    got, ctx = error.get("input"), error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return (
+                "got nothing, wanted this field" if fault.path else "got nothing, wanted an object"
+            )
+        case "too_short":
+            return f"got {ctx['actual_length']} elements, wanted at least {ctx['min_length']}"
+        case "too_long":
+            return f"got more than {ctx['max_length']} elements, wanted at most that"
+        case "value_error" if str(ctx["error"]).startswith("got "):
+            return str(ctx["error"])
+        case "value_error":
+            return f"{ctx['error']}, got {shown(got)}"
+        case kind if kind == UNKNOWN_KIND:
+            name = got.get(ctx["field"]) if isinstance(got, Mapping) else None
+            if name is None:
+                return f"got nothing, wanted {_either(map(repr, ctx['wanted']))}"
+            refusal = ctx["refusal"](name) or f"wanted {_either(map(repr, ctx['wanted']))}"
+            return f"got {shown(name)}, {refusal}"
+    return f"{error['msg']}, got {shown(got)}"
+
+
+def _whole(bound: object) -> object:
+    """A bound as it is told: 2 where it is 2.0."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+
+
+def _either(words: Iterable[str]) -> str:
+    *some, last = words
+    return f"{', '.join(some)} or {last}" if some else last

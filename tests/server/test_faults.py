@@ -1,0 +1,150 @@
+"""pydantic's errors in our words: the place in the body, the member of a union that was meant, got and wanted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import ConfigDict, Field, ValidationError, field_validator
+
+from gptoss.server.fail_fast import FailFast
+from gptoss.server.faults import fault_of
+from gptoss.server.kinds import Kinds
+from gptoss.server.wire_errors import invalid
+
+
+class _Part(FailFast):
+    model_config = ConfigDict(strict=True)
+
+
+class _Text(_Part):
+    type: Literal["text"]
+    text: str
+    words: int = 0
+
+
+class _Result(_Part):
+    type: Literal["result"]
+    content: str | list[_Text] | None = None
+
+
+class _Own(_Part):
+    kind: Literal["own"] | None = None
+    name: str
+
+
+class _Fixed(_Part):
+    kind: Literal["bash", "zsh"]
+
+
+class _Cat(_Part):
+    animal: Literal["cat"]
+    lives: int
+
+
+class _Dog(_Part):
+    animal: Literal["dog"]
+    name: str
+
+
+def _refusal(kind: object) -> str | None:
+    return "which is a picture" if kind == "image" else None
+
+
+class _Body(_Part):
+    content: str | list[Annotated[_Text | _Result, Kinds("type", refusal=_refusal)]] = ""
+    tool: Annotated[_Own | _Fixed, Kinds("kind", unnamed="own")] | None = None
+    pet: _Cat | _Dog | None = None
+    share: Annotated[float, Field(gt=0, le=2)] | None = None
+    few: Annotated[list[int], Field(min_length=1, max_length=2)] | None = None
+    by_name: dict[str, int] | None = None
+    odd: int | None = None
+
+    @field_validator("odd")
+    @classmethod
+    def _check(cls, value: int | None) -> int | None:
+        if value == 2:
+            raise ValueError("got 2, wanted an odd number")
+        if value == 4:
+            raise ValueError("even")
+        return value
+
+
+def fault(**body: Any) -> str:
+    try:
+        _Body.model_validate(body)
+    except ValidationError as error:
+        return str(invalid(error.errors(), body))
+    return "valid"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"content": 3}, "content: got 3, wanted text or a list"),
+        ({"content": [3]}, "content.0: got 3, wanted an object"),
+        (
+            {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": 3}]},
+            "content.1.text: got 3, wanted text",
+        ),
+        ({"content": [{"type": "text"}]}, "content.0.text: got nothing, wanted this field"),
+        (
+            # The tag of the union is a field of the object as well.
+            {"content": [{"type": "text", "text": "a", "words": "b"}]},
+            "content.0.words: got 'b', wanted a whole number",
+        ),
+        (
+            {"content": [{"type": "result", "content": [{"type": "text", "text": 3}]}]},
+            "content.0.content.0.text: got 3, wanted text",
+        ),
+        (
+            {"content": [{"type": "result", "content": 3}]},
+            "content.0.content: got 3, wanted text or a list",
+        ),
+        ({"content": [{}]}, "content.0.type: got nothing, wanted 'text' or 'result'"),
+        (
+            {"content": [{"type": "video"}]},
+            "content.0.type: got 'video', wanted 'text' or 'result'",
+        ),
+        ({"content": [{"type": [1]}]}, "content.0.type: got [1], wanted 'text' or 'result'"),
+        ({"content": [{"type": "image"}]}, "content.0.type: got 'image', which is a picture"),
+        ({"tool": {}}, "tool.name: got nothing, wanted this field"),
+        ({"tool": {"kind": None, "name": 3}}, "tool.name: got 3, wanted text"),
+        ({"tool": {"kind": "ksh"}}, "tool.kind: got 'ksh', wanted 'own', 'bash' or 'zsh'"),
+        ({"tool": {"kind": {}}}, "tool.kind: got {}, wanted 'own', 'bash' or 'zsh'"),
+        ({"tool": []}, "tool: got [], wanted an object"),
+        # A union without tags: the member that its name does not rule out.
+        ({"pet": {"animal": "dog", "name": 1}}, "pet.name: got 1, wanted text"),
+        ({"pet": {"animal": "cat", "name": 1}}, "pet.lives: got nothing, wanted this field"),
+        ({"pet": {"animal": "cow", "lives": 9}}, "pet.animal: got 'cow', wanted 'cat' or 'dog'"),
+        ({"share": 3}, "share: got 3, wanted at most 2"),
+        ({"share": 0}, "share: got 0, wanted more than 0"),
+        ({"share": True}, "share: got True, wanted a number"),
+        ({"few": []}, "few: got 0 elements, wanted at least 1"),
+        ({"few": [1, 2, 3]}, "few: got more than 2 elements, wanted at most that"),
+        ({"by_name": {"a": 1, "b": None}}, "by_name.b: got None, wanted a whole number"),
+        ({"odd": 2}, "odd: got 2, wanted an odd number"),
+        ({"odd": 4}, "odd: even, got 4"),
+        # The first one, whatever is wrong behind it.
+        ({"share": 3, "few": ["x"]}, "share: got 3, wanted at most 2"),
+        ({"tool": {"kind": "zsh"}, "content": "x", "pet": None}, "valid"),
+    ],
+)
+def test_is_told(body: dict[str, Any], told: str) -> None:
+    assert fault(**body) == told
+
+
+def test_without_the_body_the_place_is_pydantic_s() -> None:
+    error = {"type": "int_type", "loc": ("query", "limit"), "msg": "", "input": "x"}
+    assert fault_of([error], None) == ("query.limit", "got 'x', wanted a whole number")
+    assert invalid([error]).param == "query.limit"
+
+
+def test_no_body_at_all() -> None:
+    error = {"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}
+    assert str(invalid([error])) == "the body: got nothing, wanted an object"
+
+
+def test_a_kind_of_error_that_has_no_words() -> None:
+    error = {"type": "new", "loc": ("body", "a"), "msg": "Is odd", "input": 1}
+    assert str(invalid([error], {"a": 1})) == "a: Is odd, got 1"
