@@ -173,7 +173,9 @@ class TestTools:
             json=body(system="Be kind.", messages=[*said, {"role": "user", "content": [result]}]),
         )
         message = reply.json()["error"]["message"]
-        assert message.startswith("messages.2: got a tool's result for the call 'x', but no")
+        assert message.startswith(
+            "messages.2.content.0: got a tool's result for the call 'x', but no"
+        )
 
     @pytest.mark.parametrize(
         "fields",

@@ -235,7 +235,8 @@ class TestErrorsEndAtTheFirst:
     def test_and_is_told_in_a_line(
         self, client: TestClient, path: str, field: str, value: object
     ) -> None:
-        whole = {"messages": [{}], "max_tokens": 1} if field not in ("input", "prompt") else {}
+        said = [{"role": "user", "content": "x"}]
+        whole = {"messages": said, "max_tokens": 1} if field not in ("input", "prompt") else {}
         reply = client.post(path, json={**whole, field: value})
         assert reply.status_code == 400
         message = reply.json()["error"]["message"]

@@ -39,6 +39,14 @@ def test_system(make_client: MakeClient, nano_model: LoadedModel) -> None:
         assert f"<|start|>developer<|message|># Instructions\n\n{text}<|end|>" in prompt
 
 
+@pytest.mark.parametrize(("system", "is_told"), [("", True), ([], False), (None, False)])
+def test_system_without_text(
+    make_client: MakeClient, nano_model: LoadedModel, system: object, is_told: bool
+) -> None:
+    prompt = prompt_of(make_client, nano_model, system=system)
+    assert ("<|start|>developer<|message|># Instructions" in prompt) is is_told
+
+
 @pytest.mark.parametrize(
     ("effort", "level"), [(None, "medium"), ("low", "low"), ("high", "high"), ("max", "high")]
 )

@@ -92,11 +92,11 @@ def test_results_come_back(client: TestClient) -> None:
         ({"type": "browser_toolset_20260801"}, "sees no pictures"),
         ({"type": "mcp_toolset", "mcp_server_name": "x"}, "declare its tools as functions"),
         ({"type": "tool_search_tool_regex_20251119", "name": "t"}, "without defer_loading"),
-        ({"type": "wand_20261127", "name": "wand"}, "wanted custom, bash_20241022"),
-        ({**BASH, "name": "shell"}, "got the name 'shell' for bash_20250124, wanted 'bash'"),
-        ({"type": "bash_20250124"}, "got the name None"),
-        ({"input_schema": CITY}, "got no name"),
-        ({"type": "custom", "name": "x"}, "got no input_schema"),
+        ({"type": "wand_20261127", "name": "wand"}, "wanted 'custom', 'bash_20241022'"),
+        ({**BASH, "name": "shell"}, "tools.0.name: got 'shell', wanted 'bash'"),
+        ({"type": "bash_20250124"}, "tools.0.name: got nothing"),
+        ({"input_schema": CITY}, "tools.0.name: got nothing"),
+        ({"type": "custom", "name": "x"}, "tools.0.input_schema: got nothing"),
     ],
 )
 def test_what_is_refused(client: TestClient, tool: dict[str, Any], said: str) -> None:

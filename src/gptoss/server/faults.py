@@ -27,8 +27,8 @@ _WANTED = {
     "model_attributes_type": "an object",
     "model_type": "an object",
     "none_required": "null",
-    "string_too_long": "text of at most {max_length} characters",
-    "string_too_short": "text of at least {min_length} characters",
+    "string_too_long": "text of a length of at most {max_length}",
+    "string_too_short": "text of a length of at least {min_length}",
     "string_type": "text",
 }
 _PART_CHARACTERS = 100
@@ -71,7 +71,7 @@ def fault_of(errors: Sequence[Error], body: object) -> tuple[str, str]:
     if meant.wanted:
         same = (fault.wanted for fault in faults if fault.path == path and fault.wanted)
         told = f"got {shown(meant.error['input'])}, wanted {_either(dict.fromkeys(same))}"
-    elif meant.error["type"] == UNKNOWN_KIND:
+    elif meant.error["type"] == UNKNOWN_KIND and isinstance(meant.error["input"], dict):
         path = (*path, meant.error["ctx"]["field"])
     return ".".join(shortened(str(part), _PART_CHARACTERS) for part in path), told
 
@@ -144,12 +144,19 @@ def _told(fault: _Fault) -> str:
         case "value_error":
             return f"{ctx['error']}, got {shown(got)}"
         case kind if kind == UNKNOWN_KIND:
-            name = got.get(ctx["field"]) if isinstance(got, Mapping) else None
-            if name is None:
-                return f"got nothing, wanted {_either(map(repr, ctx['wanted']))}"
-            refusal = ctx["refusal"](name) or f"wanted {_either(map(repr, ctx['wanted']))}"
-            return f"got {shown(name)}, {refusal}"
+            return _unknown(got, ctx)
     return f"{error['msg']}, got {shown(got)}"
+
+
+def _unknown(got: object, ctx: Mapping[str, Any]) -> str:
+    """What is to be said of what `Kinds` does not know."""
+    if not isinstance(got, dict):
+        return f"got {shown(got)}, wanted an object"
+    name, wanted = got.get(ctx["field"]), f"wanted {_either(map(repr, ctx['wanted']))}"
+    if name is None:
+        return f"got nothing, {wanted}"
+    refusal = ctx["refusal"] and ctx["refusal"](name)
+    return f"got {shown(name)}{ctx['but'] if refusal is None else ''}, {refusal or wanted}"
 
 
 def _whole(bound: object) -> object:

@@ -21,12 +21,16 @@ _REMEDIES = {
 }
 
 
-def refuse_hosted(kind: object, where: str) -> None:
-    """Raises ApiError if a tool of that type is one of these."""
+def refusal_of(kind: object) -> str | None:
+    """The reason why a tool of that type is refused, with what to do instead; None if it is none of these."""
     for name, remedy in _REMEDIES.items():
         if isinstance(kind, str) and kind.startswith(name):
-            raise ApiError(
-                400,
-                f"got {shown(kind)} as {where}, which is not supported: the server runs no tools of its own; {remedy}",
-                param=where,
-            )
+            return f"which is not supported: the server runs no tools of its own; {remedy}"
+    return None
+
+
+def refuse_hosted(kind: object, where: str) -> None:
+    """Raises ApiError if a tool of that type is one of these."""
+    refusal = refusal_of(kind)
+    if refusal is not None:
+        raise ApiError(400, f"got {shown(kind)} as {where}, {refusal}", param=where)

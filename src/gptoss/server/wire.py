@@ -40,6 +40,12 @@ class Wire(FailFast):
                 raise ApiError(400, f"got {name}, which is not supported: {remedy}", param=name)
 
 
+class Part(FailFast):
+    """An object inside of a request, of which there may be many. Fields that are not here are ignored."""
+
+    model_config = ConfigDict(strict=True, use_attribute_docstrings=True, defer_build=True)
+
+
 class StreamOptions(Wire):
     """Of a stream."""
 

@@ -9,22 +9,22 @@ from pydantic import Field
 from gptoss.chat.request import TurnLimits, TurnRequest
 from gptoss.chat.tools import tool_set
 from gptoss.server.messages.conversation import conversation, instructions
-from gptoss.server.messages.tools import Tool, declared
-from gptoss.server.request_schemas.messages import (
-    MessageParams,
+from gptoss.server.messages.params import (
+    MessageParam,
     MessageTool,
     MessageToolChoice,
-    SystemParam,
+    NamedToolChoice,
+    Text,
 )
+from gptoss.server.messages.tools import declared
+from gptoss.server.request_schemas.sampling import StopList
 from gptoss.server.settings import ServerSettings
-from gptoss.server.shown import Shown
 from gptoss.server.wire import (
     MOST_MESSAGES,
     MOST_TOOLS,
     Count,
     EffortName,
     SamplingFields,
-    Stops,
     Wire,
     effort_of,
     limits,
@@ -66,29 +66,17 @@ class OutputConfig(Wire):
     """The form of the answer."""
 
 
-class Choice(Wire):
-    """Whether a tool is called."""
-
-    type: Literal["auto", "any", "tool", "none"]
-    name: str | None = None
-    disable_parallel_tool_use: bool | None = None
-
-
 class CountRequest(SamplingFields):
     """The body of `/v1/messages/count_tokens`."""
 
     model: str | None = None
-    messages: Annotated[
-        list[dict[str, Any]], Field(min_length=1, max_length=MOST_MESSAGES), Shown(MessageParams)
-    ]
+    messages: Annotated[list[MessageParam], Field(min_length=1, max_length=MOST_MESSAGES)]
     """The conversation."""
-    system: Annotated[str | list[dict[str, Any]], Shown(SystemParam)] | None = None
+    system: str | list[Text] | None = None
     """What the application wants of the model."""
-    tools: Annotated[list[Tool], Field(max_length=MOST_TOOLS), Shown(list[MessageTool])] | None = (
-        None
-    )
+    tools: Annotated[list[MessageTool], Field(max_length=MOST_TOOLS)] | None = None
     """What the model may call. Calls are held to the schemas."""
-    tool_choice: Annotated[Choice, Shown(MessageToolChoice)] | None = None
+    tool_choice: MessageToolChoice | None = None
     """Whether it may or must call them, or which."""
     thinking: Thinking | None = None
     """Whether it thinks, how long, and whether that is told."""
@@ -120,20 +108,19 @@ class CountRequest(SamplingFields):
             )
         choice, config = self.tool_choice, self.output_config or OutputConfig()
         effort = "none" if self.is_off else config.effort
-        tools = [declared(tool, f"tools.{index}") for index, tool in enumerate(self.tools or ())]
         return TurnRequest(
             messages=conversation(self.messages),
             effort=effort_of(effort),
             reasons=effort != "none",
             instructions=instructions(self.system),
-            tools=tool_set(tools),
+            tools=tool_set(declared(tool) for tool in self.tools or ()),
             tool_choice=None if choice is None else _choice(choice),
             parallel_calls=not (choice and choice.disable_parallel_tool_use),
             response_format=None if config.format is None else _format(config.format),
             sampling=self.sampling(),
             limits=ends,
             # As Anthropic has it: an answer that is begun is gone on with.
-            continues=self.messages[-1].get("role") == "assistant",
+            continues=self.messages[-1].role == "assistant",
         )
 
 
@@ -142,7 +129,7 @@ class MessagesRequest(CountRequest):
 
     max_tokens: Count
     """Of the answer, its chain of thought included."""
-    stop_sequences: Stops | None = None
+    stop_sequences: StopList | None = None
     """Texts at which the answer ends; they are not part of it."""
     stream: bool | None = None
     """Whether the answer comes in pieces, as events."""
@@ -158,10 +145,10 @@ class MessagesRequest(CountRequest):
         return self.turn(settings, ends)
 
 
-def _choice(choice: Choice) -> str | dict[str, Any] | None:
-    if choice.type != "tool":
-        return _CHOICES[choice.type]
-    return {"type": "function", "function": {"name": choice.name}}
+def _choice(choice: MessageToolChoice) -> str | dict[str, Any] | None:
+    if isinstance(choice, NamedToolChoice):
+        return {"type": "function", "function": {"name": choice.name}}
+    return _CHOICES[choice.type]
 
 
 def _format(form: OutputFormat) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
 
 _SHOWN, _HIDDEN = "shown.", "hidden."
 
@@ -18,9 +17,8 @@ def signature_of(reasoning: str, *, is_shown: bool) -> str:
     return _HIDDEN + base64.b64encode(data).decode()
 
 
-def reasoning_of(block: Mapping[str, object]) -> str:
-    """Of a thinking block without text; nothing where its signature holds none."""
-    signature = block.get("signature")
+def reasoning_of(signature: object) -> str:
+    """The text of a thinking block that shows none; empty where its signature holds none."""
     if not isinstance(signature, str) or not signature.startswith(_HIDDEN):
         return ""
     try:

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from gptoss.chat.tools import DeclaredTool
-from gptoss.errors import shortened, shown
 from gptoss.harmony import ToolDescription
-from gptoss.server.hosted_tools import refuse_hosted
-from gptoss.server.wire import Wire
-from gptoss.server.wire_errors import ApiError
-
-
-class Tool(Wire):
-    """A tool that the caller runs.
-
-    name  one of the caller's own, or the fixed one of its type
-    """
-
-    type: str | None = None
-    name: str | None = None
-    description: str | None = None
-    input_schema: dict[str, Any] | None = None
-    strict: bool | None = None
+from gptoss.server.messages.params import (
+    BashTool,
+    EditorTool,
+    FixedTool,
+    MemoryTool,
+    MessageTool,
+    OldEditorTool,
+    OwnTool,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Fixed:
     """A tool whose schema Anthropic's models know by heart; this one is told."""
 
-    name: str
     description: str
     parameters: Mapping[str, object]
 
@@ -77,7 +67,6 @@ def _editor(inserted: str, *more: Mapping[str, object]) -> dict[str, object]:
 
 
 _BASH = _Fixed(
-    "bash",
     "Runs a command in a bash session that goes on from call to call, and returns what it writes. "
     "`restart` begins a new session.",
     {
@@ -101,13 +90,11 @@ _EDITING = "Views, creates and edits files."
 # What `insert` puts there is `new_str` to the first editors and `insert_text` to the later ones, as Anthropic's models
 # write it (anthropic-sdk-python, issue 1155).
 _OLD_EDITOR = _Fixed(
-    "str_replace_editor",
     f"{_EDITING} `undo_edit` takes the last edit of a file back.",
     _editor("new_str", _command("undo_edit", path=_PATH)),
 )
-_EDITOR = _Fixed("str_replace_based_edit_tool", _EDITING, _editor("insert_text"))
+_EDITOR = _Fixed(_EDITING, _editor("insert_text"))
 _MEMORY = _Fixed(
-    "memory",
     "Keeps notes for later conversations, as files below the directory /memories. View it before other work.",
     _editor(
         "insert_text",
@@ -115,42 +102,19 @@ _MEMORY = _Fixed(
         _command("rename", old_path=_PATH, new_path=_PATH),
     ),
 )
-_FIXED = {
-    "bash_20241022": _BASH,
-    "bash_20250124": _BASH,
-    "text_editor_20241022": _OLD_EDITOR,
-    "text_editor_20250124": _OLD_EDITOR,
-    "text_editor_20250429": _EDITOR,
-    "text_editor_20250728": _EDITOR,
-    "memory_20250818": _MEMORY,
+_FIXED: Mapping[type[FixedTool], _Fixed] = {
+    BashTool: _BASH,
+    OldEditorTool: _OLD_EDITOR,
+    EditorTool: _EDITOR,
+    MemoryTool: _MEMORY,
 }
 
 
-def declared(tool: Tool, where: str) -> DeclaredTool:
-    """The tool as the model is told of it. Raises ApiError for one that cannot be had."""
-    if tool.type in _FIXED:
-        return _fixed(tool, _FIXED[tool.type], where)
-    if tool.type not in (None, "custom"):
-        refuse_hosted(tool.type, where)
-        raise ApiError(
-            400,
-            f"{where}: got a tool of the type {shown(tool.type)}, wanted custom, {', '.join(_FIXED)}",
-            param=where,
-        )
-    if tool.name is None:
-        raise ApiError(400, f"{where}: got no name, wanted the tool's", param=f"{where}.name")
-    if tool.input_schema is None:
-        raise ApiError(400, f"{where}: got no input_schema, wanted a JSON Schema", param=where)
-    description = ToolDescription(tool.name, tool.description or "", tool.input_schema)
-    return DeclaredTool(description, is_strict=tool.strict or False)
-
-
-def _fixed(tool: Tool, fixed: _Fixed, where: str) -> DeclaredTool:
-    if tool.name != fixed.name:
-        raise ApiError(
-            400,
-            f"{where}: got the name {shown(tool.name)} for {shortened(str(tool.type), 100)}, wanted {fixed.name!r}",
-            param=f"{where}.name",
-        )
-    description = ToolDescription(fixed.name, fixed.description, fixed.parameters)
+def declared(tool: MessageTool) -> DeclaredTool:
+    """The tool as the model is told of it."""
+    if isinstance(tool, OwnTool):
+        description = ToolDescription(tool.name, tool.description or "", tool.input_schema)
+        return DeclaredTool(description, is_strict=tool.strict or False)
+    fixed = _FIXED[type(tool)]
+    description = ToolDescription(tool.name, fixed.description, fixed.parameters)
     return DeclaredTool(description, is_strict=True)

@@ -1,34 +1,45 @@
-"""What stands inside of requests of Anthropic's Messages API."""
+"""What stands inside of requests of Anthropic's Messages API: what was said, tools, and which of them is called."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, WithJsonSchema
 from typing_extensions import TypeAliasType
 
-from gptoss.server.request_schemas.form import CalledName, Form, Word
+from gptoss.server.hosted_tools import refusal_of
+from gptoss.server.kinds import Kinds
+from gptoss.server.request_schemas.form import CalledName, Word
+from gptoss.server.wire import Part
+
+# Harmony says what is wrong with a name.
+_ToolName = Annotated[str, WithJsonSchema(TypeAdapter(Word).json_schema())]
+_CalledName = Annotated[str, WithJsonSchema(TypeAdapter(CalledName).json_schema())]
+_Read = Kinds("type", but=", which the model cannot read")
 
 
-class TextBlockParam(Form):
+class TextBlockParam(Part):
     """Text. The model reads no other blocks of a user's."""
 
     type: Literal["text"]
     text: str
 
 
-class ToolResultParam(Form):
+Text = Annotated[TextBlockParam, _Read]
+
+
+class ToolResultParam(Part):
     """The result of a call, after the assistant's message that made it."""
 
     type: Literal["tool_result"]
     tool_use_id: str
     """The `id` of the call."""
-    content: str | list[TextBlockParam] | None = None
+    content: str | list[Text] | None = None
     is_error: Any = None
     """true: the model is told that the text is an error."""
 
 
-class ThinkingBlockParam(Form):
+class ThinkingBlockParam(Part):
     """The chain of thought, as it came."""
 
     type: Literal["thinking"]
@@ -37,58 +48,53 @@ class ThinkingBlockParam(Form):
     """Where `thinking` is empty, the text is taken from it."""
 
 
-class RedactedThinkingParam(Form):
+class RedactedThinkingParam(Part):
     """Is not read."""
 
     type: Literal["redacted_thinking"]
 
 
-class ToolUseParam(Form):
+class ToolUseParam(Part):
     """A call that the assistant made."""
 
     type: Literal["tool_use"]
     id: str
-    name: CalledName
+    name: _CalledName
     input: Any = Field(default_factory=dict)
     """A JSON object."""
 
 
-UserBlock = Annotated[TextBlockParam | ToolResultParam, Field(discriminator="type")]
+UserBlock = Annotated[TextBlockParam | ToolResultParam, _Read]
 AssistantBlock = Annotated[
-    ThinkingBlockParam | RedactedThinkingParam | TextBlockParam | ToolUseParam,
-    Field(discriminator="type"),
+    ThinkingBlockParam | RedactedThinkingParam | TextBlockParam | ToolUseParam, _Read
 ]
 
 
-class UserParam(Form):
+class UserParam(Part):
     """What the user says, and results of tools."""
 
     role: Literal["user", "system"]
     content: str | list[UserBlock]
 
 
-class AssistantParam(Form):
+class AssistantParam(Part):
     """What the assistant said. It is never the last: the model cannot continue it."""
 
     role: Literal["assistant"]
     content: str | list[AssistantBlock]
 
 
-MessageParam = TypeAliasType(
-    "MessageParam", Annotated[UserParam | AssistantParam, Field(discriminator="role")]
-)
-MessageParams = Annotated[list[MessageParam], Field(min_length=1)]
-SystemParam = str | list[TextBlockParam]
+MessageParam = TypeAliasType("MessageParam", Annotated[UserParam | AssistantParam, Kinds("role")])
 
 
-class AnyToolChoice(Form):
+class AnyToolChoice(Part):
     """Whether tools may or must be called."""
 
     type: Literal["auto", "any", "none"]
     disable_parallel_tool_use: bool | None = None
 
 
-class NamedToolChoice(Form):
+class NamedToolChoice(Part):
     """The tool that must be called."""
 
     type: Literal["tool"]
@@ -97,42 +103,42 @@ class NamedToolChoice(Form):
     disable_parallel_tool_use: bool | None = None
 
 
-MessageToolChoice = Annotated[AnyToolChoice | NamedToolChoice, Field(discriminator="type")]
+MessageToolChoice = Annotated[AnyToolChoice | NamedToolChoice, Kinds("type")]
 
 
-class BashTool(Form):
+class BashTool(Part):
     """A shell that the client has."""
 
     type: Literal["bash_20241022", "bash_20250124"]
     name: Literal["bash"]
 
 
-class OldEditorTool(Form):
+class OldEditorTool(Part):
     """A file editor that the client has."""
 
     type: Literal["text_editor_20241022", "text_editor_20250124"]
     name: Literal["str_replace_editor"]
 
 
-class EditorTool(Form):
+class EditorTool(Part):
     """A file editor that the client has."""
 
     type: Literal["text_editor_20250429", "text_editor_20250728"]
     name: Literal["str_replace_based_edit_tool"]
 
 
-class MemoryTool(Form):
+class MemoryTool(Part):
     """Notes that the client keeps."""
 
     type: Literal["memory_20250818"]
     name: Literal["memory"]
 
 
-class OwnTool(Form):
+class OwnTool(Part):
     """A tool of the caller's own."""
 
     type: Literal["custom"] | None = None
-    name: Word
+    name: _ToolName
     """Distinct among all tools."""
     description: str | None = None
     """For the model."""
@@ -142,4 +148,5 @@ class OwnTool(Form):
     """Whether keywords that cannot be enforced are refused."""
 
 
-MessageTool = OwnTool | BashTool | OldEditorTool | EditorTool | MemoryTool
+FixedTool = BashTool | OldEditorTool | EditorTool | MemoryTool
+MessageTool = Annotated[OwnTool | FixedTool, Kinds("type", unnamed="custom", refusal=refusal_of)]
