@@ -12,9 +12,9 @@ from gptoss.server.completions.reply import Completion, CompletionChunk
 from gptoss.server.error_bodies import AnthropicError, AnyError, Error
 from gptoss.server.messages import message as messages
 from gptoss.server.operation import health, models, tokens
-from gptoss.server.reply_schemas import responses
-from gptoss.server.reply_schemas.response_events import ResponseEvent
-from gptoss.server.reply_schemas.response_items import ItemList
+from gptoss.server.responses.types import response as responses
+from gptoss.server.responses.types.events import ResponseEvent
+from gptoss.server.responses.types.items import ItemList
 
 # Of a body that is text.
 TEXT = str

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from gptoss.server.replies import ABSENT, Count, Reply, UnixSeconds
-from gptoss.server.reply_schemas.response_items import OutputItem
-from gptoss.server.reply_schemas.response_tools import DeclaredTool
 from gptoss.server.request_schemas.formats import FlatAnswerFormat
+from gptoss.server.responses.types.items import OutputItem
+from gptoss.server.responses.types.tools import DeclaredTool
 from gptoss.server.shared.extension import Extension
 from gptoss.server.shared.usage import CachedTokens, ReasoningTokens
 from gptoss.server.wire import EffortName, Verbosity

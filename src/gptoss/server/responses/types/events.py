@@ -8,13 +8,13 @@ from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from gptoss.server.replies import Count, Reply
-from gptoss.server.reply_schemas.response_items import (
+from gptoss.server.responses.types.items import (
     OutputItem,
     OutputText,
     ReasoningText,
     SummaryText,
 )
-from gptoss.server.reply_schemas.responses import Response
+from gptoss.server.responses.types.response import Response
 from gptoss.server.shared.logprobs import TokenLogprobs
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from gptoss.server.replies import ABSENT, Nothing, Reply
-from gptoss.server.reply_schemas.response_calls import Call, CallOutput, InputText
+from gptoss.server.responses.types.calls import Call, CallOutput, InputText
 from gptoss.server.shared.logprobs import TokenLogprobs
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
