@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 from gptoss.server.request_schemas.form import Form, Word
@@ -50,6 +50,8 @@ class ChoiceFormat(Form):
 
 class NamedSchema(Form):
     """A JSON Schema with its name."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     name: Word = "answer"
     """What the model is told that it is called."""
