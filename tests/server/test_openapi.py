@@ -169,7 +169,7 @@ class TestStatuses:
     def test_faults(self, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
         documented = Documented(client.app.openapi())
         self._fail(monkeypatch, LoadedModel, "submit_all", EngineError("a wheel came off"))
-        for name in ("response", "context", "events", "inputs", "delete"):
+        for name in ("response", "state", "context", "events", "inputs", "delete"):
             error = sqlite3.OperationalError("the disk is full")
             self._fail(monkeypatch, ResponseStore, name, error)
         self._provoke(client, documented, 500, previous_response_id="resp_none")

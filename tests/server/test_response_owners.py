@@ -13,12 +13,14 @@ from starlette.testclient import TestClient
 from gptoss.engine import EVERYBODY
 from gptoss.errors import ServerError
 from gptoss.server.responses import store_format
-from gptoss.server.responses.store import KeptItem, ResponseStore
+from gptoss.server.responses.store import ResponseStore
 from gptoss.server.responses.store_format import _COUNTED
+from gptoss.server.responses.types.events import ResponseChanged
 from gptoss.server.settings import Keys
 from gptoss.server.wire_errors import ApiError
 from tests.conftest import ScriptedModel
 from tests.server.conftest import KEY, MakeClient, keys_of
+from tests.server.kept_responses import kept, read, response, said
 from tests.server.responses_shapes import asked, require_items, require_response
 
 OTHER_KEY = "sk-another-key-of-the-tests"
@@ -114,21 +116,19 @@ def test_names_of_owners() -> None:
 def test_a_file_that_knew_no_owners(tmp_path: Path) -> None:
     path = tmp_path / "store"
     store = ResponseStore(path, 1e12, 1 << 30)
-    store.add({"id": "r0", "created_at": 1.0, "status": "completed", "output": []}, [], EVERYBODY)
-    store.finish({"id": "r0", "status": "completed", "output": [{"id": "i", "type": "message"}]})
+    store.add(response("r0"), [], EVERYBODY)
+    store.finish(response("r0", [said("i")]))
     store.close()
     _make_older(path)
     # Twice: it is brought up to date once.
     for _ in range(2):
         again = ResponseStore(path, 1e12, 1 << 30)
-        assert again.context("r0", EVERYBODY)[0].data["id"] == "i"
+        assert again.context("r0", EVERYBODY)[0].id == "i"
         assert again.item("i", EVERYBODY) is not None
         assert again.item("i", "me") is None
         with pytest.raises(ApiError):
             again.response("r0", "me")
-        again.add(
-            {"id": "r1", "created_at": 2.0, "status": "completed"}, [KeptItem({"id": "j"})], "me"
-        )
+        again.add(response("r1"), [kept("j")], "me")
         again.delete("r1", "me")
         again.close()
     _set_format(path, b"4")
@@ -141,7 +141,7 @@ def test_a_migration_that_is_cut_is_done_again(
 ) -> None:
     path = tmp_path / "store"
     store = ResponseStore(path, 1e12, 1 << 30)
-    store.add({"id": "r0", "created_at": 1.0, "status": "completed", "output": []}, [], EVERYBODY)
+    store.add(response("r0"), [], EVERYBODY)
     store.close()
     _make_older(path)
     with monkeypatch.context() as patch:
@@ -149,7 +149,7 @@ def test_a_migration_that_is_cut_is_done_again(
         with pytest.raises(ServerError):
             ResponseStore(path, 1e12, 1 << 30)
     again = ResponseStore(path, 1e12, 1 << 30)
-    assert again.response("r0", EVERYBODY)["id"] == "r0"
+    assert read(again, "r0", EVERYBODY)["id"] == "r0"
     assert _num_counted(again) == _num_there(again)
     again.close()
 
@@ -158,10 +158,11 @@ def test_what_an_owner_takes_is_counted_whatever_becomes_of_it() -> None:
     """Items that a later response still uses count when the one that brought them is deleted; in bytes."""
     store = ResponseStore(None, 1e12, 1 << 30)
     for number in range(5):
-        made = {"id": f"r{number}", "created_at": 1.0, "status": "completed"}
+        made = response(f"r{number}", [said(f"o{number}")])
         context = store.context(f"r{number - 1}", "me") if number else []
-        store.add(made, [*context, KeptItem({"id": f"i{number}", "text": "世界" * 1000})], "me")
-        store.finish({**made, "output": [{"id": f"o{number}"}]}, events=[made])
+        store.add(made, [*context, kept(f"i{number}", "世界" * 1000)], "me")
+        ended = ResponseChanged(type="response.completed", response=made, sequence_number=0)
+        store.finish(made, events=[ended])
         if number:
             store.delete(f"r{number - 1}", "me")
         assert _num_counted(store) == _num_there(store) > 6000 * (number + 1)
@@ -173,18 +174,17 @@ def test_what_an_owner_takes_is_counted_whatever_becomes_of_it() -> None:
 def test_an_owner_cannot_hide_what_it_takes() -> None:
     """Going on from responses that are deleted pushes out nobody else's."""
     store = ResponseStore(None, 1e12, 600_000)
-    store.add({"id": "mine", "created_at": 1.0, "status": "completed"}, [], "me")
+    store.add(response("mine"), [], "me")
     for number in range(40):
-        made = {"id": f"r{number}", "created_at": 1.0, "status": "completed"}
         try:
             context = store.context(f"r{number - 1}", "other") if number else []
         except ApiError:
             context = []
-        store.add(made, [*context, KeptItem({"id": f"i{number}", "text": "x" * 30_000})], "other")
+        store.add(response(f"r{number}"), [*context, kept(f"i{number}", "x" * 30_000)], "other")
         if number:
             with contextlib.suppress(ApiError):
                 store.delete(f"r{number - 1}", "other")
-    assert store.response("mine", "me")["id"] == "mine"
+    assert read(store, "mine", "me")["id"] == "mine"
     store.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gptoss.errors import ServerError
+from gptoss.server.replies import in_order
 from gptoss.server.responses.items import excerpt_of
 from gptoss.server.responses.seal import Seal
 from gptoss.server.responses.seal_key import seal_key
 from gptoss.server.responses.store import KeptItem, ResponseStore
+from gptoss.server.responses.types.response import Response
+from gptoss.server.responses.types.tools import DeclaredFunction
 from gptoss.server.wire_errors import ApiError
+from tests.server.kept_responses import kept, read, response, said
 
 DAY = 86400.0
 ME = "me"
@@ -31,15 +36,7 @@ class Clock:
         return self.now
 
 
-def response(name: str, output: list[Any] | None = None, at: float = 1000.0) -> dict[str, Any]:
-    return {"id": name, "created_at": at, "status": "completed", "output": output or []}
-
-
-def item(name: str, text: str = "") -> dict[str, Any]:
-    return {"id": name, "type": "message", "text": text}
-
-
-def keep(store: ResponseStore, made: dict[str, Any], context: list[KeptItem]) -> None:
+def keep(store: ResponseStore, made: Response, context: list[KeptItem]) -> None:
     store.add(made, context, ME)
     store.finish(made)
 
@@ -51,7 +48,7 @@ def opened(path: Path | None = None, most_bytes: int = 1 << 30, clock: Clock | N
 def input_ids(store: ResponseStore, response_id: str) -> list[object]:
     page, has_more = store.inputs(response_id, ME, limit=100, after=None, is_newest_first=False)
     assert not has_more
-    return [each["id"] for each in page]
+    return [each.id for each in page]
 
 
 def num_items(store: ResponseStore) -> int:
@@ -60,14 +57,14 @@ def num_items(store: ResponseStore) -> int:
 
 def test_responses_share_their_items() -> None:
     store = opened()
-    keep(store, response("r0", [item("b")]), [KeptItem(item("a"))])
-    keep(store, response("r1", [item("d")]), [*store.context("r0", ME), KeptItem(item("c"))])
-    assert [each.data["id"] for each in store.context("r1", ME)] == ["a", "b", "c", "d"]
+    keep(store, response("r0", [said("b")]), [kept("a")])
+    keep(store, response("r1", [said("d")]), [*store.context("r0", ME), kept("c")])
+    assert [each.id for each in store.context("r1", ME)] == ["a", "b", "c", "d"]
     assert input_ids(store, "r1") == ["a", "b", "c"]
     assert num_items(store) == 4
     store.delete("r0", ME)
     assert num_items(store) == 4
-    assert [each.data["id"] for each in store.context("r1", ME)] == ["a", "b", "c", "d"]
+    assert [each.id for each in store.context("r1", ME)] == ["a", "b", "c", "d"]
     store.delete("r1", ME)
     assert num_items(store) == 0
     store.close()
@@ -75,7 +72,7 @@ def test_responses_share_their_items() -> None:
 
 def test_what_was_deleted_in_between_is_kept_with_what_goes_on_from_it() -> None:
     store = opened()
-    keep(store, response("r0", [item("b")]), [KeptItem(item("a"))])
+    keep(store, response("r0", [said("b")]), [kept("a")])
     context = store.context("r0", ME)
     store.delete("r0", ME)
     keep(store, response("r1"), context)
@@ -83,11 +80,32 @@ def test_what_was_deleted_in_between_is_kept_with_what_goes_on_from_it() -> None
     store.close()
 
 
+def test_what_a_response_says_is_not_taken_for_its_items() -> None:
+    """Its items are put where it has none, and such words may stand elsewhere in it."""
+    store = opened()
+    made = response("r0", [said("b", '"output":[]'), said("c")])
+    made.instructions = '"output":[], {"output":[]}'
+    made.metadata = {"output": "[]", '"output":[]': '"output":[]'}
+    made.tools = [
+        in_order(
+            DeclaredFunction,
+            type="function",
+            name="f",
+            description=None,
+            parameters={"output": []},
+            strict=None,
+        )
+    ]
+    keep(store, made, [kept("a")])
+    assert read(store, "r0", ME) == json.loads(made.written())
+    store.close()
+
+
 def test_one_that_was_deleted_while_it_ran_stays_deleted() -> None:
     store = opened()
-    store.add({**response("r0"), "status": "queued"}, [], ME)
+    store.add(response("r0", status="queued"), [], ME)
     store.delete("r0", ME)
-    store.finish(response("r0", [item("b")]))
+    store.finish(response("r0", [said("b")]))
     with pytest.raises(ApiError):
         store.response("r0", ME)
     assert num_items(store) == 0
@@ -99,9 +117,9 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
     most = 400_000
     store = opened(path, most)
     for number in range(40):
-        keep(store, response(f"r{number}"), [KeptItem(item(f"i{number}", "x" * 30_000))])
+        keep(store, response(f"r{number}"), [kept(f"i{number}", "x" * 30_000)])
         assert store._num_bytes() <= most
-    assert store.response("r39", ME)["id"] == "r39"
+    assert read(store, "r39", ME)["id"] == "r39"
     with pytest.raises(ApiError):
         store.response("r0", ME)
     store.close()
@@ -109,19 +127,19 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
     # A smaller limit holds from the start.
     smaller = opened(path, 200_000)
     assert smaller._num_bytes() <= 200_000
-    assert smaller.response("r39", ME)["id"] == "r39"
+    assert read(smaller, "r39", ME)["id"] == "r39"
     smaller.close()
 
 
 def test_an_owner_pushes_out_its_own() -> None:
     store = opened(most_bytes=400_000)
-    store.add(response("mine"), [KeptItem(item("i", "x" * 30_000))], ME)
+    store.add(response("mine"), [kept("i", "x" * 30_000)], ME)
     store.finish(response("mine"))
     for number in range(40):
-        store.add(response(f"r{number}"), [KeptItem(item("j", "x" * 30_000))], "another")
+        store.add(response(f"r{number}"), [kept("j", "x" * 30_000)], "another")
         store.finish(response(f"r{number}"))
-    assert store.response("mine", ME)["id"] == "mine"
-    assert store.response("r39", "another")["id"] == "r39"
+    assert read(store, "mine", ME)["id"] == "mine"
+    assert read(store, "r39", "another")["id"] == "r39"
     with pytest.raises(ApiError):
         store.response("r0", "another")
     assert store._num_bytes() <= 400_000
@@ -133,7 +151,7 @@ def test_a_conversation_that_grew_too_long_is_not_gone_on_from() -> None:
     store = opened()
     for number in range(3):
         context = store.context(f"r{number - 1}", ME) if number else []
-        keep(store, response(f"r{number}"), [*context, KeptItem(item(f"i{number}", "x" * 4000))])
+        keep(store, response(f"r{number}"), [*context, kept(f"i{number}", "x" * 4000)])
     with pytest.raises(ApiError, match="wanted at most 10,000") as caught:
         store.context("r2", ME, 10_000)
     assert caught.value.status == 400
@@ -143,39 +161,39 @@ def test_a_conversation_that_grew_too_long_is_not_gone_on_from() -> None:
 
 def test_what_runs_makes_no_room() -> None:
     store = opened(most_bytes=200_000)
-    store.add({**response("live"), "status": "in_progress"}, [], ME)
+    store.add(response("live", status="in_progress"), [], ME)
     for number in range(20):
-        keep(store, response(f"r{number}"), [KeptItem(item("i", "x" * 30_000))])
-    assert store.response("live", ME)["status"] == "in_progress"
+        keep(store, response(f"r{number}"), [kept("i", "x" * 30_000)])
+    assert read(store, "live", ME)["status"] == "in_progress"
     store.close()
 
 
 def test_what_is_old_goes() -> None:
     clock = Clock()
     store = opened(clock=clock)
-    keep(store, response("r0", at=1000.0), [KeptItem(item("a"))])
+    keep(store, response("r0", at=1000.0), [kept("a")])
     clock.now += DAY / 2
-    keep(store, response("r1", at=clock.now), [KeptItem(item("b"))])
+    keep(store, response("r1", at=clock.now), [kept("b")])
     clock.now += DAY / 2 + 1
     with pytest.raises(ApiError) as caught:
         store.context("r0", ME)
     assert caught.value.status == 404
     assert store.item("a", ME) is None
-    assert store.response("r1", ME)["id"] == "r1"
+    assert read(store, "r1", ME)["id"] == "r1"
     store.close()
 
 
 def test_it_survives_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "a" / "store"
     store = opened(path)
-    keep(store, response("r0", [item("b", "世界")]), [KeptItem(item("a"))])
-    store.add({**response("r1"), "status": "in_progress"}, [], ME)
+    keep(store, response("r0", [said("b", "世界")]), [kept("a")])
+    store.add(response("r1", status="in_progress"), [], ME)
     with pytest.raises(ServerError):
         opened(path)
     store.close()
     again = opened(path)
-    assert again.response("r0", ME)["output"] == [item("b", "世界")]
-    assert again.response("r1", ME)["status"] == "failed"
+    assert read(again, "r0", ME)["output"] == [said("b", "世界").model_dump()]
+    assert read(again, "r1", ME)["status"] == "failed"
     again.close()
 
 
@@ -191,11 +209,11 @@ def test_a_file_that_is_no_store(tmp_path: Path) -> None:
 
 def test_the_first_item_of_an_id_stays_it() -> None:
     store = opened()
-    keep(store, response("r0"), [KeptItem(item("a", "true"))])
-    keep(store, response("r1"), [KeptItem(item("a", "false"))])
+    keep(store, response("r0"), [kept("a", "true")])
+    keep(store, response("r1"), [kept("a", "false")])
     found = store.item("a", ME)
     assert found is not None
-    assert found.data["text"] == "true"
+    assert found.text == kept("a", "true").text
     store.close()
 
 
@@ -204,7 +222,7 @@ def test_many_threads() -> None:
 
     def work(name: str) -> None:
         for number in range(20):
-            keep(store, response(f"{name}{number}", [item("o")]), [KeptItem(item("i"))])
+            keep(store, response(f"{name}{number}", [said("o")]), [kept("i")])
             store.context(f"{name}{number}", ME)
             if number % 2:
                 store.delete(f"{name}{number}", ME)

@@ -16,7 +16,6 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from gptoss.server.fail_fast import FailFast
 from gptoss.server.wire_errors import invalid
 
-Json = dict[str, object]
 _MOST = 2**31 - 1
 _Positive = Annotated[int, Field(ge=1)]
 
@@ -59,6 +58,9 @@ class PatchOperation(_Fields):
         return self
 
 
+ClientAction = ExecAction | ShellAction | PatchOperation
+
+
 @dataclass(frozen=True, slots=True)
 class ClientTool:
     """A kind of tool.
@@ -73,7 +75,7 @@ class ClientTool:
 
     name: str
     field: str
-    fields: type[_Fields]
+    fields: type[ExecAction] | type[ShellAction] | type[PatchOperation]
     id_prefix: str
     description: str
     parameters: Mapping[str, object]
@@ -88,32 +90,27 @@ class ClientTool:
         """Of its result."""
         return f"{self.name}_call_output"
 
-    def said(self, arguments: str) -> Json | None:
-        """What the arguments of a call are in its item; None if they are not whole."""
+    def said(self, arguments: str) -> ClientAction | None:
+        """The arguments of a call, checked; None if they are not whole."""
         try:
-            return self._said(self.fields.model_validate_json(arguments))
+            return self.fields.model_validate_json(arguments)
         except ValidationError:
             return None
 
-    def read(self, item: Mapping[str, object], where: str) -> Json:
-        """The same of an item that came in. Raises ApiError with the place of what is wrong."""
+    def read(self, item: Mapping[str, object], where: str) -> ClientAction:
+        """Check what stands in an item that came in. Raises ApiError with the place of what is wrong."""
         try:
-            return self._said(self.fields.model_validate(item.get(self.field)))
+            return self.fields.model_validate(item.get(self.field))
         except ValidationError as error:
             errors: list[Any] = error.errors()
             errors[0]["loc"] = (where, self.field, *errors[0]["loc"])
             raise invalid(errors) from None
 
-    def arguments(self, said: object) -> str:
-        """As the model wrote what stands in an item."""
-        known = self.fields.model_validate(said).model_dump(exclude_none=True)
+    def arguments(self, said: Mapping[str, object]) -> str:
+        """Arguments as the model wrote them, from what stands in an item."""
         # It writes no `env` that is empty.
-        kept = {name: value for name, value in known.items() if value != {}}
+        kept = {name: said[name] for name in self.fields.model_fields if said.get(name, {}) != {}}
         return json.dumps(kept, ensure_ascii=False)
-
-    def _said(self, fields: _Fields) -> Json:
-        said = fields.model_dump(exclude_none=True)
-        return {"type": "exec", "env": {}, **said} if self.name == "local_shell" else said
 
 
 def _object(required: tuple[str, ...], **properties: object) -> dict[str, object]:

@@ -17,10 +17,11 @@ from gptoss.server.messages.request import MessagesRequest
 from gptoss.server.pool import FairPool
 from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import ResponseRequest
-from gptoss.server.responses.store import KeptItem, ResponseStore
+from gptoss.server.responses.store import ResponseStore
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import ApiError, invalid
 from tests.growth.case import Case
+from tests.server.kept_responses import kept, response
 
 
 def _twice(size: int) -> bytes:
@@ -60,7 +61,7 @@ def _calls(size: int) -> list[dict[str, Any]]:
 
 def _read_items(given: list[dict[str, Any]]) -> object:
     reader = InputReader(lambda _: None, lambda *_: "")
-    return blocks_of([item.data for item in reader.read(given)], ToolSet())
+    return blocks_of(reader.read(given), ToolSet())
 
 
 def _count_shares(size: int) -> None:
@@ -87,8 +88,7 @@ def _full_store(size: int) -> ResponseStore:
     """With responses of many owners, and no room for any of them."""
     store = ResponseStore(None, 1e12, 1 << 40)
     for number in range(size):
-        made = {"id": f"r{number}", "created_at": 1.0, "status": "completed"}
-        store.add(made, [KeptItem({"id": "i", "text": "a"})], f"owner{number % 5}")
+        store.add(response(f"r{number}"), [kept("i")], f"owner{number % 5}")
     store._most_bytes = 0
     return store
 

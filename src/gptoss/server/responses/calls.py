@@ -1,110 +1,152 @@
-"""Calls of tools that a response grows by, one class for each form; `Item` in items.py says what they share."""
+"""Calls of tools that a response grows by, one class for each form; `OpenItem` in items.py says what they share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet
 from gptoss.server.client_tools import CLIENT_TOOLS, ClientTool
-from gptoss.server.replies import Json
+from gptoss.server.replies import in_order
+from gptoss.server.responses.client_calls import action_of, client_call
+from gptoss.server.responses.items import Place
+from gptoss.server.responses.types.calls import (
+    Action,
+    ClientCall,
+    CustomToolCall,
+    FunctionCall,
+    ReplyShellAction,
+)
+from gptoss.server.responses.types.events import (
+    ArgumentsDelta,
+    ArgumentsDone,
+    CommandChanged,
+    CommandDelta,
+    CustomInputDelta,
+    CustomInputDone,
+    ResponseEvent,
+)
+from gptoss.server.responses.types.items import ItemStatus
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wrapped_text import WrappedText
 
 CALL_ID_PREFIX = "call_"
 
 
-class FunctionCallItem:
+class OpenFunctionCall:
     """A call of a function.
 
     namespace  in which it is declared; None: among the functions that stand alone
     """
 
-    def __init__(self, name: str, namespace: str | None = None) -> None:
+    def __init__(self, place: Place, name: str, namespace: str | None = None) -> None:
         self.id = new_id("fc_")
+        self._place = place
         self._call_id = new_id(CALL_ID_PREFIX)
         self._name = name
         self._namespace = namespace
         self._texts: list[str] = []
 
-    def item(self, status: str) -> Json:
-        """See Item."""
-        return {
-            "id": self.id,
-            "type": "function_call",
-            "call_id": self._call_id,
-            "name": self._name,
+    def item(self, status: ItemStatus) -> FunctionCall:
+        """The item so far."""
+        return in_order(
+            FunctionCall,
+            id=self.id,
+            type="function_call",
+            call_id=self._call_id,
+            name=self._name,
             **_in_namespace(self._namespace),
-            "arguments": "".join(self._texts),
-            "status": status,
-        }
+            arguments="".join(self._texts),
+            status=status,
+        )
 
-    def begin(self) -> Iterator[Json]:
-        """See Item."""
+    def begin(self) -> Iterator[ResponseEvent]:
+        """The events after `response.output_item.added`."""
         yield from ()
 
-    def feed(self, text: str) -> Iterator[Json]:
+    def feed(self, text: str) -> Iterator[ResponseEvent]:
         """More of its arguments."""
         self._texts.append(text)
-        yield {"type": "response.function_call_arguments.delta", "delta": text}
+        yield in_order(
+            ArgumentsDelta,
+            type="response.function_call_arguments.delta",
+            delta=text,
+            **self._place.of_item(self.id),
+        )
 
-    def end(self) -> Iterator[Json]:
-        """See Item."""
-        yield {
-            "type": "response.function_call_arguments.done",
-            "name": self._name,
-            "arguments": "".join(self._texts),
-        }
+    def end(self) -> Iterator[ResponseEvent]:
+        """The events before `response.output_item.done`."""
+        yield in_order(
+            ArgumentsDone,
+            type="response.function_call_arguments.done",
+            name=self._name,
+            arguments="".join(self._texts),
+            **self._place.of_item(self.id),
+        )
 
 
-class CustomCallItem:
+class OpenCustomCall:
     """A call of a custom tool. Where the model wraps its text in JSON, what is told is the text."""
 
-    def __init__(self, name: str, namespace: str | None, *, is_wrapped: bool) -> None:
+    def __init__(self, place: Place, name: str, namespace: str | None, *, is_wrapped: bool) -> None:
         self.id = new_id("ctc_")
+        self._place = place
         self._call_id = new_id(CALL_ID_PREFIX)
         self._name = name
         self._namespace = namespace
         self._wrapped = WrappedText() if is_wrapped else None
         self._texts: list[str] = []
 
-    def item(self, status: str) -> Json:
-        """See Item."""
-        return {
-            "id": self.id,
-            "type": "custom_tool_call",
-            "call_id": self._call_id,
-            "name": self._name,
+    def item(self, status: ItemStatus) -> CustomToolCall:
+        """The item so far."""
+        return in_order(
+            CustomToolCall,
+            id=self.id,
+            type="custom_tool_call",
+            call_id=self._call_id,
+            name=self._name,
             **_in_namespace(self._namespace),
-            "input": "".join(self._texts),
-            "status": status,
-        }
+            input="".join(self._texts),
+            status=status,
+        )
 
-    def begin(self) -> Iterator[Json]:
-        """See Item."""
+    def begin(self) -> Iterator[ResponseEvent]:
+        """The events after `response.output_item.added`."""
         yield from ()
 
-    def feed(self, text: str) -> Iterator[Json]:
+    def feed(self, text: str) -> Iterator[ResponseEvent]:
         """More of its argument."""
         text = text if self._wrapped is None else self._wrapped.feed(text)
         if text:
             self._texts.append(text)
-            yield {"type": "response.custom_tool_call_input.delta", "delta": text}
+            yield in_order(
+                CustomInputDelta,
+                type="response.custom_tool_call_input.delta",
+                delta=text,
+                **self._place.of_item(self.id),
+            )
 
-    def end(self) -> Iterator[Json]:
-        """See Item."""
-        yield {"type": "response.custom_tool_call_input.done", "input": "".join(self._texts)}
+    def end(self) -> Iterator[ResponseEvent]:
+        """The events before `response.output_item.done`."""
+        yield in_order(
+            CustomInputDone,
+            type="response.custom_tool_call_input.done",
+            input="".join(self._texts),
+            **self._place.of_item(self.id),
+        )
 
 
-class ClientCallItem:
+class OpenClientCall:
     """A call of a tool that has an item of its own. It is told when it is whole: half a command must not be run."""
 
-    def __init__(self, tool: ClientTool) -> None:
+    def __init__(self, place: Place, tool: ClientTool) -> None:
         self.id = new_id(tool.id_prefix)
         self.name = tool.name
+        self._place = place
         self._call_id = new_id(CALL_ID_PREFIX)
         self._tool = tool
         self._texts: list[str] = []
-        self._said: Json = {}
+        self._action: Action | None = None
 
     @property
     def arguments(self) -> str:
@@ -118,58 +160,74 @@ class ClientCallItem:
     def read(self) -> bool:
         """Whether they are whole; then the call can be told."""
         said = self._tool.said(self.arguments)
-        self._said = said or {}
+        self._action = None if said is None else action_of(said)
         return said is not None
 
-    def item(self, status: str) -> Json:
-        """See Item."""
-        said = self._said
-        if status == "in_progress" and "commands" in said:
+    def item(self, status: ItemStatus) -> ClientCall:
+        """The item so far."""
+        action = self._action
+        if status == "in_progress" and isinstance(action, ReplyShellAction):
             # They come one by one after that.
-            said = {**said, "commands": []}
-        made: Json = {
+            action = action.model_copy(update={"commands": []})
+        fields = {
             "id": self.id,
             "type": self._tool.item_type,
             "call_id": self._call_id,
-            self._tool.field: said,
+            self._tool.field: action,
             "status": status,
         }
-        return {**made, "environment": {"type": "local"}} if self.name == "shell" else made
+        return client_call(self._tool, fields)
 
-    def begin(self) -> Iterator[Json]:
-        """See Item."""
+    def begin(self) -> Iterator[ResponseEvent]:
+        """The events after `response.output_item.added`."""
         yield from ()
 
-    def end(self) -> Iterator[Json]:
-        """See Item."""
-        commands = self._said.get("commands", ())
-        assert isinstance(commands, list | tuple)
+    def end(self) -> Iterator[ResponseEvent]:
+        """The events before `response.output_item.done`."""
+        commands = self._action.commands if isinstance(self._action, ReplyShellAction) else ()
         for index, command in enumerate(commands):
-            kind = "response.shell_call_command"
-            yield {"type": f"{kind}.added", "command_index": index, "command": ""}
-            yield {"type": f"{kind}.delta", "command_index": index, "delta": command}
-            yield {"type": f"{kind}.done", "command_index": index, "command": command}
+            yield in_order(
+                CommandChanged,
+                type="response.shell_call_command.added",
+                command_index=index,
+                command="",
+                **self._place.of_event(),
+            )
+            yield in_order(
+                CommandDelta,
+                type="response.shell_call_command.delta",
+                command_index=index,
+                delta=command,
+                **self._place.of_event(),
+            )
+            yield in_order(
+                CommandChanged,
+                type="response.shell_call_command.done",
+                command_index=index,
+                command=command,
+                **self._place.of_event(),
+            )
 
 
-CallItem = FunctionCallItem | CustomCallItem | ClientCallItem
+OpenCall = OpenFunctionCall | OpenCustomCall | OpenClientCall
 
 
-def call_item(recipient: str, tools: ToolSet) -> CallItem:
+def open_call(place: Place, recipient: str, tools: ToolSet) -> OpenCall:
     """The item of a call that begins."""
     tool = tools.tool_by_recipient.get(recipient)
     if tool is None:
-        return FunctionCallItem(recipient.removeprefix("functions."))
+        return OpenFunctionCall(place, recipient.removeprefix("functions."))
     name = tool.description.name
     if tool.kind in CLIENT_TOOLS:
-        return ClientCallItem(CLIENT_TOOLS[tool.kind])
+        return OpenClientCall(place, CLIENT_TOOLS[tool.kind])
     if tool.kind == "custom":
-        return CustomCallItem(name, _namespace(tool), is_wrapped=tool.is_wrapped)
-    return FunctionCallItem(name, _namespace(tool))
+        return OpenCustomCall(place, name, _namespace(tool), is_wrapped=tool.is_wrapped)
+    return OpenFunctionCall(place, name, _namespace(tool))
 
 
 def _namespace(tool: DeclaredTool) -> str | None:
     return None if tool.namespace == FUNCTIONS else tool.namespace
 
 
-def _in_namespace(namespace: str | None) -> Json:
+def _in_namespace(namespace: str | None) -> dict[str, Any]:
     return {} if namespace is None else {"namespace": namespace}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from gptoss.chat.blocks import Block, Blocks
 from gptoss.chat.tools import ToolSet
 from gptoss.errors import shown
 from gptoss.harmony import Channel, DeveloperContent, Message, Role
-from gptoss.server.replies import Json
+from gptoss.server.replies import in_order
 from gptoss.server.responses.call_items import (
     CALLS,
     OUTPUTS,
@@ -17,8 +18,19 @@ from gptoss.server.responses.call_items import (
     read_call,
     read_output,
 )
+from gptoss.server.responses.items import text_part
 from gptoss.server.responses.store import KeptItem
 from gptoss.server.responses.text import joined, text_of, wrong
+from gptoss.server.responses.types.calls import Call, InputText, LocalShellCall
+from gptoss.server.responses.types.items import (
+    AnyItem,
+    InputMessage,
+    OutputMessage,
+    ReasoningItem,
+    ReasoningText,
+    SummaryText,
+    item_of,
+)
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wire_errors import ApiError
 
@@ -57,6 +69,7 @@ class InputReader:
         kind = item.get("type")
         if kind is None:
             kind = "message" if "role" in item else "item_reference"
+        made: AnyItem
         match kind:
             case "message":
                 made = _message(item, where)
@@ -66,7 +79,7 @@ class InputReader:
                 made = read_output(item, where)
                 if kind == "local_shell_call_output" and item.get("call_id") is None:
                     # Its id is the call's, which is told already.
-                    return KeptItem(made)
+                    return _kept(made)
             case "reasoning":
                 made = self._reasoning(item, where)
             case "item_reference":
@@ -77,13 +90,13 @@ class InputReader:
                     f"got an item of the type {shown(kind)} in {where}, wanted {_KINDS}",
                     param=where,
                 )
-        made["id"] = self._id(item, where, made["id"])
-        return KeptItem(made)
+        made.id = self._id(item, where, made.id)
+        return _kept(made)
 
-    def _id(self, item: Mapping[str, object], where: str, made: object) -> str:
+    def _id(self, item: Mapping[str, object], where: str, made: str) -> str:
         given = item.get("id")
         if given is None or given == "":
-            return str(made)
+            return made
         if not isinstance(given, str) or len(given) > _MAX_ID_CHARACTERS:
             raise wrong(f"{where}.id", f"text of at most {_MAX_ID_CHARACTERS} characters", given)
         return self._claimed(given, where)
@@ -116,7 +129,7 @@ class InputReader:
         self._claimed(item_id, where)
         return found
 
-    def _reasoning(self, item: Mapping[str, object], where: str) -> Json:
+    def _reasoning(self, item: Mapping[str, object], where: str) -> ReasoningItem:
         """Its text, open or sealed; a summary alone says nothing of the thoughts, and is kept without effect."""
         content = item.get("content")
         text = text_of(content, f"{where}.content") if content is not None else ""
@@ -126,82 +139,104 @@ class InputReader:
                 raise wrong(f"{where}.encrypted_content", "text", sealed)
             text = self._open_sealed(sealed, f"{where}.encrypted_content")
         summary = item.get("summary")
-        made: Json = {
-            "id": new_id("rs_"),
-            "type": "reasoning",
-            "summary": []
+        made = in_order(
+            ReasoningItem,
+            id=new_id("rs_"),
+            type="reasoning",
+            summary=[]
             if summary in (None, "", [])
-            else [{"type": "summary_text", "text": text_of(summary, f"{where}.summary")}],
-            "content": [{"type": "reasoning_text", "text": text}] if text else [],
-            "status": "completed",
-        }
+            else [
+                in_order(
+                    SummaryText, type="summary_text", text=text_of(summary, f"{where}.summary")
+                )
+            ],
+            content=[in_order(ReasoningText, type="reasoning_text", text=text)] if text else [],
+            status="completed",
+        )
         if sealed is not None:
-            made["encrypted_content"] = sealed
+            made.encrypted_content = sealed
         return made
 
 
-def _message(item: Mapping[str, object], where: str) -> Json:
-    role = item.get("role")
+def _message(item: Mapping[str, object], where: str) -> InputMessage | OutputMessage:
+    role: Any = item.get("role")
     if role not in ("user", "system", "developer", "assistant"):
         raise wrong(f"{where}.role", "user, assistant, system or developer", role)
     text = text_of(item.get("content"), f"{where}.content")
-    made: Json = {"id": new_id("msg_"), "type": "message", "role": role, "status": "completed"}
     if role != "assistant":
-        return {**made, "content": [{"type": "input_text", "text": text}]}
-    phase = item.get("phase")
+        return in_order(
+            InputMessage,
+            id=new_id("msg_"),
+            type="message",
+            role=role,
+            status="completed",
+            content=[in_order(InputText, type="input_text", text=text)],
+        )
+    phase: Any = item.get("phase")
     if phase is not None and phase not in _PHASES:
         raise wrong(f"{where}.phase", " or ".join(_PHASES), phase)
-    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-    return {**made, "content": [part], "phase": phase}
+    return in_order(
+        OutputMessage,
+        id=new_id("msg_"),
+        type="message",
+        role=role,
+        status="completed",
+        content=[text_part(text, [])],
+        phase=phase,
+    )
 
 
-def blocks_of(items: Sequence[Json], tools: ToolSet) -> list[Block]:
+def _kept(item: AnyItem) -> KeptItem:
+    return KeptItem(item.id, item.written().decode())
+
+
+def blocks_of(kept: Sequence[KeptItem], tools: ToolSet) -> list[Block]:
     """The conversation in blocks that are kept or dropped as one: a tool's result stands behind its call.
 
     tools  that the request declares
 
     Raises ApiError for a result of a call that is not there.
     """
+    items = [item_of(each.text) for each in kept]
     made = Blocks()
     for item, leads_to_call in zip(items, _leading_to_calls(items), strict=True):
-        match item["type"]:
-            case "message":
+        match item:
+            case InputMessage() | OutputMessage():
                 made.say(_said(item, leads_to_call=leads_to_call))
-            case "reasoning":
-                if text := joined(item["content"]):
+            case ReasoningItem():
+                if text := joined(item.content):
                     made.say(Message(Role.ASSISTANT, text, Channel.ANALYSIS))
-            case kind if kind in CALLS:
-                ids = [item["call_id"], *([item["id"]] if kind == "local_shell_call" else ())]
-                made.call(call_message(item, tools), *map(str, ids))
+            case _ if isinstance(item, Call):
+                more = (item.id,) if isinstance(item, LocalShellCall) else ()
+                made.call(call_message(item, tools), item.call_id, *more)
             case _:
-                if not made.result(str(item["call_id"]), output_text(item)):
+                if not made.result(item.call_id, output_text(item)):
                     raise ApiError(
                         400,
-                        f"got the output of the call {shown(item['call_id'], _MAX_ID_CHARACTERS)}, but no "
+                        f"got the output of the call {shown(item.call_id, _MAX_ID_CHARACTERS)}, but no "
                         "call with that call_id stands before it; send it too, or previous_response_id",
                         param="input",
                     )
     return made.blocks
 
 
-def _leading_to_calls(items: Sequence[Json]) -> list[bool]:
+def _leading_to_calls(items: Sequence[AnyItem]) -> list[bool]:
     """For each item whether a call is the next thing after it, but for thoughts."""
     found = []
     is_call = False
     for item in reversed(items):
         found.append(is_call)
-        if item["type"] != "reasoning":
-            is_call = item["type"] in CALLS
+        if not isinstance(item, ReasoningItem):
+            is_call = isinstance(item, Call)
     return found[::-1]
 
 
-def _said(item: Json, *, leads_to_call: bool) -> Message:
-    text = joined(item["content"])
-    match item["role"]:
-        case "user":
-            return Message(Role.USER, text)
-        case "assistant":
-            phase = item.get("phase") or ("commentary" if leads_to_call else "final_answer")
-            channel = Channel.COMMENTARY if phase == "commentary" else Channel.FINAL
-            return Message(Role.ASSISTANT, text, channel)
+def _said(item: InputMessage | OutputMessage, *, leads_to_call: bool) -> Message:
+    text = joined(item.content)
+    if isinstance(item, OutputMessage):
+        phase = item.phase or ("commentary" if leads_to_call else "final_answer")
+        channel = Channel.COMMENTARY if phase == "commentary" else Channel.FINAL
+        return Message(Role.ASSISTANT, text, channel)
+    if item.role == "user":
+        return Message(Role.USER, text)
     return Message(Role.DEVELOPER, DeveloperContent(text))

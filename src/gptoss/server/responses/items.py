@@ -4,10 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, TypedDict
 
-from gptoss.server.replies import Json
+from gptoss.server.replies import in_order
+from gptoss.server.responses.types.events import (
+    OutputTextDelta,
+    OutputTextDone,
+    PartChange,
+    PartChanged,
+    ReasoningTextDelta,
+    ReasoningTextDone,
+    ResponseEvent,
+    SummaryPartChange,
+    SummaryPartChanged,
+    SummaryTextDelta,
+    SummaryTextDone,
+)
+from gptoss.server.responses.types.items import (
+    ItemStatus,
+    OutputItem,
+    OutputMessage,
+    OutputText,
+    Phase,
+    ReasoningItem,
+    ReasoningText,
+    SummaryText,
+)
 from gptoss.server.shared.ids import new_id
+from gptoss.server.shared.logprobs import TokenLogprobs
 
 # A sentence that is no end of a number or an abbreviation: what follows is a space and no small letter.
 _SENTENCE = re.compile(r".+?(?:[.!?]+(?=\s+[^a-z\s])|\n\n|$)", re.DOTALL)
@@ -15,78 +40,126 @@ _SENTENCES_BY_SUMMARY = {"auto": 1, "concise": 1, "detailed": 3}
 _MAX_SUMMARY_CHARACTERS = 600
 
 
-class Item(Protocol):
-    """An item that is being written. Events are without their places, which the response adds."""
+class EventPlace(TypedDict):
+    """Where an event stands."""
+
+    output_index: int
+    sequence_number: int
+
+
+class ItemEventPlace(EventPlace):
+    """Where an event stands, which names its item."""
+
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an item stands.
+
+    output_index  among the items of its response
+    numbers       of the response's events to come; all its items take from them
+    """
+
+    output_index: int
+    numbers: Iterator[int]
+
+    def of_event(self) -> EventPlace:
+        """Where the next event stands."""
+        return {"output_index": self.output_index, "sequence_number": next(self.numbers)}
+
+    def of_item(self, item_id: str) -> ItemEventPlace:
+        """Where the next event stands, which names the item."""
+        return {"item_id": item_id, **self.of_event()}
+
+
+class OpenItem(Protocol):
+    """An item that is being written."""
 
     id: str
 
-    def item(self, status: str) -> Json:
-        """As it is so far."""
+    def item(self, status: ItemStatus) -> OutputItem:
+        """The item so far."""
         ...
 
-    def begin(self) -> Iterator[Json]:
+    def begin(self) -> Iterator[ResponseEvent]:
         """The events after `response.output_item.added`."""
         ...
 
-    def end(self) -> Iterator[Json]:
+    def end(self) -> Iterator[ResponseEvent]:
         """The events before `response.output_item.done`."""
         ...
 
 
-class ReasoningItem:
+class OpenReasoning:
     """A chain of thought.
 
     summary  how long an excerpt is to be, if there is to be one
     seal     makes `encrypted_content` of the text, if it is asked for
     """
 
-    def __init__(self, summary: str | None, seal: Callable[[str], str] | None) -> None:
+    def __init__(
+        self, place: Place, summary: str | None, seal: Callable[[str], str] | None
+    ) -> None:
         self.id = new_id("rs_")
+        self._place = place
         self._summary = summary
         self._seal = seal
         self._texts: list[str] = []
         self._is_over = False
         self._sealed: str | None = None
 
-    def item(self, status: str) -> Json:
-        """See Item."""
+    def item(self, status: ItemStatus) -> ReasoningItem:
+        """The item so far."""
         text = "".join(self._texts)
-        made: Json = {
-            "id": self.id,
-            "type": "reasoning",
-            "summary": _summary_parts(self._excerpt()) if self._is_over else [],
-            "content": [{"type": "reasoning_text", "text": text}] if text else [],
-            "status": status,
-        }
+        excerpt = self._excerpt() if self._is_over else ""
+        made = in_order(
+            ReasoningItem,
+            id=self.id,
+            type="reasoning",
+            summary=[_summary_text(excerpt)] if excerpt else [],
+            content=[_reasoning_text(text)] if text else [],
+            status=status,
+        )
         if self._sealed is not None:
-            made["encrypted_content"] = self._sealed
+            made.encrypted_content = self._sealed
         return made
 
-    def begin(self) -> Iterator[Json]:
-        """See Item."""
-        yield _part_added({"type": "reasoning_text", "text": ""})
+    def begin(self) -> Iterator[ResponseEvent]:
+        """The events after `response.output_item.added`."""
+        yield _part_changed(
+            "response.content_part.added", _reasoning_text(""), self.id, self._place
+        )
 
-    def delta(self, text: str) -> Json:
+    def delta(self, text: str) -> ReasoningTextDelta:
         """More of it."""
         self._texts.append(text)
-        return {"type": "response.reasoning_text.delta", "content_index": 0, "delta": text}
+        return in_order(
+            ReasoningTextDelta,
+            type="response.reasoning_text.delta",
+            content_index=0,
+            delta=text,
+            **self._place.of_item(self.id),
+        )
 
-    def end(self) -> Iterator[Json]:
-        """See Item."""
+    def end(self) -> Iterator[ResponseEvent]:
+        """The events before `response.output_item.done`."""
         text = "".join(self._texts)
-        yield {"type": "response.reasoning_text.done", "content_index": 0, "text": text}
-        yield _part_done({"type": "reasoning_text", "text": text})
+        yield in_order(
+            ReasoningTextDone,
+            type="response.reasoning_text.done",
+            content_index=0,
+            text=text,
+            **self._place.of_item(self.id),
+        )
+        yield _part_changed(
+            "response.content_part.done", _reasoning_text(text), self.id, self._place
+        )
         self._is_over = True
         if self._seal is not None:
             self._sealed = self._seal(text)
         if excerpt := self._excerpt():
-            (part,) = _summary_parts(excerpt)
-            kind = "response.reasoning_summary"
-            empty = {"type": "summary_text", "text": ""}
-            yield {"type": f"{kind}_part.added", "summary_index": 0, "part": empty}
-            yield {"type": f"{kind}_text.delta", "summary_index": 0, "delta": excerpt}
-            yield {"type": f"{kind}_text.done", "summary_index": 0, "text": excerpt}
-            yield {"type": f"{kind}_part.done", "summary_index": 0, "part": part}
+            yield from _summary_events(excerpt, self.id, self._place)
 
     def _excerpt(self) -> str:
         if self._summary is None:
@@ -94,60 +167,65 @@ class ReasoningItem:
         return excerpt_of("".join(self._texts), _SENTENCES_BY_SUMMARY[self._summary])
 
 
-class MessageItem:
+class OpenMessage:
     """Something said to the user: the answer, or before tools are called (`commentary`)."""
 
-    def __init__(self, phase: str) -> None:
+    def __init__(self, place: Place, phase: Phase) -> None:
         self.id = new_id("msg_")
         self.phase = phase
+        self._place = place
         self._texts: list[str] = []
-        self._logprobs: list[Json] = []
+        self._logprobs: list[TokenLogprobs] = []
         self._is_over = False
 
-    def item(self, status: str) -> Json:
-        """See Item."""
-        parts = [self._part()] if self._texts or self._is_over else []
-        return {
-            "id": self.id,
-            "type": "message",
-            "role": "assistant",
-            "status": status,
-            "phase": self.phase,
-            "content": parts,
-        }
+    def item(self, status: ItemStatus) -> OutputMessage:
+        """The item so far."""
+        return in_order(
+            OutputMessage,
+            id=self.id,
+            type="message",
+            role="assistant",
+            status=status,
+            phase=self.phase,
+            content=[self._part()] if self._texts or self._is_over else [],
+        )
 
-    def begin(self) -> Iterator[Json]:
-        """See Item."""
-        yield _part_added(_output_text("", []))
+    def begin(self) -> Iterator[ResponseEvent]:
+        """The events after `response.output_item.added`."""
+        yield _part_changed("response.content_part.added", text_part("", []), self.id, self._place)
 
-    def delta(self, text: str, logprobs: list[Json]) -> Json:
+    def delta(self, text: str, logprobs: list[TokenLogprobs]) -> OutputTextDelta:
         """More of it, and its tokens, if they are wanted."""
         self._texts.append(text)
         self._logprobs += logprobs
-        return {
-            "type": "response.output_text.delta",
-            "content_index": 0,
-            "delta": text,
-            "logprobs": logprobs,
-        }
+        return in_order(
+            OutputTextDelta,
+            type="response.output_text.delta",
+            content_index=0,
+            delta=text,
+            logprobs=logprobs,
+            **self._place.of_item(self.id),
+        )
 
-    def end(self) -> Iterator[Json]:
-        """See Item."""
+    def end(self) -> Iterator[ResponseEvent]:
+        """The events before `response.output_item.done`."""
         self._is_over = True
-        yield {
-            "type": "response.output_text.done",
-            "content_index": 0,
-            "text": "".join(self._texts),
-            "logprobs": list(self._logprobs),
-        }
-        yield _part_done(self._part())
+        yield in_order(
+            OutputTextDone,
+            type="response.output_text.done",
+            content_index=0,
+            text="".join(self._texts),
+            logprobs=list(self._logprobs),
+            **self._place.of_item(self.id),
+        )
+        yield _part_changed("response.content_part.done", self._part(), self.id, self._place)
 
-    def add_logprobs(self, logprobs: list[Json]) -> None:
-        """Of tokens that came after the last text, such as half a character."""
+    def add_logprobs(self, logprobs: list[TokenLogprobs]) -> None:
+        """Add tokens that came after the last text, such as half a character."""
         self._logprobs += logprobs
 
-    def _part(self) -> Json:
-        return _output_text("".join(self._texts), list(self._logprobs))
+    def _part(self) -> OutputText:
+        return text_part("".join(self._texts), list(self._logprobs))
 
 
 def excerpt_of(reasoning: str, num_sentences: int) -> str:
@@ -162,17 +240,51 @@ def excerpt_of(reasoning: str, num_sentences: int) -> str:
     return f"{text[:_MAX_SUMMARY_CHARACTERS].rsplit(maxsplit=1)[0]} …"
 
 
-def _summary_parts(text: str) -> list[Json]:
-    return [{"type": "summary_text", "text": text}] if text else []
+def text_part(text: str, logprobs: list[TokenLogprobs]) -> OutputText:
+    """Text of the assistant, and its tokens, if they are wanted."""
+    return in_order(OutputText, type="output_text", text=text, annotations=[], logprobs=logprobs)
 
 
-def _output_text(text: str, logprobs: list[Json]) -> Json:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs}
+def _reasoning_text(text: str) -> ReasoningText:
+    return in_order(ReasoningText, type="reasoning_text", text=text)
 
 
-def _part_added(part: Json) -> Json:
-    return {"type": "response.content_part.added", "content_index": 0, "part": part}
+def _summary_text(text: str) -> SummaryText:
+    return in_order(SummaryText, type="summary_text", text=text)
 
 
-def _part_done(part: Json) -> Json:
-    return {"type": "response.content_part.done", "content_index": 0, "part": part}
+def _part_changed(
+    kind: PartChange, part: OutputText | ReasoningText, item_id: str, place: Place
+) -> PartChanged:
+    return in_order(PartChanged, type=kind, content_index=0, part=part, **place.of_item(item_id))
+
+
+def _summary_events(text: str, item_id: str, place: Place) -> Iterator[ResponseEvent]:
+    yield _summary_changed("response.reasoning_summary_part.added", "", item_id, place)
+    yield in_order(
+        SummaryTextDelta,
+        type="response.reasoning_summary_text.delta",
+        summary_index=0,
+        delta=text,
+        **place.of_item(item_id),
+    )
+    yield in_order(
+        SummaryTextDone,
+        type="response.reasoning_summary_text.done",
+        summary_index=0,
+        text=text,
+        **place.of_item(item_id),
+    )
+    yield _summary_changed("response.reasoning_summary_part.done", text, item_id, place)
+
+
+def _summary_changed(
+    kind: SummaryPartChange, text: str, item_id: str, place: Place
+) -> SummaryPartChanged:
+    return in_order(
+        SummaryPartChanged,
+        type=kind,
+        summary_index=0,
+        part=_summary_text(text),
+        **place.of_item(item_id),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -12,12 +12,22 @@ from gptoss.chat.blocks import Block
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.tools import ToolSet
 from gptoss.errors import shown
-from gptoss.server.replies import Json
-from gptoss.server.request_schemas.formats import AnswerFormat
+from gptoss.server.replies import in_order
+from gptoss.server.request_schemas.formats import (
+    AnswerFormat,
+    ChoiceFormat,
+    FlatAnswerFormat,
+    FlatSchemaFormat,
+    JsonObjectFormat,
+    LarkFormat,
+    RegexFormat,
+    TextFormat,
+)
 from gptoss.server.request_schemas.responses import Included, ResponseInput
 from gptoss.server.request_schemas.tools import ResponseTools, ToolChoice
 from gptoss.server.request_schemas.wholes import RESPONSE_NEEDS
 from gptoss.server.responses.tools import check_choice, echoed_choice, echoed_tools, tools_of
+from gptoss.server.responses.types.response import ReasoningSettings, Response, TextSettings
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shared.ids import new_id
 from gptoss.server.shown import Shown
@@ -52,7 +62,19 @@ _VOID = (
     "computer_call_output.output.image_url",
     "code_interpreter_call.outputs",
 )
-_FORMAT_FIELDS = ("name", "schema", "strict", "description")
+_SCHEMA_FIELDS = {
+    "name": "name",
+    "schema": "schema_",
+    "strict": "strict",
+    "description": "description",
+}
+_PLAIN_FORMATS: dict[str, Callable[..., FlatAnswerFormat]] = {
+    "text": TextFormat,
+    "json_object": JsonObjectFormat,
+    "regex": RegexFormat,
+    "lark": LarkFormat,
+    "choice": ChoiceFormat,
+}
 
 SummaryName = Literal["auto", "concise", "detailed"]
 _Items = Annotated[list[dict[str, Any]], Field(max_length=MOST_MESSAGES)]
@@ -207,42 +229,44 @@ class ResponseRequest(SamplingFields):
             continues=self.continue_final_message or False,
         )
 
-    def echo(self, model: str) -> Json:
+    def echo(self, model: str) -> Response:
         """A response that has not begun, with everything that the request said."""
         sampling = self.sampling()
-        reasoning: Json = {"effort": self.effort or "medium", "summary": self.summary}
-        return {
-            "id": new_id("resp_"),
-            "object": "response",
-            "created_at": int(time.time()),
-            "status": "queued" if self.background else "in_progress",
-            "background": self.background or False,
-            "completed_at": None,
-            "error": None,
-            "incomplete_details": None,
-            "instructions": self.instructions,
-            "max_output_tokens": self.max_output_tokens,
-            "max_tool_calls": None,
-            "metadata": self.metadata or {},
-            "model": model,
-            "output": [],
-            "parallel_tool_calls": self.parallel_tool_calls is not False,
-            "previous_response_id": self.previous_response_id,
-            "prompt_cache_key": self.prompt_cache_key,
-            "reasoning": reasoning,
-            "safety_identifier": self.safety_identifier,
-            "service_tier": "default",
-            "store": self.is_stored,
-            "temperature": sampling.temperature,
-            "text": _echoed_text(self.text or TextOptions()),
-            "tool_choice": echoed_choice(self.tool_choice),
-            "tools": echoed_tools(self.tools or ()),
-            "top_logprobs": self.top_logprobs or 0,
-            "top_p": sampling.top_p,
-            "truncation": self.truncation or "disabled",
-            "usage": None,
-            "user": self.user,
-        }
+        return in_order(
+            Response,
+            id=new_id("resp_"),
+            object="response",
+            created_at=int(time.time()),
+            status="queued" if self.background else "in_progress",
+            background=self.background or False,
+            completed_at=None,
+            error=None,
+            incomplete_details=None,
+            instructions=self.instructions,
+            max_output_tokens=self.max_output_tokens,
+            max_tool_calls=None,
+            metadata=self.metadata or {},
+            model=model,
+            output=[],
+            parallel_tool_calls=self.parallel_tool_calls is not False,
+            previous_response_id=self.previous_response_id,
+            prompt_cache_key=self.prompt_cache_key,
+            reasoning=in_order(
+                ReasoningSettings, effort=self.effort or "medium", summary=self.summary
+            ),
+            safety_identifier=self.safety_identifier,
+            service_tier="default",
+            store=self.is_stored,
+            temperature=sampling.temperature,
+            text=_echoed_text(self.text or TextOptions()),
+            tool_choice=echoed_choice(self.tool_choice),
+            tools=echoed_tools(self.tools or ()),
+            top_logprobs=self.top_logprobs or 0,
+            top_p=sampling.top_p,
+            truncation=self.truncation or "disabled",
+            usage=None,
+            user=self.user,
+        )
 
 
 def require_few(num_items: int, settings: ServerSettings) -> None:
@@ -255,18 +279,21 @@ def require_few(num_items: int, settings: ServerSettings) -> None:
         )
 
 
-def _echoed_text(text: TextOptions) -> Json:
-    verbosity = {} if text.verbosity is None else {"verbosity": text.verbosity}
-    return {"format": _flat_format(text.format), **verbosity}
+def _echoed_text(text: TextOptions) -> TextSettings:
+    made = in_order(TextSettings, format=_flat_format(text.format))
+    if text.verbosity is not None:
+        made.verbosity = text.verbosity
+    return made
 
 
-def _flat_format(form: dict[str, Any] | None) -> object:
+def _flat_format(form: dict[str, Any] | None) -> FlatAnswerFormat:
     """A format in this API's form, also where it was sent in that of Chat Completions."""
     if form is None:
-        return {"type": "text"}
-    if form.get("type") != "json_schema":
-        return form
-    fields = form.get("json_schema", form)
-    return {"type": "json_schema", "name": "answer"} | {
-        field: fields[field] for field in _FORMAT_FIELDS if fields.get(field) is not None
+        return in_order(TextFormat, type="text")
+    if form["type"] != "json_schema":
+        return in_order(_PLAIN_FORMATS[form["type"]], **form)
+    given = form.get("json_schema", form)
+    fields = {"name": "answer"} | {
+        name: given[field] for field, name in _SCHEMA_FIELDS.items() if given.get(field) is not None
     }
+    return in_order(FlatSchemaFormat, type="json_schema", **fields)

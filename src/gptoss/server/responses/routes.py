@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.turn import Turn
@@ -20,14 +19,18 @@ from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.held import CountedReply
 from gptoss.server.operation.tokens import prompt_ids, rendered
 from gptoss.server.pool import IsGone
-from gptoss.server.replies import Json, sent
+from gptoss.server.replies import sent
 from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import ENCRYPTED, ResponseRequest, require_few
 from gptoss.server.responses.runs import Runs, written
 from gptoss.server.responses.seal import Seal
 from gptoss.server.responses.seal_key import seal_key
-from gptoss.server.responses.store import KeptItem, ResponseStore
+from gptoss.server.responses.store import KeptItem, ResponseStore, with_items
 from gptoss.server.responses.truncation import fitted
+from gptoss.server.responses.types.events import ResponseEvent
+from gptoss.server.responses.types.items import ItemList
+from gptoss.server.responses.types.response import DeletedResponse, InputTokenCount
+from gptoss.server.responses.types.response import Response as ResponseReply
 from gptoss.server.responses.writer import ResponseWriter, Wanted
 from gptoss.server.service import Service
 from gptoss.server.sse import event, streamed
@@ -77,66 +80,54 @@ class Responses:
         events = self._written(body, turn, writer, kept)
         if body.stream:
             return self._streamed(events, lambda: self._service.forget([turn]))
-        return JSONResponse(await unless_gone(request.receive, _whole(events, writer)))
-
-    async def response(self, response_id: str, owner: str) -> Json:
-        """One response, as far as it is."""
-        run = self._runs.find(response_id, owner)
-        if run is not None:
-            return run.writer.response
-        read = partial(self._store.response, response_id, owner)
-        return await self._service.pools.stored.run(owner, lambda _: read())
+        return sent(await unless_gone(request.receive, _whole(events, writer)))
 
     async def get(self, response_id: str, owner: str) -> Response:
-        """One response, as far as it is, as a reply."""
-        run = self._runs.find(response_id, owner)
-        if run is not None:
-            # It changes on this loop.
-            return CountedReply(_json(run.writer.response), self._service.held, owner)
-        read = partial(self._store.response, response_id, owner)
-        return await self._kept(owner, lambda: _json(read()))
+        """One response, as far as it is."""
+        # However large: it is counted while it is sent.
+        return CountedReply(await self._response(response_id, owner), self._service.held, owner)
 
     async def stream(self, response_id: str, after: int, owner: str) -> Response:
         """The events of one that runs or ran in the background."""
         run = self._runs.find(response_id, owner)
         if run is not None:
             return self._streamed(run.follow(after))
-        response = await self.response(response_id, owner)
-        if not response["background"]:
+        if not await self._is_in_background(response_id, owner):
             raise ApiError(
                 400,
                 "got stream for a response that was not made with background; ask for it without stream",
                 param="stream",
             )
-        read = partial(self._store.events, response_id, owner)
 
         def lines() -> bytes:
-            events = read()
+            events = self._store.events(response_id, owner)
             if events is None:
                 # Another process began it, and did not live to keep its events.
-                last = {"type": "response.failed", "response": response}
-                events = [{**last, "sequence_number": after + 1}]
-            return b"".join(event(e, str(e["type"])) for e in events if _number(e) > after)
+                kind = "response.failed"
+                response = self._store.response(response_id, owner)
+                told = b'{"type":"%b","response":%b,"sequence_number":%d}'
+                return event(told % (kind.encode(), response, after + 1), kind)
+            return b"".join(event(e.text.encode(), e.kind) for e in events if e.number > after)
 
         return await self._kept(owner, lines, "text/event-stream")
 
-    async def cancel(self, response_id: str, owner: str) -> Json:
+    async def cancel(self, response_id: str, owner: str) -> Response:
         """End one that runs in the background; one that has ended stays as it is."""
-        response = await self.response(response_id, owner)
-        if not response["background"]:
+        if not await self._is_in_background(response_id, owner):
             raise ApiError(
                 400,
                 "got cancel for a response that was not made with background; end its connection instead",
             )
         await self._runs.cancel(response_id)
-        return await self.response(response_id, owner)
+        content = await self._response(response_id, owner)
+        return Response(content, media_type="application/json")
 
-    async def delete(self, response_id: str, owner: str) -> Json:
+    async def delete(self, response_id: str, owner: str) -> Response:
         """Forget one; it ends first if it runs."""
-        await self.response(response_id, owner)
+        await self._is_in_background(response_id, owner)
         await self._runs.cancel(response_id)
         await asyncio.to_thread(self._store.delete, response_id, owner)
-        return {"id": response_id, "object": "response", "deleted": True}
+        return sent(DeletedResponse(id=response_id, object="response", deleted=True))
 
     async def input_items(
         self, response_id: str, limit: int, order: str, after: str | None, owner: str
@@ -153,15 +144,14 @@ class Responses:
 
         def page() -> bytes:
             items, has_more = read()
-            return _json(
-                {
-                    "object": "list",
-                    "data": items,
-                    "first_id": items[0]["id"] if items else "",
-                    "last_id": items[-1]["id"] if items else "",
-                    "has_more": has_more,
-                }
+            made = ItemList(
+                object="list",
+                data=[],
+                first_id=items[0].id if items else "",
+                last_id=items[-1].id if items else "",
+                has_more=has_more,
             )
+            return with_items(made.written().decode(), "data", items)
 
         return await self._kept(owner, page)
 
@@ -175,7 +165,7 @@ class Responses:
 
         return await on_thread(request, self._service.pools.counters, render)
 
-    async def count(self, body: ResponseRequest, request: Request) -> int:
+    async def count(self, body: ResponseRequest, request: Request) -> Response:
         """How many tokens the model would read."""
         self._service.require_model(body.model)
         owner, model = owner_of(request), self._service.model
@@ -183,7 +173,8 @@ class Responses:
         def count(is_gone: IsGone) -> int:
             return len(prompt_ids(model, self._read(body, owner, is_gone)[1], is_gone))
 
-        return await on_thread(request, self._service.pools.counters, count)
+        num = await on_thread(request, self._service.pools.counters, count)
+        return sent(InputTokenCount(object="response.input_tokens", input_tokens=num))
 
     async def close(self) -> None:
         """End what runs, and let go of the store."""
@@ -201,10 +192,10 @@ class Responses:
             context = self._store.context(body.previous_response_id, owner)
         given = body.input or ()
         require_few(len(context) + (1 if isinstance(given, str) else len(given)), settings)
-        taken = [str(item.data["id"]) for item in context]
+        taken = [item.id for item in context]
         find = partial(self._store.item, owner=owner)
         context += InputReader(find, partial(self._seal.open, owner), taken).read(given)
-        blocks = blocks_of([item.data for item in context], body.declared())
+        blocks = blocks_of(context, body.declared())
         if body.truncation == "auto":
             blocks = fitted(
                 self._service.model,
@@ -224,18 +215,34 @@ class Responses:
         except BaseException:
             self._service.forget([turn])
             raise
-        run = self._runs.start(str(response["id"]), turn, writer, kept.owner)
-        return self._streamed(run.follow(-1)) if body.stream else JSONResponse(response)
+        run = self._runs.start(response.id, turn, writer, kept.owner)
+        return self._streamed(run.follow(-1)) if body.stream else sent(response)
+
+    async def _response(self, response_id: str, owner: str) -> bytes:
+        """One response, as far as it is, written as JSON. Raises ApiError 404."""
+        run = self._runs.find(response_id, owner)
+        if run is not None:
+            # It changes on this loop.
+            return run.writer.response.written()
+        read = partial(self._store.response, response_id, owner)
+        return await self._service.pools.stored.run(owner, lambda _: read())
+
+    async def _is_in_background(self, response_id: str, owner: str) -> bool:
+        """Whether it is written there, or was. Raises ApiError 404."""
+        if self._runs.find(response_id, owner) is not None:
+            return True
+        read = partial(self._store.state, response_id, owner)
+        return (await self._service.pools.stored.run(owner, lambda _: read())).background
 
     def _written(
         self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, kept: _Kept
-    ) -> AsyncGenerator[Json, None]:
+    ) -> AsyncGenerator[ResponseEvent, None]:
         def store() -> None:
             response = writer.response
             self._store.add(response, kept.context, kept.owner)
             self._store.finish(response)
 
-        async def keep(_: Sequence[Json]) -> None:
+        async def keep(_: Sequence[ResponseEvent]) -> None:
             if body.is_stored:
                 try:
                     await asyncio.to_thread(store)
@@ -253,7 +260,7 @@ class Responses:
         return CountedReply(content, self._service.held, owner, media_type)
 
     def _streamed(
-        self, events: AsyncGenerator[Json, None], on_end: Callable[[], None] = lambda: None
+        self, events: AsyncGenerator[ResponseEvent, None], on_end: Callable[[], None] = lambda: None
     ) -> Response:
         return streamed(_lines(events), self._service.settings.ping_s, on_end)
 
@@ -266,7 +273,9 @@ class _Kept:
     owner: str
 
 
-async def _whole(events: AsyncGenerator[Json, None], writer: ResponseWriter) -> Json:
+async def _whole(
+    events: AsyncGenerator[ResponseEvent, None], writer: ResponseWriter
+) -> ResponseReply:
     async with contextlib.aclosing(events):
         async for _ in events:
             pass
@@ -275,20 +284,10 @@ async def _whole(events: AsyncGenerator[Json, None], writer: ResponseWriter) -> 
     return writer.response
 
 
-def _number(made: Json) -> int:
-    number = made["sequence_number"]
-    assert isinstance(number, int)
-    return number
-
-
-def _json(made: Json) -> bytes:
-    return json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-async def _lines(events: AsyncGenerator[Json, None]) -> AsyncGenerator[bytes, None]:
+async def _lines(events: AsyncGenerator[ResponseEvent, None]) -> AsyncGenerator[bytes, None]:
     async with contextlib.aclosing(events):
         async for made in events:
-            yield event(made, str(made["type"]))
+            yield event(made, made.type)
 
 
 def add_responses(app: FastAPI, service: Service) -> None:
@@ -311,11 +310,10 @@ def add_responses(app: FastAPI, service: Service) -> None:
         """Answer a conversation, or go on with one that is kept."""
         return await responses.create(body, request)
 
-    @app.post("/v1/responses/input_tokens", tags=["responses"])
-    async def count_input_tokens(body: ResponseRequest, request: Request) -> dict[str, Any]:
+    @app.post("/v1/responses/input_tokens", tags=["responses"], response_model=None)
+    async def count_input_tokens(body: ResponseRequest, request: Request) -> Response:
         """How many tokens the model would read."""
-        num = await responses.count(body, request)
-        return {"object": "response.input_tokens", "input_tokens": num}
+        return await responses.count(body, request)
 
     @app.post("/v1/responses/render", tags=["tokens"], response_model=None)
     async def render_response(body: ResponseRequest, request: Request) -> Response:
@@ -331,13 +329,13 @@ def add_responses(app: FastAPI, service: Service) -> None:
             return await responses.stream(response_id, starting_after, owner_of(request))
         return await responses.get(response_id, owner_of(request))
 
-    @app.delete("/v1/responses/{response_id}", tags=["responses"])
-    async def delete_response(response_id: str, request: Request) -> dict[str, Any]:
+    @app.delete("/v1/responses/{response_id}", tags=["responses"], response_model=None)
+    async def delete_response(response_id: str, request: Request) -> Response:
         """Forget a response."""
         return await responses.delete(response_id, owner_of(request))
 
-    @app.post("/v1/responses/{response_id}/cancel", tags=["responses"])
-    async def cancel_response(response_id: str, request: Request) -> dict[str, Any]:
+    @app.post("/v1/responses/{response_id}/cancel", tags=["responses"], response_model=None)
+    async def cancel_response(response_id: str, request: Request) -> Response:
         """End a response that is written in the background."""
         return await responses.cancel(response_id, owner_of(request))
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from gptoss.chat import TurnFinished
 from gptoss.chat.turn import Turn
-from gptoss.server.replies import Json
 from gptoss.server.responses.store import ResponseStore
+from gptoss.server.responses.types.events import ResponseEvent
 from gptoss.server.responses.writer import ResponseWriter
 from gptoss.server.service import Service
 from gptoss.server.wire_errors import api_error
@@ -21,12 +21,12 @@ _QUEUED_S = 0.02
 _PROGRESS_S = 0.05
 
 # What is done with the last events, before anybody hears of them.
-Keep = Callable[[Sequence[Json]], Awaitable[None]]
+Keep = Callable[[Sequence[ResponseEvent]], Awaitable[None]]
 
 
 async def written(
     service: Service, turn: Turn, writer: ResponseWriter, keep: Keep
-) -> AsyncGenerator[Json, None]:
+) -> AsyncGenerator[ResponseEvent, None]:
     """The stream of a response; it ends when nobody reads on, and is kept before its last event is told."""
     try:
         for event in writer.begin():
@@ -38,7 +38,7 @@ async def written(
         if writer.has_progress:
             async for processed, total in _prefilled(turn):
                 yield writer.progress(processed, total)
-        last: list[Json] = []
+        last: list[ResponseEvent] = []
         try:
             async with contextlib.aclosing(service.events(turn)) as events:
                 async for each in events:
@@ -77,11 +77,11 @@ class Run:
         self.writer = writer
         self.owner = owner
         self._turn = turn
-        self.events: list[Json] = []
+        self.events: list[ResponseEvent] = []
         self._is_over = False
         self._changed = asyncio.Event()
 
-    def publish(self, event: Json) -> None:
+    def publish(self, event: ResponseEvent) -> None:
         """One more event, for all who watch."""
         self.events.append(event)
         self._wake()
@@ -96,7 +96,7 @@ class Run:
         self.writer.is_cancelled = by_client
         self._turn.cancel()
 
-    async def follow(self, after: int) -> AsyncGenerator[Json, None]:
+    async def follow(self, after: int) -> AsyncGenerator[ResponseEvent, None]:
         """The events with a sequence number beyond `after`, as they come."""
         at = max(after + 1, 0)
         while True:
@@ -153,7 +153,7 @@ class Runs:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, response_id: str, run: Run, turn: Turn) -> None:
-        async def keep(last: Sequence[Json]) -> None:
+        async def keep(last: Sequence[ResponseEvent]) -> None:
             try:
                 events = [*run.events, *last]
                 await asyncio.to_thread(self._store.finish, run.writer.response, events)

@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from gptoss.errors import ServerError, shown
 from gptoss.files.private import make_private, make_private_folder
-from gptoss.server.replies import Json
 from gptoss.server.responses.store_format import prepare
+from gptoss.server.responses.types.events import ResponseEvent
+from gptoss.server.responses.types.response import Response, ResponseFailure, ResponseStatus
 from gptoss.server.wire_errors import ApiError
 
 # Of a conversation that is gone on from: as much as a request may be.
@@ -22,12 +25,32 @@ MOST_CONTEXT_BYTES = 10_000_000
 LIVE = ("queued", "in_progress")
 
 
+class KeptState(BaseModel):
+    """The part of a kept response that the server itself reads."""
+
+    status: ResponseStatus
+    background: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class KeptItem:
-    """An item of a conversation; `number`: its place in the store, if it has one. Responses share their items."""
+    """An item of a conversation, written as JSON. Responses share their items.
 
-    data: Json
+    number  its place in the store, if it has one
+    """
+
+    id: str
+    text: str
     number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """An event of a stream, written as JSON."""
+
+    kind: str
+    number: int
+    text: str
 
 
 class ResponseStore:
@@ -72,55 +95,56 @@ class ResponseStore:
         with self._lock:
             self._db.close()
 
-    def add(self, response: Json, context: Iterable[KeptItem], owner: str) -> None:
+    def add(self, response: Response, context: Iterable[KeptItem], owner: str) -> None:
         """Keep a response, and the items that it answers."""
         with self._lock, self._db:
-            body = _dumps({**response, "output": []})
             cursor = self._db.execute(
                 "INSERT INTO responses (id, created, is_live, body, owner) VALUES (?, ?, ?, ?, ?)",
-                (response["id"], response["created_at"], _is_live(response), body, owner),
+                (response.id, response.created_at, _is_live(response), _body(response), owner),
             )
             number = int(cursor.lastrowid or 0)
             for position, item in enumerate(context):
                 self._use(number, owner, position, item, is_output=False)
             self._make_room()
 
-    def finish(self, response: Json, events: Sequence[Json] | None = None) -> None:
+    def finish(self, response: Response, events: Sequence[ResponseEvent] | None = None) -> None:
         """Bring one that was added to its end, unless it was deleted; `events`: its stream, to be read again."""
-        output = response["output"]
-        assert isinstance(output, list)
         with self._lock, self._db:
             self._make_room()
             found = self._db.execute(
-                "SELECT number, owner FROM responses WHERE id = ?", (response["id"],)
+                "SELECT number, owner FROM responses WHERE id = ?", (response.id,)
             ).fetchone()
             if found is None:
                 return
             number, owner = int(found[0]), str(found[1])
-            body = _dumps({**response, "output": []})
-            packed = None if events is None else zlib.compress(_dumps(events).encode(), 6)
+            packed = None if events is None else _packed(events)
             self._db.execute(
                 "UPDATE responses SET is_live = ?, body = ?, events = ? WHERE number = ?",
-                (_is_live(response), body, packed, number),
+                (_is_live(response), _body(response), packed, number),
             )
             first = self._db.execute("SELECT count(*) FROM uses WHERE response = ?", (number,))
             start = int(first.fetchone()[0])
-            for position, item in enumerate(output, start):
-                self._use(number, owner, position, KeptItem(item), is_output=True)
+            for position, item in enumerate(response.output, start):
+                kept = KeptItem(item.id, item.written().decode())
+                self._use(number, owner, position, kept, is_output=True)
             self._make_room()
 
-    def response(self, response_id: str, owner: str) -> Json:
-        """One response. Raises ApiError 404."""
+    def response(self, response_id: str, owner: str) -> bytes:
+        """One response, written as JSON. Raises ApiError 404."""
         with self._lock, self._db:
             number, body, _ = self._required(response_id, owner)
             outputs = self._rows(number, outputs=(1,))
-        made: Json = json.loads(body)
-        made["output"] = [json.loads(data) for _, data in outputs]
-        return made
+        return with_items(body, "output", outputs)
+
+    def state(self, response_id: str, owner: str) -> KeptState:
+        """The state of one response. Raises ApiError 404."""
+        with self._lock, self._db:
+            body = self._required(response_id, owner)[1]
+        return KeptState.model_validate_json(body)
 
     def inputs(
         self, response_id: str, owner: str, *, limit: int, after: str | None, is_newest_first: bool
-    ) -> tuple[list[Json], bool]:
+    ) -> tuple[list[KeptItem], bool]:
         """A page of the items that a response answers, and whether there are more.
 
         Those of the responses before it are among them. Raises ApiError 404, and 400 for `after` that is none of them.
@@ -130,11 +154,12 @@ class ResponseStore:
             number = self._required(response_id, owner)[0]
             start = None if after is None else self._position(number, after)
             rows = self._db.execute(
-                "SELECT data FROM uses JOIN items ON items.number = item WHERE response = ? AND NOT is_output "
+                "SELECT id, data, item FROM uses JOIN items ON items.number = item "
+                "WHERE response = ? AND NOT is_output "
                 f"AND (? IS NULL OR position {beyond} ?) ORDER BY position {order} LIMIT ?",
                 (number, start, start, limit + 1),
             ).fetchall()
-        return [json.loads(data) for (data,) in rows[:limit]], len(rows) > limit
+        return [KeptItem(*row) for row in rows[:limit]], len(rows) > limit
 
     def _position(self, number: int, item_id: str) -> int:
         row = self._db.execute(
@@ -166,7 +191,7 @@ class ResponseStore:
                     code="previous_response_not_found",
                 )
             number, body, _ = row
-            if json.loads(body)["status"] in LIVE:
+            if KeptState.model_validate_json(body).status in LIVE:
                 raise ApiError(
                     400,
                     f"got previous_response_id {shown(response_id, 200)}, which is in progress; "
@@ -184,24 +209,23 @@ class ResponseStore:
                     "send what is needed of it as input",
                     param="previous_response_id",
                 )
-            rows = self._rows(number, outputs=(0, 1))
-        return [KeptItem(json.loads(data), item) for item, data in rows]
+            return self._rows(number, outputs=(0, 1))
 
-    def events(self, response_id: str, owner: str) -> list[Json] | None:
+    def events(self, response_id: str, owner: str) -> list[KeptEvent] | None:
         """The stream of one that ran in the background. Raises ApiError 404."""
         with self._lock, self._db:
             packed = self._required(response_id, owner)[2]
-        return None if packed is None else list(json.loads(zlib.decompress(packed)))
+        return None if packed is None else _unpacked(packed)
 
     def item(self, item_id: str, owner: str) -> KeptItem | None:
         """An item that is kept with some response; the first of that id, which no later one can replace."""
         with self._lock, self._db:
             self._make_room()
             row = self._db.execute(
-                "SELECT number, data FROM items WHERE id = ? AND owner = ? ORDER BY number LIMIT 1",
+                "SELECT id, data, number FROM items WHERE id = ? AND owner = ? ORDER BY number LIMIT 1",
                 (item_id, owner),
             ).fetchone()
-        return None if row is None else KeptItem(json.loads(row[1]), int(row[0]))
+        return None if row is None else KeptItem(*row)
 
     def delete(self, response_id: str, owner: str) -> None:
         """Forget a response, and the items that no other one uses. Raises ApiError 404."""
@@ -210,12 +234,14 @@ class ResponseStore:
 
     def _end_live(self) -> None:
         rows = self._db.execute("SELECT number, body FROM responses WHERE is_live").fetchall()
+        error = ResponseFailure(
+            code="server_error", message="the server ended before the response was finished"
+        )
+        changed = {"status": "failed", "error": error.model_dump()}
         for number, body in rows:
-            error = {
-                "code": "server_error",
-                "message": "the server ended before the response was finished",
-            }
-            failed = _dumps({**json.loads(body), "status": "failed", "error": error})
+            failed = json.dumps(
+                {**json.loads(body), **changed}, ensure_ascii=False, separators=(",", ":")
+            )
             self._db.execute(
                 "UPDATE responses SET is_live = 0, body = ? WHERE number = ?", (failed, number)
             )
@@ -245,14 +271,14 @@ class ResponseStore:
             )
         return row
 
-    def _rows(self, number: int, outputs: tuple[int, ...]) -> list[tuple[int, str]]:
-        """The items that a response uses, as numbers and texts: what is slow is done without the lock."""
+    def _rows(self, number: int, outputs: tuple[int, ...]) -> list[KeptItem]:
+        """The items that a response uses."""
         rows = self._db.execute(
-            "SELECT items.number, data, is_output FROM uses JOIN items ON items.number = item "
+            "SELECT id, data, items.number, is_output FROM uses JOIN items ON items.number = item "
             "WHERE response = ? ORDER BY position",
             (number,),
         )
-        return [(int(item), data) for item, data, is_out in rows if is_out in outputs]
+        return [KeptItem(*row) for *row, is_output in rows if is_output in outputs]
 
     def _use(
         self, response: int, owner: str, position: int, item: KeptItem, *, is_output: bool
@@ -265,7 +291,7 @@ class ResponseStore:
         if number is None:
             cursor = self._db.execute(
                 "INSERT INTO items (id, data, owner) VALUES (?, ?, ?)",
-                (item.data["id"], _dumps(item.data), owner),
+                (item.id, item.text, owner),
             )
             number = int(cursor.lastrowid or 0)
         self._db.execute(
@@ -322,9 +348,37 @@ def _connect(path: Path | None) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=0.5, check_same_thread=False)
 
 
-def _is_live(response: Json) -> bool:
-    return response["status"] in LIVE
+def _is_live(response: Response) -> bool:
+    return response.status in LIVE
 
 
-def _dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _body(response: Response) -> str:
+    """The response without its items, which are kept one by one."""
+    return response.model_copy(update={"output": []}).written().decode()
+
+
+def with_items(written: str, field: str, items: Iterable[KeptItem]) -> bytes:
+    """An object with items put into its list, which was written empty, and before which there is no other of its name.
+
+    The items are sent as they are kept: nothing is parsed, however much it is.
+    """
+    # No text has this in it, since quotes are escaped there.
+    before, after = written.split(f'"{field}":[]', 1)
+    return f'{before}"{field}":[{",".join(item.text for item in items)}]{after}'.encode()
+
+
+def _packed(events: Iterable[ResponseEvent]) -> bytes:
+    return zlib.compress(b"[%b]" % b",".join(event.written() for event in events), 6)
+
+
+def _unpacked(packed: bytes) -> list[KeptEvent]:
+    text = zlib.decompress(packed).decode()
+    decode = json.JSONDecoder().raw_decode
+    found = []
+    # Behind each is a comma, or the end of the list.
+    at = 1
+    while at < len(text):
+        event, end = decode(text, at)
+        found.append(KeptEvent(event["type"], event["sequence_number"], text[at:end]))
+        at = end + 1
+    return found

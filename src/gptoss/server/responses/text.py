@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gptoss.errors import shown
+from gptoss.server.responses.types.calls import InputText
+from gptoss.server.responses.types.items import OutputText, ReasoningText
 from gptoss.server.wire_errors import ApiError
 
 _TEXT_PARTS = ("input_text", "output_text", "text", "reasoning_text", "summary_text")
+
+_TextPart = InputText | OutputText | ReasoningText
 
 
 def string_of(item: Mapping[str, object], field: str, where: str) -> str:
@@ -27,10 +31,9 @@ def text_of(content: object, where: str) -> str:
     return "".join(_part(part, f"{where}[{index}]") for index, part in enumerate(content))
 
 
-def joined(parts: object) -> str:
-    """Of text parts that are kept."""
-    assert isinstance(parts, list)
-    return "".join(str(part["text"]) for part in parts)
+def joined(parts: Iterable[_TextPart]) -> str:
+    """The text of parts that are kept."""
+    return "".join(part.text for part in parts)
 
 
 def wrong(where: str, wanted: str, value: object) -> ApiError:

@@ -10,8 +10,18 @@ from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import refuse_hosted
-from gptoss.server.replies import Json
+from gptoss.server.replies import in_order
+from gptoss.server.request_schemas.formats import TextFormat
+from gptoss.server.request_schemas.tools import FlatGrammarFormat
 from gptoss.server.responses.text import wrong
+from gptoss.server.responses.types.tools import (
+    DeclaredClientTool,
+    DeclaredCustomTool,
+    DeclaredFunction,
+    DeclaredNamespace,
+    DeclaredShell,
+)
+from gptoss.server.responses.types.tools import DeclaredTool as EchoedTool
 from gptoss.server.wire_errors import ApiError
 
 _FUNCTION_FIELDS = ("name", "description", "parameters", "strict")
@@ -58,12 +68,12 @@ def check_choice(choice: str | Mapping[str, Any] | None) -> None:
         raise wrong("tool_choice.type", ", ".join(_CHOICES), kind)
 
 
-def echoed_tools(tools: Sequence[Tool]) -> list[Json]:
+def echoed_tools(tools: Sequence[Tool]) -> list[EchoedTool]:
     """As a response has them."""
     return [_echoed(tool) for tool in tools]
 
 
-def echoed_choice(choice: str | Mapping[str, Any] | None) -> object:
+def echoed_choice(choice: str | Mapping[str, Any] | None) -> Any:
     """A tool choice in this API's form, also where it was sent in that of Chat Completions."""
     if not isinstance(choice, Mapping):
         return choice or "auto"
@@ -164,23 +174,49 @@ def _skills(skills: object, where: str) -> str:
     return "\n".join(lines)
 
 
-def _flat(tool: Tool) -> Json:
+def _flat(tool: Tool) -> dict[str, Any]:
     """A function or custom tool with the fields that mean something here."""
     kind = tool.get("type", "function")
     fields = _CUSTOM_FIELDS if kind == "custom" else _FUNCTION_FIELDS
     return {"type": kind, **{field: tool.get(field) for field in fields}}
 
 
-def _echoed(tool: Tool) -> Json:
+def _echoed(tool: Tool) -> EchoedTool:
     kind = tool.get("type", "function")
-    if kind == "function":
-        return _flat(tool)
-    fields = ("name", "description", "format", "environment")
-    made: Json = {"type": kind}
-    made |= {field: tool[field] for field in fields if tool.get(field) is not None}
-    form = made.get("format")
-    if isinstance(form, dict) and isinstance(form.get("grammar"), dict):
-        made["format"] = {"type": "grammar", **form["grammar"]}
+    if kind in ("function", "custom"):
+        return _echoed_definition(tool)
+    given = {name: value for name, value in tool.items() if value is not None}
     if kind == "namespace":
-        made = {"description": "", **made, "tools": echoed_tools(tool["tools"])}
+        return in_order(
+            DeclaredNamespace,
+            description=given.get("description", ""),
+            type=kind,
+            name=tool["name"],
+            tools=[_echoed_definition(each) for each in tool["tools"]],
+        )
+    if kind != "shell":
+        return in_order(DeclaredClientTool, type=kind)
+    made = in_order(DeclaredShell, type="shell")
+    if "environment" in given:
+        made.environment = given["environment"]
     return made
+
+
+def _echoed_definition(tool: Tool) -> DeclaredFunction | DeclaredCustomTool:
+    if tool.get("type", "function") == "function":
+        return in_order(DeclaredFunction, **_flat(tool))
+    made = in_order(DeclaredCustomTool, type="custom", name=tool["name"])
+    if tool.get("description") is not None:
+        made.description = tool["description"]
+    if tool.get("format") is not None:
+        made.format = _echoed_format(tool["format"])
+    return made
+
+
+def _echoed_format(form: Mapping[str, Any]) -> TextFormat | FlatGrammarFormat:
+    """A custom tool's format in this API's form, also where it was sent in that of Chat Completions."""
+    if form["type"] == "text":
+        return in_order(TextFormat, **form)
+    inner = form.get("grammar")
+    flat = {"type": "grammar", **inner} if isinstance(inner, Mapping) else form
+    return in_order(FlatGrammarFormat, **flat)

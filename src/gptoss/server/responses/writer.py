@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,29 +20,52 @@ from gptoss.harmony import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from gptoss.server.replies import Json
+from gptoss.server.replies import in_order
 from gptoss.server.responses.calls import (
-    CallItem,
-    ClientCallItem,
-    CustomCallItem,
-    FunctionCallItem,
-    call_item,
+    OpenClientCall,
+    OpenCustomCall,
+    OpenFunctionCall,
+    open_call,
 )
-from gptoss.server.responses.items import Item, MessageItem, ReasoningItem
+from gptoss.server.responses.items import OpenItem, OpenMessage, OpenReasoning, Place
+from gptoss.server.responses.types.events import (
+    ItemChange,
+    ItemChanged,
+    Progress,
+    ResponseChange,
+    ResponseChanged,
+    ResponseError,
+    ResponseEvent,
+)
+from gptoss.server.responses.types.items import ItemStatus, OutputItem, Phase
+from gptoss.server.responses.types.response import (
+    CutCall,
+    FailureCode,
+    IncompleteDetails,
+    InputTokens,
+    Response,
+    ResponseExtension,
+    ResponseFailure,
+    ResponseUsage,
+)
 from gptoss.server.shared.extension import extension_of
-from gptoss.server.shared.logprobs import logprobs_of
+from gptoss.server.shared.logprobs import TokenLogprobs, logprobs_of
+from gptoss.server.shared.usage import ReasoningTokens
 from gptoss.server.wire_errors import ApiError
 from gptoss.tokenizer import Tokenizer
 
-_Kind = TypeVar("_Kind", bound=Item)
-_ERROR_CODE_BY_STATUS = {429: "rate_limit_exceeded", 400: "invalid_prompt"}
+_Kind = TypeVar("_Kind", bound=OpenItem)
+_ERROR_CODE_BY_STATUS: dict[int, FailureCode] = {
+    429: "rate_limit_exceeded",
+    400: "invalid_prompt",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What of a turn is to be said besides its text.
 
-    summary, seal  see `ReasoningItem`
+    summary, seal  see `OpenReasoning`
     tools          that may be called
     ignored        fields of the request that do nothing
     """
@@ -60,7 +84,9 @@ class ResponseWriter:
     response  all that is known before the turn, with the status `in_progress`, or `queued` where it runs on its own
     """
 
-    def __init__(self, response: Json, turn: Turn, tokenizer: Tokenizer, wanted: Wanted) -> None:
+    def __init__(
+        self, response: Response, turn: Turn, tokenizer: Tokenizer, wanted: Wanted
+    ) -> None:
         self.failure: ApiError | None = None
         # Whether a client, and not the end of the server, ends the turn early.
         self.is_cancelled = False
@@ -68,35 +94,35 @@ class ResponseWriter:
         self._turn = turn
         self._tokenizer = tokenizer
         self._wanted = wanted
-        self._output: list[Json] = []
-        self._open: Item | None = None
+        self._output: list[OutputItem] = []
+        self._open: OpenItem | None = None
         # A call that is told when it is whole, and those that never were.
-        self._held: ClientCallItem | None = None
-        self._cut_calls: list[Json] = []
-        self._num_events = 0
+        self._held: OpenClientCall | None = None
+        self._cut_calls: list[CutCall] = []
+        self._numbers = itertools.count()
         self._num_logprobs = 0
 
     @property
-    def response(self) -> Json:
+    def response(self) -> Response:
         """As it is now."""
         output = list(self._output)
         if self._open is not None:
             output.append(self._open.item("in_progress"))
-        return {**self._response, "output": output}
+        return self._response.model_copy(update={"output": output})
 
     @property
     def is_queued(self) -> bool:
         """Whether the turn has not started, as far as was told."""
-        return self._response["status"] == "queued"
+        return self._response.status == "queued"
 
-    def begin(self) -> list[Json]:
+    def begin(self) -> list[ResponseEvent]:
         """The first events."""
-        kinds = ["response.created", *(["response.queued"] if self.is_queued else [])]
-        return [self._about(kind) for kind in kinds]
+        created = self._about("response.created")
+        return [created, self._about("response.queued")] if self.is_queued else [created]
 
-    def start(self) -> list[Json]:
+    def start(self) -> list[ResponseEvent]:
         """The events of a turn that starts."""
-        self._response["status"] = "in_progress"
+        self._response.status = "in_progress"
         return [self._about("response.in_progress")]
 
     @property
@@ -104,29 +130,30 @@ class ResponseWriter:
         """Whether it is to be told how far the prompt is read."""
         return self._wanted.has_progress
 
-    def progress(self, processed: int, total: int) -> Json:
+    def progress(self, processed: int, total: int) -> Progress:
         """How many tokens of the prompt are read, as an extension."""
-        return self._numbered(
-            {"type": "response.gptoss.progress", "processed": processed, "total": total}
+        return in_order(
+            Progress,
+            type="response.gptoss.progress",
+            processed=processed,
+            total=total,
+            sequence_number=next(self._numbers),
         )
 
-    def feed(self, event: TurnEvent) -> list[Json]:
+    def feed(self, event: TurnEvent) -> list[ResponseEvent]:
         """The events that one of the turn's becomes; those of the last one end the stream."""
         match event:
             case ReasoningDelta(text):
-                wanted = self._wanted
-                events, thought = self._opened(
-                    ReasoningItem, lambda: ReasoningItem(wanted.summary, wanted.seal)
-                )
-                return [*events, self._at(thought, thought.delta(text))]
+                events, thought = self._opened(OpenReasoning, self._thought)
+                return [*events, thought.delta(text)]
             case PreambleDelta(text):
                 events, said = self._message("commentary")
-                return [*events, self._at(said, said.delta(text, []))]
+                return [*events, said.delta(text, [])]
             case ContentDelta(text):
                 events, said = self._message("final_answer")
-                return [*events, self._at(said, said.delta(text, self._logprobs()))]
+                return [*events, said.delta(text, self._logprobs())]
             case ToolCallStarted(_, recipient):
-                return self._begin_call(call_item(recipient, self._wanted.tools))
+                return self._begin_call(recipient)
             case ToolCallDelta(_, text):
                 return self._feed_call(text)
             case ToolCallFinished(_, is_complete):
@@ -135,82 +162,93 @@ class ResponseWriter:
                 return self._finish(reply)
         return []
 
-    def _begin_call(self, call: CallItem) -> list[Json]:
+    def _begin_call(self, recipient: str) -> list[ResponseEvent]:
         events = self._close("completed")
-        if isinstance(call, ClientCallItem):
+        call = open_call(self._place, recipient, self._wanted.tools)
+        if isinstance(call, OpenClientCall):
             self._held = call
             return events
         return [*events, *self._begin_item(call)]
 
-    def _feed_call(self, text: str) -> list[Json]:
+    def _feed_call(self, text: str) -> list[ResponseEvent]:
         if self._held is not None:
             self._held.add(text)
             return []
         item = self._open
-        assert isinstance(item, FunctionCallItem | CustomCallItem)
-        return [self._at(item, each) for each in item.feed(text)]
+        assert isinstance(item, OpenFunctionCall | OpenCustomCall)
+        return list(item.feed(text))
 
-    def _end_call(self, status: str) -> list[Json]:
+    def _end_call(self, status: ItemStatus) -> list[ResponseEvent]:
         held, self._held = self._held, None
         if held is None:
             return self._close(status)
         if status != "completed" or not held.read():
-            self._cut_calls.append({"name": held.name, "arguments": held.arguments})
+            self._cut_calls.append(CutCall(name=held.name, arguments=held.arguments))
             return []
         return [*self._begin_item(held), *self._close(status)]
 
-    def fail(self, error: ApiError) -> list[Json]:
+    def fail(self, error: ApiError) -> list[ResponseEvent]:
         """The last events of a stream that cannot go on."""
         self.failure = error
         events = self._close("incomplete")
-        code = error.code or _ERROR_CODE_BY_STATUS.get(error.status, "server_error")
-        events.append(
-            self._numbered(
-                {"type": "error", "code": code, "message": error.message, "param": error.param}
-            )
+        known: FailureCode = _ERROR_CODE_BY_STATUS.get(error.status, "server_error")
+        told = in_order(
+            ResponseError,
+            type="error",
+            code=error.code or known,
+            message=error.message,
+            param=error.param,
+            sequence_number=next(self._numbers),
         )
-        known = _ERROR_CODE_BY_STATUS.get(error.status, "server_error")
-        self._response["status"] = "failed"
-        self._response["error"] = {"code": known, "message": error.message}
-        return [*events, self._about("response.failed")]
+        self._response.status = "failed"
+        self._response.error = ResponseFailure(code=known, message=error.message)
+        return [*events, told, self._about("response.failed")]
 
-    def _finish(self, reply: Reply) -> list[Json]:
-        self._response["usage"] = usage_of(reply)
-        self._response["gptoss"] = {
-            **extension_of(reply, self._wanted.ignored).model_dump(),
-            "cut_calls": self._cut_calls,
-        }
+    def _finish(self, reply: Reply) -> list[ResponseEvent]:
+        self._response.usage = usage_of(reply)
+        extension = extension_of(reply, self._wanted.ignored)
+        self._response.gptoss = ResponseExtension(**dict(extension), cut_calls=self._cut_calls)
         if reply.finish_reason is FinishReason.CANCELLED and not self.is_cancelled:
             return self.fail(ApiError(503, "the server ended before the response was finished"))
         is_whole = reply.finish_reason in (FinishReason.STOP, FinishReason.TOOL_CALLS)
-        if isinstance(self._open, MessageItem) and self._open.phase == "final_answer":
+        if isinstance(self._open, OpenMessage) and self._open.phase == "final_answer":
             self._open.add_logprobs(self._logprobs())
         events = self._close("completed" if is_whole else "incomplete")
         if is_whole:
             events += self._said_nothing()
-            self._response["status"] = "completed"
-            self._response["completed_at"] = int(time.time())
+            self._response.status = "completed"
+            self._response.completed_at = int(time.time())
             return [*events, self._about("response.completed")]
-        self._response["status"] = "cancelled" if self.is_cancelled else "incomplete"
+        self._response.status = "cancelled" if self.is_cancelled else "incomplete"
         if not self.is_cancelled:
-            self._response["incomplete_details"] = {"reason": "max_output_tokens"}
+            self._response.incomplete_details = IncompleteDetails(reason="max_output_tokens")
         return [*events, self._about("response.incomplete")]
 
-    def _said_nothing(self) -> list[Json]:
+    def _said_nothing(self) -> list[ResponseEvent]:
         """An empty answer is an answer."""
-        if any(item["type"] != "reasoning" for item in self._output):
+        if any(item.type != "reasoning" for item in self._output):
             return []
         events, _ = self._message("final_answer")
         return [*events, *self._close("completed")]
 
-    def _message(self, phase: str) -> tuple[list[Json], MessageItem]:
-        events: list[Json] = []
-        if isinstance(self._open, MessageItem) and self._open.phase != phase:
+    @property
+    def _place(self) -> Place:
+        """Of the next item."""
+        return Place(len(self._output), self._numbers)
+
+    def _thought(self) -> OpenReasoning:
+        return OpenReasoning(self._place, self._wanted.summary, self._wanted.seal)
+
+    def _message(self, phase: Phase) -> tuple[list[ResponseEvent], OpenMessage]:
+        events: list[ResponseEvent] = []
+        if isinstance(self._open, OpenMessage) and self._open.phase != phase:
             events = self._close("completed")
-        more, said = self._opened(MessageItem, lambda: MessageItem(phase))
+        more, said = self._opened(OpenMessage, lambda: OpenMessage(self._place, phase))
         return [*events, *more], said
 
-    def _opened(self, kind: type[_Kind], make: Callable[[], _Kind]) -> tuple[list[Json], _Kind]:
+    def _opened(
+        self, kind: type[_Kind], make: Callable[[], _Kind]
+    ) -> tuple[list[ResponseEvent], _Kind]:
         """The item of that kind that is being written, and the events that it took to have one."""
         if isinstance(self._open, kind):
             return [], self._open
@@ -218,54 +256,55 @@ class ResponseWriter:
         made = make()
         return [*events, *self._begin_item(made)], made
 
-    def _begin_item(self, item: Item) -> list[Json]:
+    def _begin_item(self, item: OpenItem) -> list[ResponseEvent]:
         self._open = item
-        added: Json = {"type": "response.output_item.added", "item": item.item("in_progress")}
-        return [self._in_output(added), *(self._at(item, each) for each in item.begin())]
+        added = self._changed("response.output_item.added", item.item("in_progress"))
+        return [added, *item.begin()]
 
-    def _close(self, status: str) -> list[Json]:
+    def _close(self, status: ItemStatus) -> list[ResponseEvent]:
         item = self._open
         if item is None:
             return []
-        events = [self._at(item, each) for each in item.end()]
+        events = list(item.end())
         made = item.item(status)
-        events.append(self._in_output({"type": "response.output_item.done", "item": made}))
+        events.append(self._changed("response.output_item.done", made))
         self._output.append(made)
         self._open = None
         return events
 
-    def _logprobs(self) -> list[Json]:
+    def _logprobs(self) -> list[TokenLogprobs]:
         """Of the answer's tokens since the last time, if they are wanted."""
         if not self._wanted.has_logprobs:
             return []
         tokens = self._turn.answer_tokens[self._num_logprobs :]
         self._num_logprobs += len(tokens)
-        return [each.model_dump() for each in logprobs_of(tokens, self._tokenizer)]
+        return logprobs_of(tokens, self._tokenizer)
 
-    def _about(self, kind: str) -> Json:
-        return self._numbered({"type": kind, "response": self.response})
+    def _about(self, kind: ResponseChange) -> ResponseChanged:
+        return in_order(
+            ResponseChanged,
+            type=kind,
+            response=self.response,
+            sequence_number=next(self._numbers),
+        )
 
-    def _at(self, item: Item, event: Json) -> Json:
-        # The events of a shell's commands have no field for it.
-        place = {} if isinstance(item, ClientCallItem) else {"item_id": item.id}
-        return self._in_output({**event, **place})
-
-    def _in_output(self, event: Json) -> Json:
-        return self._numbered({**event, "output_index": len(self._output)})
-
-    def _numbered(self, event: Json) -> Json:
-        made = {**event, "sequence_number": self._num_events}
-        self._num_events += 1
-        return made
+    def _changed(self, kind: ItemChange, item: OutputItem) -> ItemChanged:
+        return in_order(
+            ItemChanged,
+            type=kind,
+            item=item,
+            output_index=len(self._output),
+            sequence_number=next(self._numbers),
+        )
 
 
-def usage_of(reply: Reply) -> Json:
+def usage_of(reply: Reply) -> ResponseUsage:
     """Tokens of a turn, as the Responses API counts them."""
     usage = reply.usage
-    return {
-        "input_tokens": usage.prompt_tokens,
-        "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": 0},
-        "output_tokens": usage.completion_tokens,
-        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-    }
+    return ResponseUsage(
+        input_tokens=usage.prompt_tokens,
+        input_tokens_details=InputTokens(cached_tokens=usage.cached_tokens, cache_write_tokens=0),
+        output_tokens=usage.completion_tokens,
+        output_tokens_details=ReasoningTokens(reasoning_tokens=usage.reasoning_tokens),
+        total_tokens=usage.prompt_tokens + usage.completion_tokens,
+    )

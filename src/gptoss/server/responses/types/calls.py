@@ -111,7 +111,9 @@ class ApplyPatchCall(ReplyCall):
     status: _Whole
 
 
-Call = FunctionCall | CustomToolCall | LocalShellCall | ShellCall | ApplyPatchCall
+Action = ReplyExecAction | ReplyShellAction | ReplyFileDiff | ReplyFileDeletion
+ClientCall = LocalShellCall | ShellCall | ApplyPatchCall
+Call = FunctionCall | CustomToolCall | ClientCall
 
 
 class InputText(Reply):

@@ -17,6 +17,20 @@ from gptoss.server.responses.types.items import (
 from gptoss.server.responses.types.response import Response
 from gptoss.server.shared.logprobs import TokenLogprobs
 
+ResponseChange = Literal[
+    "response.created",
+    "response.queued",
+    "response.in_progress",
+    "response.completed",
+    "response.incomplete",
+    "response.failed",
+]
+ItemChange = Literal["response.output_item.added", "response.output_item.done"]
+PartChange = Literal["response.content_part.added", "response.content_part.done"]
+SummaryPartChange = Literal[
+    "response.reasoning_summary_part.added", "response.reasoning_summary_part.done"
+]
+
 
 class NumberedEvent(Reply):
     """What all events have."""
@@ -54,28 +68,21 @@ class SummaryEvent(ItemEvent):
 class ResponseChanged(NumberedEvent):
     """The response as a whole. One of the last three ends the stream."""
 
-    type: Literal[
-        "response.created",
-        "response.queued",
-        "response.in_progress",
-        "response.completed",
-        "response.incomplete",
-        "response.failed",
-    ]
+    type: ResponseChange
     response: Response
 
 
 class ItemChanged(OutputEvent):
     """An item begins, or is whole."""
 
-    type: Literal["response.output_item.added", "response.output_item.done"]
+    type: ItemChange
     item: OutputItem
 
 
 class PartChanged(PartEvent):
     """A part begins, still empty, or is whole."""
 
-    type: Literal["response.content_part.added", "response.content_part.done"]
+    type: PartChange
     part: Annotated[OutputText | ReasoningText, Field(discriminator="type")]
 
 
@@ -114,7 +121,7 @@ class ReasoningTextDone(PartEvent):
 class SummaryPartChanged(SummaryEvent):
     """A summary begins, still empty, or is whole."""
 
-    type: Literal["response.reasoning_summary_part.added", "response.reasoning_summary_part.done"]
+    type: SummaryPartChange
     part: SummaryText
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 from typing_extensions import TypeAliasType
 
 from gptoss.server.replies import ABSENT, Nothing, Reply
@@ -93,3 +94,15 @@ class ItemList(Reply):
     last_id: str
     """What `after` of the next page is. Empty where there is no item."""
     has_more: bool
+
+
+def item_of(written: str) -> AnyItem:
+    """The item that was written so, as `Reply.written` does."""
+    return _adapter().validate_json(written)
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[AnyItem]:
+    message = Annotated[InputMessage | OutputMessage, Field(discriminator="role")]
+    kinds = message | ReasoningItem | Call | CallOutput
+    return TypeAdapter(Annotated[kinds, Field(discriminator="type")])

@@ -13,12 +13,13 @@ from gptoss.server.shared.usage import CachedTokens, ReasoningTokens
 from gptoss.server.wire import EffortName, Verbosity
 
 ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "cancelled", "failed"]
+FailureCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
 
 
 class ResponseFailure(Reply):
     """Why there is no answer."""
 
-    code: Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
+    code: FailureCode
     message: str
 
 
