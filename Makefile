@@ -12,7 +12,7 @@ CPP     := $(shell find cpp -name '*.h' -o -name '*.cpp')
 DEMO_QUESTION ?= What is 48213 + 9077?
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check fix web check-web bench clean requirements
+.PHONY: always help setup demo test test-all check fix web check-web bench clean requirements
 
 help:  ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +24,12 @@ $(BIN)/python: | requirements
 	@echo "creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
+# The names of all modules: an installation in place knows those that were there when it was made.
+$(VENV)/modules: always | $(BIN)/python
+	@find src/gptoss -name '*.py' | sort > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
 # One stamp for each set of packages. The package is installed in place; its kernels are rebuilt when a source changed.
-$(VENV)/installed: $(SOURCES) | $(BIN)/python
+$(VENV)/installed: $(SOURCES) $(VENV)/modules
 	@echo "installing gptoss and building its kernels (about two minutes)"
 	@$(PIP) install --quiet "scikit-build-core>=1.1" "nanobind>=3.1" "cmake>=3.26" ninja
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --quiet --no-build-isolation --editable .
