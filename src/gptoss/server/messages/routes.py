@@ -51,22 +51,27 @@ def add_messages(app: FastAPI, service: Service) -> None:
 
 async def create_message(service: Service, body: MessagesRequest, request: Request) -> Response:
     """Answer a conversation, at once or as a stream."""
-    name = service.require_model(body.model)
+    # Asked for once: what has begun is answered, also while the server ends.
+    name, context = service.require_model(body.model), service.model.context
     begun = service.begin(owner_of(request), lambda _: body.asked(service.settings))
     turns = (await unless_gone(request.receive, begun)).turns
     if body.stream:
-        source = _stream(service, body, name, turns[0], request_id_of(request.scope))
+        source = _stream(service, body, name, turns[0], context, request_id_of(request.scope))
         return streamed(source, service.settings.ping_s, lambda: service.forget(turns))
     (reply,) = await unless_gone(request.receive, service.replies(turns))
-    ending = ending_of(turns[0], reply, service.model.context)
+    ending = ending_of(turns[0], reply, context)
     return sent(message(name, reply, ending, shows_thinking=body.shows_thinking))
 
 
 async def _stream(
-    service: Service, body: MessagesRequest, name: str, turn: Turn, request_id: str
+    service: Service,
+    body: MessagesRequest,
+    name: str,
+    turn: Turn,
+    context: int,
+    request_id: str,
 ) -> AsyncGenerator[bytes, None]:
     blocks = Blocks(shows_thinking=body.shows_thinking)
-    context = service.model.context
     try:
         start = started(name, turn.progress.total)
         yield _event(MessageStart(type="message_start", message=start))

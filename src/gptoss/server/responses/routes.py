@@ -52,7 +52,8 @@ class Responses:
 
     async def create(self, body: ResponseRequest, request: Request) -> Response:
         """Answer a conversation: at once, as a stream, or in the background."""
-        name = self._service.require_model(body.model)
+        # Asked for once: what has begun is answered, also while the server ends.
+        name, tokenizer = self._service.require_model(body.model), self._service.model.tokenizer
         owner = owner_of(request)
         context: list[KeptItem] = []
 
@@ -72,8 +73,7 @@ class Responses:
             tools=started.request.tools,
             ignored=body.ignored,
         )
-        response, tokenizer = body.echo(name), self._service.model.tokenizer
-        writer = ResponseWriter(response, turn, tokenizer, wanted)
+        writer = ResponseWriter(body.echo(name), turn, tokenizer, wanted)
         kept = _Kept(context, owner)
         if body.background:
             return await self._create_in_background(body, turn, writer, kept)
