@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gptoss.chat import ToolSet, TurnLimits, TurnRequest, tool_set
+from gptoss.chat import ToolSet, TurnLimits, TurnRequest, from_chat, tool_set
 from gptoss.errors import ContinuationError, SchemaError
 from gptoss.harmony import (
     PYTHON,
@@ -88,6 +88,15 @@ class TestRules:
 
     def test_without_a_grammar_there_are_none(self) -> None:
         assert asked(HI, tool_choice="required", grammar=False).rules == TurnRules()
+
+    def test_tools_of_an_opening_that_is_brought_may_be_called(self) -> None:
+        said = from_chat([{"role": "user", "content": "Hi"}], tools=[{"name": "f"}])
+        assert asked(*said).rules.choice is ToolChoice.AUTO
+        choice = {"type": "function", "function": {"name": "f"}}
+        found = asked(*said, tool_choice=choice).rules
+        assert [tool.recipient for tool in found.callable] == ["functions.f"]
+        own = Message(Role.SYSTEM, SystemContent(tools=(PYTHON,)))
+        assert [t.recipient for t in asked(own, HI).rules.callable] == ["python"]
 
 
 class TestBeginnings:

@@ -148,3 +148,31 @@ def test_no_body_at_all() -> None:
 def test_a_kind_of_error_that_has_no_words() -> None:
     error = {"type": "new", "loc": ("body", "a"), "msg": "Is odd", "input": 1}
     assert str(invalid([error], {"a": 1})) == "a: Is odd, got 1"
+
+
+class _Prompts(FailFast):
+    model_config = ConfigDict(strict=True)
+
+    prompt: str | list[str] | list[Annotated[int, Field(ge=0)]] | list[list[int]]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ([1, "a"], "prompt.1: wanted a whole number, got 'a'"),
+        ([[1], "a"], "prompt.1: wanted a list, got 'a'"),
+        (["a", 1], "prompt.1: wanted text, got 1"),
+        ([-1], "prompt.0: wanted at least 0, got -1"),
+        (True, "prompt: wanted text or a list, got True"),
+    ],
+    ids=repr,
+)
+def test_of_lists_of_several_types_the_one_that_goes_furthest_is_meant(
+    prompt: Any, told: str
+) -> None:
+    body = {"prompt": prompt}
+    with pytest.raises(ValidationError) as caught:
+        _Prompts.model_validate(body)
+    place, said = fault_of(caught.value.errors(), body)
+    got, _, wanted = said.removeprefix("got ").partition(", wanted ")
+    assert f"{place}: wanted {wanted}, got {got}" == told

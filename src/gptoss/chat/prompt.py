@@ -16,7 +16,7 @@ from gptoss.tokenizer import Tokenizer
 def prompt_of(
     conversation: harmony.Conversation, tokenizer: Tokenizer, begun: Message | None = None
 ) -> list[int]:
-    """The tokens that a turn goes on from; see `begin_turns`."""
+    """The tokens that a turn goes on from; `begun`: its own beginning, if that is given."""
     return [*harmony.render(conversation, tokenizer), *opening_of(begun, tokenizer)]
 
 

@@ -14,7 +14,7 @@ from gptoss.chat.tools import ToolSet
 from gptoss.engine import SamplingParams
 from gptoss.errors import ContinuationError
 from gptoss.harmony import Channel, Effort, Message, SystemContent
-from gptoss.structured import Answer, TurnRules, declared_tools
+from gptoss.structured import Answer, ToolRule, TurnRules, declared_tools
 from gptoss.tokenizer import Tokenizer
 
 
@@ -45,7 +45,8 @@ class TurnRequest:
     """The assistant's next turn, as a caller wants it.
 
     messages         all that was said, oldest first. Where a system's message comes first, they bring their own
-                     opening: effort, instructions, tools and format are not told again
+                     opening: effort, instructions, tools and format are not told again. Its tools may be called; a
+                     format that it tells of is held to if `response_format` says it as well
     effort           how much the model reasons: `low`, `medium` or `high`
     reasons          whether it reasons at all
     instructions     what an application tells the model; None: the developer's message that `messages` begin with
@@ -111,15 +112,23 @@ class TurnRequest:
         return prompt_of(self.conversation, tokenizer, self.continuation)
 
     def _rules(self, answer: Answer) -> TurnRules:
-        choice, allowed = tool_choice_of(self.tool_choice, self.tools.kinds)
+        tools = declared_tools(self.conversation, self.tools.strict, self.tools.texts)
+        # Those of an opening that the messages bring are among them.
+        kinds = {**{each.recipient: _kind_of(each) for each in tools}, **self.tools.kinds}
+        choice, allowed = tool_choice_of(self.tool_choice, kinds)
         return TurnRules(
-            tools=declared_tools(self.conversation, self.tools.strict, self.tools.texts),
+            tools=tools,
             choice=choice,
             allowed=allowed,
             is_parallel=self.parallel_calls,
             answer=answer,
             reasons=self.reasons,
         )
+
+
+def _kind_of(tool: ToolRule) -> str:
+    """A function, or, without a namespace, a kind of its own."""
+    return "function" if "." in tool.recipient else tool.recipient
 
 
 def _require_continuable(said: Sequence[Message]) -> Message:

@@ -1,6 +1,7 @@
 """Conversations <-> token ids in the harmony format."""
 
 import importlib
+from typing import Any
 
 from gptoss.harmony.custom_tools import CustomTool, custom_call, custom_from_chat, is_custom
 from gptoss.harmony.events import (
@@ -83,7 +84,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     # Where version 0.1 had it. By its name alone: this layer knows none above it.
     if name == "from_chat":
         return importlib.import_module("gptoss.chat").from_chat

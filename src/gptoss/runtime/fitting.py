@@ -90,7 +90,7 @@ def fit(
         warnings.warn(
             f"the context is {fitting.context:,} of {config.max_positions:,} tokens, which is what fits into "
             f"{limit / GIB:.1f} GiB; `gptoss fit` shows other ways",
-            stacklevel=3,
+            stacklevel=4,
         )
     return fitting
 

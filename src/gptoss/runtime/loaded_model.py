@@ -87,7 +87,7 @@ class LoadedModel:
             try:
                 kept.restore(self._engine.prefixes)
             except PrefixFileError as error:
-                warnings.warn(str(error), stacklevel=3)
+                warnings.warn(str(error), stacklevel=4)
         # Also runs at the interpreter's end, when the thread may be inside a kernel whose threads are still needed.
         self._closing = weakref.finalize(self, _close, self._worker, self._engine, kept)
 

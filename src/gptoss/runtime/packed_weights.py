@@ -45,7 +45,7 @@ def packed_arrays(
         arrays = _open_packed(file, packing, advance)
     except OutputError as error:
         _require_memory(packing.num_bytes, error)
-        warnings.warn(f"{error}; weights are laid out in memory at every start", stacklevel=3)
+        warnings.warn(f"{error}; weights are laid out in memory at every start", stacklevel=4)
         done = 0
         arrays = packing.in_memory(advance)
         release(checkpoint)
@@ -66,7 +66,7 @@ def _open_packed(file: PackedFile, packing: Packing, advance: Callable[[int], ob
             arrays = _make_packed(file, packing, advance)
         except OutputError as failure:
             raise OutputError(f"{error}; and {failure}") from None
-        warnings.warn(f"{error}; it was made anew", stacklevel=4)
+        warnings.warn(f"{error}; it was made anew", stacklevel=5)
     return _make_packed(file, packing, advance) if arrays is None else arrays
 
 
@@ -114,7 +114,7 @@ def cache_directory() -> Path:
     """
     named = os.environ.get(CACHE_VARIABLE)
     if not named and (named := os.environ.get(_OLD_CACHE_VARIABLE)):
-        warnings.warn(f"{_OLD_CACHE_VARIABLE} is called {CACHE_VARIABLE} now", stacklevel=2)
+        warnings.warn(f"{_OLD_CACHE_VARIABLE} is called {CACHE_VARIABLE} now", stacklevel=5)
     if named:
         return Path(named)
     base = os.environ.get("XDG_CACHE_HOME")

@@ -79,7 +79,8 @@ def fault_of(errors: Sequence[Error], body: object) -> tuple[str, str]:
 def _of_member(errors: Sequence[Error], first: _Fault, body: object) -> list[_Fault]:
     """The faults of the member of a union that was meant, the first one to be told first.
 
-    It is none that a name in the object rules out, and the one in which pydantic came furthest.
+    It is none that a name in the object rules out, and the one in which pydantic came furthest: deepest, and there
+    latest; of those that stopped at one value, one whose type that has.
     """
     start = first.path[: first.union]
     placed = (_fault(error, body) for error in errors)
@@ -91,8 +92,13 @@ def _of_member(errors: Sequence[Error], first: _Fault, body: object) -> list[_Fa
     ]
     others = {each.member for each in names}
     faults = [each for each in faults if each.member not in others] or names
-    depth = max(len(each.path) for each in faults)
-    return [each for each in faults if len(each.path) == depth]
+    furthest = max(faults, key=_how_far).path
+    faults = [each for each in faults if each.path == furthest]
+    return [each for each in faults if not each.error["type"].endswith("_type")] or faults
+
+
+def _how_far(fault: _Fault) -> tuple[int, list[int]]:
+    return len(fault.path), [part if isinstance(part, int) else -1 for part in fault.path]
 
 
 def _fault(error: Error, body: object) -> _Fault:

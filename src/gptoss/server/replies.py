@@ -12,8 +12,6 @@ from pydantic_core import CoreSchema, core_schema
 
 # Of a field that only some replies have. One that is null is there.
 ABSENT: Any = None
-# A reply that has no type yet.
-Json = dict[str, object]
 
 _Fields = ParamSpec("_Fields")
 _Kind = TypeVar("_Kind", bound=BaseModel)

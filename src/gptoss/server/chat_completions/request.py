@@ -1,4 +1,4 @@
-"""A request of the Chat Completions API -> what the service is asked for."""
+"""A request of the Chat Completions API -> the turn that it asks for."""
 
 from __future__ import annotations
 

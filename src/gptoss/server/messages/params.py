@@ -78,7 +78,7 @@ class UserParam(Part):
 
 
 class AssistantParam(Part):
-    """What the assistant said. It is never the last: the model cannot continue it."""
+    """What the assistant said. Where it comes last, it is gone on with."""
 
     role: Literal["assistant"]
     content: str | list[AssistantBlock]

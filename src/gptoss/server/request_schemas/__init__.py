@@ -1,1 +1,1 @@
-"""What stands inside of requests, for the OpenAPI document alone: no request passes through these schemas."""
+"""What stands inside of requests, as the OpenAPI document shows it; readers elsewhere check most of it."""

@@ -1,12 +1,12 @@
-"""A request of the Responses API -> what the service is asked for, and what the response says of it again."""
+"""A request of the Responses API -> the turn that it asks for, and what the response says of it again."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from gptoss.chat.blocks import Block
 from gptoss.chat.request import TurnRequest
@@ -68,7 +68,7 @@ _SCHEMA_FIELDS = {
     "strict": "strict",
     "description": "description",
 }
-_PLAIN_FORMATS: dict[str, Callable[..., FlatAnswerFormat]] = {
+_PLAIN_FORMATS: dict[str, type[BaseModel]] = {
     "text": TextFormat,
     "json_object": JsonObjectFormat,
     "regex": RegexFormat,
@@ -291,7 +291,9 @@ def _flat_format(form: dict[str, Any] | None) -> FlatAnswerFormat:
     if form is None:
         return in_order(TextFormat, type="text")
     if form["type"] != "json_schema":
-        return in_order(_PLAIN_FORMATS[form["type"]], **form)
+        kind = _PLAIN_FORMATS[form["type"]]
+        known = {name: form[name] for name in form if name in kind.model_fields}
+        return cast(FlatAnswerFormat, in_order(cast(Any, kind), **known))
     given = form.get("json_schema", form)
     fields = {"name": "answer"} | {
         name: given[field] for field, name in _SCHEMA_FIELDS.items() if given.get(field) is not None

@@ -15,6 +15,7 @@ from fastapi.responses import Response
 
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.turn import Turn
+from gptoss.runtime import LoadedModel
 from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.held import CountedReply
 from gptoss.server.operation.tokens import prompt_ids, rendered
@@ -53,12 +54,12 @@ class Responses:
     async def create(self, body: ResponseRequest, request: Request) -> Response:
         """Answer a conversation: at once, as a stream, or in the background."""
         # Asked for once: what has begun is answered, also while the server ends.
-        name, tokenizer = self._service.require_model(body.model), self._service.model.tokenizer
+        name, model = self._service.require_model(body.model), self._service.model
         owner = owner_of(request)
         context: list[KeptItem] = []
 
         def ask(is_gone: IsGone) -> TurnRequest:
-            found, asked = self._read(body, owner, is_gone)
+            found, asked = self._read(body, owner, model, is_gone)
             context.extend(found)
             return asked
 
@@ -73,7 +74,7 @@ class Responses:
             tools=started.request.tools,
             ignored=body.ignored,
         )
-        writer = ResponseWriter(body.echo(name), turn, tokenizer, wanted)
+        writer = ResponseWriter(body.echo(name), turn, model.tokenizer, wanted)
         kept = _Kept(context, owner)
         if body.background:
             return await self._create_in_background(body, turn, writer, kept)
@@ -161,7 +162,7 @@ class Responses:
         owner, model = owner_of(request), self._service.model
 
         def render(is_gone: IsGone) -> Response:
-            return sent(rendered(model, self._read(body, owner, is_gone)[1], is_gone))
+            return sent(rendered(model, self._read(body, owner, model, is_gone)[1], is_gone))
 
         return await on_thread(request, self._service.pools.counters, render)
 
@@ -171,7 +172,7 @@ class Responses:
         owner, model = owner_of(request), self._service.model
 
         def count(is_gone: IsGone) -> int:
-            return len(prompt_ids(model, self._read(body, owner, is_gone)[1], is_gone))
+            return len(prompt_ids(model, self._read(body, owner, model, is_gone)[1], is_gone))
 
         num = await on_thread(request, self._service.pools.counters, count)
         return sent(InputTokenCount(object="response.input_tokens", input_tokens=num))
@@ -182,7 +183,7 @@ class Responses:
         self._store.close()
 
     def _read(
-        self, body: ResponseRequest, owner: str, is_gone: IsGone
+        self, body: ResponseRequest, owner: str, model: LoadedModel, is_gone: IsGone
     ) -> tuple[list[KeptItem], TurnRequest]:
         """What a request goes on from, its own input included, and the turn that it asks for."""
         body.check()
@@ -198,7 +199,7 @@ class Responses:
         blocks = blocks_of(context, body.declared())
         if body.truncation == "auto":
             blocks = fitted(
-                self._service.model,
+                model,
                 blocks,
                 lambda kept: body.asked(kept, settings).conversation,
                 body.max_output_tokens,

@@ -216,7 +216,11 @@ def _echoed_definition(tool: Tool) -> DeclaredFunction | DeclaredCustomTool:
 def _echoed_format(form: Mapping[str, Any]) -> TextFormat | FlatGrammarFormat:
     """A custom tool's format in this API's form, also where it was sent in that of Chat Completions."""
     if form["type"] == "text":
-        return in_order(TextFormat, **form)
-    inner = form.get("grammar")
-    flat = {"type": "grammar", **inner} if isinstance(inner, Mapping) else form
-    return in_order(FlatGrammarFormat, **flat)
+        return in_order(TextFormat, type="text")
+    grammar = form.get("grammar", form)
+    return in_order(
+        FlatGrammarFormat,
+        type="grammar",
+        syntax=grammar["syntax"],
+        definition=grammar["definition"],
+    )
