@@ -297,6 +297,10 @@ nb::tuple isas() {
 
 NB_MODULE(_kernels, module) {
   module.doc() = "The C++ kernels; gptoss.kernels documents them.";
+  // What a thread or an error holds until the interpreter has ended is not lost, and pages about it frighten who ended
+  // a program. The tests ask for them.
+  nb::set_leak_warnings(false);
+  module.def("report_leaks", &nb::set_leak_warnings, "is_wanted"_a, "Whether objects that outlive all are told of.");
   module.def("isas", &isas, "Instruction sets that this machine can run, slowest first.");
   module.def("has_bf16_pairs", &has_bf16_pairs, "Whether an instruction set multiplies bfloat16 in pairs.");
   nb::class_<Recording>(module, "Recording").def(nb::init<>()).def("replay", [](const Recording& self) {

@@ -20,6 +20,7 @@ ENDINGS = {
 def test_nothing_is_left_behind(ending: str) -> None:
     program = (
         "import sys, gptoss; from gptoss.engine import SamplingParams\n"
+        "from gptoss.kernels import _kernels; _kernels.report_leaks(True)\n"
         "model, greedy = gptoss.load('nano', threads=2), SamplingParams(temperature=0)\n" + ending
     )
     done = subprocess.run(

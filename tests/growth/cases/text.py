@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from gptoss.errors import MessageError, listed, shown
 from gptoss.server.client_tools import CLIENT_TOOLS
+from gptoss.server.responses.types.events import OutputTextDelta
 from gptoss.server.sse import event
 from gptoss.server.wire_errors import ApiError
 from gptoss.server.wrapped_text import WrappedText, unwrapped
@@ -37,6 +38,10 @@ def _nested(size: int) -> list[object]:
     return value
 
 
+def _delta(size: int) -> OutputTextDelta:
+    return OutputTextDelta.model_construct(delta="a\n\u2028" * size)
+
+
 CASES = (
     Case("wrapped text", _pieces('{"input": "', "ab"), _feed, 300),
     Case("wrapped escapes", _pieces('{"input": "', "\\"), _feed, 300),
@@ -64,7 +69,7 @@ CASES = (
         20_000,
         raises=ApiError,
     ),
-    Case("an event", lambda n: {"delta": "a\n\u2028" * n}, event, 20_000),
+    Case("an event", _delta, event, 20_000),
     Case("a long text in an error", lambda n: "x" * n, shown, 500_000),
     Case("a large object in an error", lambda n: dict.fromkeys(range(n), "x"), shown, 500_000),
     Case("a large number in an error", lambda n: 10**n, shown, 5000),
