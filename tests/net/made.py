@@ -290,7 +290,9 @@ def _tokenizer() -> Tokenizer:
 
 @functools.cache
 def _transformer() -> Transformer:
-    return open_transformer(nano.checkpoint_path(), "bf16", Backend(isa="baseline", threads=1))
+    return open_transformer(
+        nano.checkpoint_path(), "bf16", Backend(isa="baseline", threads=1, bf16_pairs=False)
+    )
 
 
 def ids_of(markup: str, tokenizer: Tokenizer) -> list[int]:
