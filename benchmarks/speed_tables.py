@@ -160,7 +160,7 @@ def _between(points: list[tuple[int, float]], depth: int) -> float:
 
 
 def reading_table() -> list[str]:
-    """What each further chunk of a long prompt takes."""
+    """The table of the time of each further chunk of a long prompt."""
     found = {cache: figures for cache, (_, figures) in reading_runs().items()}
     names = dict.fromkeys(name for figures in found.values() for name in figures)
     depths = [int(m[1]) for name in names if (m := re.fullmatch(r"chunk_at_(\d+)_ratio", name))]
@@ -196,7 +196,7 @@ def context_depths() -> list[int]:
 
 
 def gap_line() -> str:
-    """What a running answer feels of a long prompt."""
+    """The sentence on the pauses of a running answer while a long prompt is read."""
     rows = read("serving.csv")
     figures = by_kind(rows)[kind_of(rows[-1])]
     return (
@@ -226,7 +226,7 @@ def peers_table() -> list[str]:
 
 
 def quality_table() -> list[str]:
-    """What each precision costs."""
+    """The table of the quality that each precision keeps."""
     kinds = {kind[2]: figures for kind, figures in by_kind(read("quality.csv")).items()}
     lines = ["| precision, attention and head | sums right | KL, nats a token | error |"]
     lines.append("|---|---|---|---|")

@@ -1,4 +1,4 @@
-"""What the guides claim of the code: layers, folders, and which files an example of something touches."""
+"""Checks claims of the guides about the code: layers, folders, and which files an example of something touches."""
 
 from __future__ import annotations
 

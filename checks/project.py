@@ -148,7 +148,7 @@ def names_of(source: str) -> Scope:
 
 
 def _statements(tree: ast.Module) -> list[ast.stmt]:
-    """Those at the top, and those within an `if` or `try` there."""
+    """The statements at the top, and those within an `if` or `try` there."""
     found: list[ast.stmt] = []
     waiting = list(tree.body)
     while waiting:

@@ -1,4 +1,4 @@
-"""What sources say to their reader: Markdown, docstrings and comments, with the line that each begins in."""
+"""Finds the prose in sources: Markdown, docstrings and comments, with the line that each begins in."""
 
 from __future__ import annotations
 
