@@ -14,21 +14,21 @@ from gptoss.tokenizer import Tokenizer
 
 
 def prompt_of(
-    conversation: harmony.Conversation, tokenizer: Tokenizer, begun: Message | None = None
+    conversation: harmony.Conversation, tokenizer: Tokenizer, continuation: Message | None = None
 ) -> list[int]:
-    """The tokens that a turn goes on from; `begun`: its own beginning, if that is given."""
-    return [*harmony.render(conversation, tokenizer), *opening_of(begun, tokenizer)]
+    """The tokens that a turn goes on from; `continuation`: its own beginning, if that is given."""
+    return [*harmony.render(conversation, tokenizer), *continuation_ids(continuation, tokenizer)]
 
 
-def opening_of(begun: Message | None, tokenizer: Tokenizer) -> list[int]:
-    """The tokens of a message that is begun: it has a header, and is not closed."""
-    if begun is None:
+def continuation_ids(continuation: Message | None, tokenizer: Tokenizer) -> list[int]:
+    """The tokens of a message that is gone on with: it has a header, and is not closed; none without one."""
+    if continuation is None:
         return []
     channel = [
         tokenizer.special_id(Marker.CHANNEL),
-        *tokenizer.encode(begun.channel or Channel.FINAL),
+        *tokenizer.encode(continuation.channel or Channel.FINAL),
     ]
-    return [*channel, tokenizer.special_id(Marker.MESSAGE), *tokenizer.encode(begun.text)]
+    return [*channel, tokenizer.special_id(Marker.MESSAGE), *tokenizer.encode(continuation.text)]
 
 
 def num_shared(

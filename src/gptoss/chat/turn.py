@@ -11,7 +11,7 @@ from itertools import groupby
 
 from gptoss import harmony
 from gptoss.chat.events import TurnEvent, TurnFinished
-from gptoss.chat.prompt import num_shared, opening_of
+from gptoss.chat.prompt import continuation_ids, num_shared
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
 from gptoss.chat.request import TurnRequest
@@ -60,9 +60,9 @@ class Turn:
         budget: ReasoningBudget,
         stop: tuple[str, ...],
         not_enforced: tuple[str, ...],
-        begun: harmony.Message | None,
+        continuation: harmony.Message | None,
     ) -> None:
-        self._begun = begun
+        self._continuation = continuation
         self._generation = generation
         self._parser = parser
         self._budget = budget
@@ -177,9 +177,12 @@ class Turn:
     def _reply(self) -> Reply:
         generation = self._generation
         messages, repairs = self._parser.finish()
-        if self._begun is not None:
+        if self._continuation is not None:
             whole = messages[0].text
-            messages = [replace(messages[0], content=whole[len(self._begun.text) :]), *messages[1:]]
+            messages = [
+                replace(messages[0], content=whole[len(self._continuation.text) :]),
+                *messages[1:],
+            ]
         if self._stops.found is not None:
             messages = [*messages[:-1], replace(messages[-1], content="".join(self._kept))]
         timings = generation.timings
@@ -218,10 +221,10 @@ def begin_turns(
     """
     if compiled is None and request.grammar:
         compiled = model.turns.compile(request.rules)
-    tokenizer, begun = model.tokenizer, request.continuation
+    tokenizer, continuation = model.tokenizer, request.continuation
     reader = LimitedTokenizer(tokenizer, model.context, is_gone)
     prompt = request.prompt(reader)
-    start = len(prompt) - len(opening_of(begun, reader))
+    start = len(prompt) - len(continuation_ids(continuation, reader))
     held = _constraints(model, request, compiled, prompt, start, is_gone)
     whose = Owner(owner, num_shared(request.conversation, prompt, model))
     limits = request.limits
@@ -250,7 +253,7 @@ def begin_turns(
         return made
 
     return [
-        Turn(generation, parser(), budget, limits.stop, not_enforced, begun)
+        Turn(generation, parser(), budget, limits.stop, not_enforced, continuation)
         for generation, budget in zip(model.submit_all(requests), budgets, strict=True)
     ]
 
