@@ -37,7 +37,7 @@ def _system_available() -> int | None:
 
 
 def _group_available(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """What a container's limit leaves; cached files in it do not count, since they go when memory is wanted."""
+    """Bytes that a container's limit leaves; cached files in it do not count, since they go when memory is wanted."""
     try:
         limit = (root / "memory.max").read_text(encoding="ascii").strip()
         if limit == "max":

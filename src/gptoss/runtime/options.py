@@ -50,7 +50,7 @@ class ModelOptions:
     lock: bool = False
 
     def numbers(self) -> tuple[Precision, WeightType, CacheType]:
-        """What numbers are kept as, each with its default. Raises RequestError for a name that there is none of."""
+        """The types that numbers are kept as, each with its default. Raises RequestError for an unknown name."""
         precision = Precision.parse(self.precision or DEFAULT_PRECISION)
         is_int8 = precision is Precision.INT8
         default = WeightType.INT8 if is_int8 else WeightType.STORED
