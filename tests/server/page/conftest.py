@@ -121,8 +121,10 @@ class Visit:
         self.answers.last.get_by_role("button", name="Thought").click()
 
     def answer(self) -> str:
-        """The text of the last answer."""
-        return str(self.answers.last.locator(".prose").last.inner_text())
+        """The text of the last answer, which is drawn after the answer is there."""
+        prose = self.answers.last.locator(".prose").last
+        expect(prose).to_have_attribute("aria-busy", "false")
+        return str(prose.inner_text())
 
 
 MakeVisit = Callable[..., Visit]
