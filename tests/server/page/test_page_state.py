@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.server.conftest import KEY, LiveServer, MakeServer, keys_of
 from tests.server.page.conftest import BeginAnswer, MakeVisit, Visit
@@ -112,6 +112,25 @@ def test_answer_of_another_tab_comes_here_as_well(begin_answer: BeginAnswer) -> 
         each.wait()
         expect(each.answers.last).to_contain_text("Done.")
         expect(each.answers.last).not_to_contain_text("Stopped")
+    visit.page.reload()
+    expect(visit.answers.last).to_contain_text("Done.")
+
+
+@pytest.mark.thorough
+def test_answer_that_another_tab_finished_first_is_whole(begin_answer: BeginAnswer) -> None:
+    visit = begin_answer(SLOW, "One thing")
+    late = Visit(visit.page.context.new_page(), visit.url)
+    held: list[Route] = []
+    late.page.route(re.compile("/v1/responses/resp_"), lambda route: held.append(route))
+    with late.page.expect_request(re.compile("/v1/responses/resp_")):
+        late.page.goto(visit.page.url)
+    with visit.page.expect_response(lambda response: response.request.method == "DELETE"):
+        visit.wait()
+    # It asks the server only now, which has forgotten the answer.
+    for each in held:
+        each.continue_()
+    late.wait()
+    expect(late.answers.last).to_contain_text("Done.")
     visit.page.reload()
     expect(visit.answers.last).to_contain_text("Done.")
 

@@ -28,7 +28,10 @@ type Choice = Pick<Conversation, 'id' | 'leaf' | 'options'>;
 class Chats {
   summaries = $state<Summary[]>([]);
   current = $state<Conversation>(blank());
-  readonly runs = new Runs((conversation, now) => this.save(conversation, now));
+  readonly runs = new Runs(
+    (conversation, now) => this.save(conversation, now),
+    async (id) => this.database?.get(id),
+  );
   private database: Database | null = null;
   /** Tells other tabs which conversation has changed; null: several have. */
   private readonly tabs = new BroadcastChannel('gptoss');

@@ -22,13 +22,18 @@ interface Run {
 }
 
 type Save = (conversation: Conversation, now: boolean) => Promise<void>;
+/** A conversation as it is kept, with what other tabs have written. */
+type Read = (id: string) => Promise<Conversation | undefined>;
 
 export class Runs {
   /** By turn. */
   progress = $state<Record<string, Progress>>({});
   private readonly byTurn = new Map<string, Run>();
 
-  constructor(private readonly save: Save) {}
+  constructor(
+    private readonly save: Save,
+    private readonly read: Read,
+  ) {}
 
   has(turnId: string): boolean {
     return this.byTurn.has(turnId);
@@ -101,7 +106,9 @@ export class Runs {
     try {
       for await (const event of open(signal)) await this.take(run, turn, event);
     } catch (error) {
-      fail(turn, error, signal.aborted);
+      const isForgotten = error instanceof ApiError && error.status === 404;
+      const isWhole = isForgotten && (await this.takeFinished(run.conversation.id, turn));
+      if (!isWhole) fail(turn, error, signal.aborted);
     } finally {
       this.byTurn.delete(turn.id);
       delete this.progress[turn.id];
@@ -111,6 +118,15 @@ export class Runs {
       if (done !== null) void responses.forget(done);
       notices.say(turn.status === 'failed' ? 'The answer failed.' : 'The answer is finished.');
     }
+  }
+
+  /** Another tab that came to the end of a turn first has kept it, and had the server forget it. */
+  private async takeFinished(id: string, turn: AssistantTurn): Promise<boolean> {
+    const kept = (await this.read(id).catch(() => undefined))?.turns[turn.id];
+    if (kept?.role !== 'assistant' || kept.began !== turn.began) return false;
+    if (kept.status === 'running') return false;
+    Object.assign(turn, kept);
+    return true;
   }
 
   private async take(run: Run, turn: AssistantTurn, event: StreamEvent): Promise<void> {
