@@ -35,6 +35,8 @@ export class Drawing {
     this.isCut = true;
     // What is read and written on the way is nothing that who asks for it depends on.
     untrack(() => {
+      // Also while others have their turn first: what is shown is not the text yet.
+      this.isBusy = true;
       this.drop = begin(this.steps(text, isOpen), () => this.publish());
     });
   }
@@ -44,7 +46,6 @@ export class Drawing {
   }
 
   private *steps(text: string, isOpen: boolean): Generator<boolean, void> {
-    this.isBusy = true;
     let weight = 0;
     for (const index of this.reader.read(text, isOpen)) {
       if (index !== undefined) {
