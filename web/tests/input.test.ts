@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { textOf, type OutputItem } from '../src/api/output';
+import { textOf, type FunctionCall, type OutputItem } from '../src/api/output';
 import { bodyOf, withAttachments } from '../src/conversation/input';
 import { canGoOn, itemsOf } from '../src/conversation/items';
 import {
@@ -8,6 +8,7 @@ import {
   type Options,
   type Turn,
 } from '../src/conversation/types';
+import { call, message, thought } from './items';
 
 const asked: Turn = {
   id: 'u',
@@ -47,19 +48,7 @@ function answerOf(
   };
 }
 
-const thought: OutputItem = {
-  id: 'rs_1',
-  type: 'reasoning',
-  content: [{ type: 'reasoning_text', text: 'Hm' }],
-};
-const call = (status: string): OutputItem => ({
-  id: 'fc_1',
-  type: 'function_call',
-  call_id: 'call_1',
-  name: 'f',
-  arguments: '{}',
-  status,
-});
+const hm = thought('rs_1', 'Hm');
 
 describe('bodyOf', () => {
   it('says nothing of what was left open', () => {
@@ -111,7 +100,7 @@ describe('bodyOf', () => {
   });
 
   it('goes on from thoughts that were cut, and ends them', () => {
-    const answer = { ...answerOf([], [thought]), goesOn: 'answer' as const };
+    const answer = { ...answerOf([], [hm]), goesOn: 'answer' as const };
     const body = bodyOf([asked], answer);
     expect(body.continue_final_message).toBe(undefined);
     expect(body.reasoning_tokens).toBe(0);
@@ -122,18 +111,13 @@ describe('bodyOf', () => {
   });
 
   it('goes on in the middle of a text', () => {
-    const said = (text: string): OutputItem => ({
-      id: text,
-      type: 'message',
-      content: [{ type: 'output_text', text }],
-    });
-    const cut = { ...answerOf([], [thought, said('One')]), goesOn: 'text' as const };
+    const cut = { ...answerOf([], [hm, message('msg_1', 'One')]), goesOn: 'text' as const };
     const body = bodyOf([asked], { ...cut, options: { ...HIGH, reasoningTokens: 5 } });
     expect(body).toMatchObject({ continue_final_message: true, reasoning_tokens: 5 });
     expect((body.input as unknown[]).at(-1)).toMatchObject({ role: 'assistant', content: 'One' });
     expect(canGoOn(cut)).toBe(true);
 
-    const whole = { ...cut, output: [said(' and two')] };
+    const whole = { ...cut, output: [message('msg_2', ' and two')] };
     expect(itemsOf(whole).map(textOf)).toEqual(['Hm', 'One and two']);
     const next = bodyOf([asked, whole], answerOf([]));
     expect((next.input as unknown[]).at(-1)).toMatchObject({ content: 'One and two' });
@@ -141,8 +125,9 @@ describe('bodyOf', () => {
   });
 
   it('sends calls back that are whole', () => {
-    const turns = (status: string) => [asked, answerOf([call(status)])];
-    const kinds = (status: string) =>
+    type Status = FunctionCall['status'];
+    const turns = (status: Status) => [asked, answerOf([call('fc_1', '{}', status)])];
+    const kinds = (status: Status) =>
       (bodyOf(turns(status), answerOf([])).input as { type?: string }[]).map((item) => item.type);
     expect(kinds('completed')).toEqual([undefined, 'function_call']);
     expect(kinds('incomplete')).toEqual([undefined]);

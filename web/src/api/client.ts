@@ -1,6 +1,7 @@
 // Requests to the server that this page came from.
 
 import * as storage from './storage';
+import type { components } from './wire';
 
 /** What the server said was wrong, in its own words. */
 export class ApiError extends Error {
@@ -69,22 +70,11 @@ async function errorOf(reply: Response): Promise<ApiError> {
   return new ApiError(reply.status, message);
 }
 
-export interface ModelInfo {
-  id: string;
-  max_model_len: number;
-  meta: {
-    vocab_size: number;
-    layers: number;
-    experts: number;
-    experts_per_token: number;
-    precision: string;
-    weights: string;
-    kv: string;
-    isa: string;
-    threads: number;
-  };
-}
+export type ModelInfo = components['schemas']['Model'];
 
 export async function models(): Promise<ModelInfo[]> {
-  return (await (await request('GET', 'v1/models')).json()).data;
+  const found: components['schemas']['ModelList'] = await (
+    await request('GET', 'v1/models')
+  ).json();
+  return found.data;
 }

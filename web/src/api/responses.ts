@@ -33,7 +33,7 @@ async function* onwards(
     try {
       for await (const data of events(reply.body!)) {
         const event = data as StreamEvent;
-        if (event.response) id = event.response.id;
+        if ('response' in event) id = event.response.id;
         after = event.sequence_number;
         failures = 0;
         yield event;

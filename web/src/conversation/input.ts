@@ -3,7 +3,7 @@
 import { DEEPEST, depthOf } from '../text/json';
 import { itemsOf } from './items';
 import type { AssistantTurn, Attachment, Turn } from './types';
-import type { OutputItem } from '../api/output';
+import { textOf, type OutputItem } from '../api/output';
 
 type Json = Record<string, unknown>;
 
@@ -69,21 +69,28 @@ function sentOf(turn: Turn): Json[] {
 
 /** A call that was cut short has no arguments that are JSON, and no result. */
 function isWhole(item: OutputItem): boolean {
-  return item.type !== 'function_call' || item.status === 'completed';
+  return !('call_id' in item) || item.status === 'completed';
 }
 
 function sent(item: OutputItem): Json {
   // Ids are the server's, which may have forgotten them.
   switch (item.type) {
     case 'reasoning':
-      return { type: 'reasoning', summary: [], content: item.content ?? [] };
+      return { type: 'reasoning', summary: [], content: item.content };
     case 'function_call': {
       const { type, call_id, name } = item;
-      return { type, call_id, name, arguments: item.arguments ?? '' };
+      return { type, call_id, name, arguments: item.arguments };
     }
+    case 'message':
+      return {
+        role: 'assistant',
+        content: textOf(item),
+        phase: item.phase ?? 'final_answer',
+      };
     default: {
-      const text = (item.content ?? []).map((part) => part.text).join('');
-      return { role: 'assistant', content: text, phase: item.phase ?? 'final_answer' };
+      // Calls of tools that are not functions go back as they came.
+      const { id: _, ...call } = item;
+      return call;
     }
   }
 }

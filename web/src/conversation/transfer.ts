@@ -1,6 +1,6 @@
 // Conversations to files and back.
 
-import { textOf, type OutputItem } from '../api/output';
+import { textOf, withText, type OutputItem } from '../api/output';
 import { newId } from './id';
 import { itemsOf } from './items';
 import { mend, shown, titleOf } from './tree';
@@ -112,19 +112,32 @@ function turnOf(given: unknown): Turn {
 }
 
 function itemOf(from: Loose): OutputItem {
-  return {
-    id: newId(),
-    type: string(from.type),
-    status: 'completed',
-    phase: from.phase === 'commentary' ? 'commentary' : 'final_answer',
-    content: list(from.content).map((part) => ({
-      type: string(part.type),
-      text: string(part.text),
-    })),
-    call_id: string(from.call_id),
-    name: string(from.name),
-    arguments: string(from.arguments),
-  };
+  const id = newId();
+  const status = 'completed';
+  const text = list(from.content)
+    .map((part) => string(part.text))
+    .join('');
+  switch (from.type) {
+    case 'reasoning':
+      return withText({ id, type: 'reasoning', status, summary: [], content: [] }, text);
+    case 'function_call': {
+      const call_id = string(from.call_id);
+      const [name, given] = [string(from.name), string(from.arguments)];
+      return { id, type: 'function_call', status, call_id, name, arguments: given };
+    }
+    default: {
+      const phase = from.phase === 'commentary' ? 'commentary' : 'final_answer';
+      const said: OutputItem = {
+        id,
+        type: 'message',
+        role: 'assistant',
+        status,
+        phase,
+        content: [],
+      };
+      return withText(said, text);
+    }
+  }
 }
 
 function object(value: unknown): Loose {
@@ -159,7 +172,8 @@ export function toMarkdown(conversation: Conversation): string {
       for (const item of itemsOf(turn)) {
         if (item.type === 'reasoning') parts.push(quoted(textOf(item)));
         else if (item.type === 'message') parts.push(textOf(item));
-        else parts.push(`Call of \`${item.name}\`:`, fenced(item.arguments ?? ''));
+        else if (item.type === 'function_call')
+          parts.push(`Call of \`${item.name}\`:`, fenced(item.arguments));
       }
     }
   }

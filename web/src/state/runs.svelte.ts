@@ -134,19 +134,19 @@ export class Runs {
     if (event.type === 'response.created') {
       // What a page had of it before is told once more.
       turn.output = [];
-      turn.responseId = event.response!.id;
+      turn.responseId = event.response.id;
       // At once, so that a page that is opened anew finds it.
       await this.save(run.conversation, true);
     } else if (event.type === 'response.gptoss.progress') {
-      this.progress[turn.id] = { processed: event.processed!, total: event.total! };
+      this.progress[turn.id] = { processed: event.processed, total: event.total };
     }
-    if (event.delta !== undefined) {
+    if ('delta' in event) {
       turn.firstTextMs ??= elapsed;
       delete this.progress[turn.id];
     }
     if (event.type === 'response.reasoning_text.done') turn.thoughtMs ??= elapsed;
     apply(turn.output, event);
-    if (event.response && event.type !== 'response.created') finish(turn, event.response);
+    if ('response' in event && event.type !== 'response.created') finish(turn, event.response);
     void this.save(run.conversation, false);
   }
 }

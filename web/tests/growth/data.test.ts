@@ -1,4 +1,5 @@
 // @vitest-environment node
+import { message } from '../items';
 import { stepsOf } from './steps';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { apply, type OutputItem, type StreamEvent } from '../../src/api/output';
@@ -27,7 +28,7 @@ function imported(num: number): string {
 }
 
 function items(num: number): OutputItem[] {
-  return Array.from({ length: num }, (_, at) => ({ id: `i${at}`, type: 'message', content: [] }));
+  return Array.from({ length: num }, (_, at) => message(`i${at}`, ''));
 }
 
 function finished(num: number): StreamEvent {
