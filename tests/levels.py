@@ -2,6 +2,7 @@
 
     @pytest.mark.wide(7)                     one case in seven by default, and each value of a product's parameters
     @settings(max_examples=examples(300))    a part of them by default
+    range(rounds(6))                         a third of them by default
     @pytest.mark.thorough                    not by default, where a shorter form of the same is
 
 `make test` runs the default level, `make test-all` and `.ci/run` the thorough one.
@@ -19,6 +20,7 @@ BRIEF, THOROUGH = "brief", "thorough"
 # A profile has 100 examples where a test names no number.
 _PART = 8
 _FEWEST = 20
+_SHARE = 3
 
 
 def register_profiles() -> None:
@@ -33,6 +35,11 @@ def register_profiles() -> None:
 def examples(count: int) -> int:
     """How many of so many examples are tried at this level."""
     return count if settings.get_current_profile_name() == THOROUGH else _few(count)
+
+
+def rounds(count: int) -> int:
+    """How many of so many rounds of one test, each of which takes a while, are run at this level."""
+    return count if settings.get_current_profile_name() == THOROUGH else -(-count // _SHARE)
 
 
 def mark_wide(items: Sequence[pytest.Item]) -> None:

@@ -26,6 +26,7 @@ from gptoss.runtime import LoadedModel
 from gptoss.structured import Answer, AnswerKind, ToolChoice, ToolRule, TurnRules
 from gptoss.tokenizer import Tokenizer
 from tests import o200k
+from tests.levels import rounds
 from tests.model.random_model import SMALL, RandomModel, open_transformer
 from tests.structured.forms import Schema, made_schema
 from tests.structured.schemas import CASES
@@ -166,11 +167,11 @@ def random_real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadedMode
 
 
 def test_shuffled_weights(shuffled_nano: LoadedModel) -> None:
-    assert generate(shuffled_nano, 96, 1) > 0.5
+    assert generate(shuffled_nano, rounds(96), 1) > 0.5
 
 
 def test_the_real_vocabulary(random_real: LoadedModel) -> None:
-    assert generate(random_real, 24, 2) > 0.5
+    assert generate(random_real, rounds(24), 2) > 0.5
 
 
 @pytest.mark.slow

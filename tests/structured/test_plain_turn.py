@@ -15,6 +15,7 @@ from gptoss.structured.plain_turn import PlainTurn
 from gptoss.structured.turn_grammar import turn_grammar
 from gptoss.tokenizer import Tokenizer
 from tests import o200k
+from tests.levels import rounds
 from tests.structured.walks import messages_of, take_walk
 
 
@@ -75,7 +76,7 @@ def test_the_twins_agree(
     turns = real_turns if is_real else nano_turns
     tokenizer = o200k.tokenizer() if is_real else nano_tokenizer
     rules, pieces = TurnRules(reasons=reasons), tokenizer.pieces()
-    for seed in range(5):
+    for seed in range(rounds(6)):
         plain = PlainTurn(tokenizer, 0, reasons=reasons)
         both = Both(plain, by_grammar(turns, tokenizer, rules), pieces)
         walk = take_walk(both, tokenizer, np.random.default_rng(seed), max_tokens=60)

@@ -13,7 +13,7 @@ from gptoss.errors import SchemaError
 from gptoss.structured import Answer, AnswerKind, TurnCompiler, TurnRules
 from gptoss.tokenizer import Tokenizer
 from tests import o200k
-from tests.levels import examples
+from tests.levels import examples, rounds
 from tests.structured.forms import made_schema
 from tests.structured.schemas import CASES, Case
 from tests.structured.walks import messages_of, require_valid, take_walk
@@ -75,7 +75,7 @@ def test_own_schemas_with_noise(nano_turns: TurnCompiler, nano_tokenizer: Tokeni
     finished = [
         walk_and_check(case.schema, nano_turns, nano_tokenizer, seed)
         for case in CASES
-        for seed in range(4)
+        for seed in range(rounds(4))
     ]
     assert np.mean(finished) > 0.9
 
@@ -89,7 +89,10 @@ def test_public_forms_with_noise(nano_turns: TurnCompiler, nano_tokenizer: Token
 
 
 def test_the_real_vocabulary_with_noise(real_turns: TurnCompiler) -> None:
-    schemas = [case.schema for case in CASES[::9]] + [made_schema(index) for index in range(7)]
+    num = rounds(7)
+    schemas = [case.schema for case in CASES[::9][:num]] + [
+        made_schema(each) for each in range(num)
+    ]
     finished = [
         walk_and_check(schema, real_turns, o200k.tokenizer(), seed)
         for seed, schema in enumerate(schemas)
