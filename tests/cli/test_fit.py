@@ -26,6 +26,28 @@ def test_fit_says_what_would_fit_instead() -> None:
     assert [way["kv"] for way in fitting["ways"]][:2] == ["bf16", "int8"]
 
 
+def test_fit_says_by_how_much_nothing_fits() -> None:
+    done = run("fit", "--memory", "100M")
+    assert done.returncode == 1
+    assert "GiB too much" in done.stdout
+    assert "nothing fits; the least, which takes" in done.stdout
+    facts = json.loads(run("fit", "--memory", "100M", "--json").stdout)
+    assert facts["ways"] == []
+    assert facts["least"]["max_batch"] == 1
+    assert facts["least"]["total"] > facts["budget"]
+
+
+def test_what_fit_says_fits_does() -> None:
+    """With the options that it names, and no others."""
+    facts = json.loads(run("fit", "--memory", "280M", "--json").stdout)
+    assert facts["ways"]
+    for way in facts["ways"]:
+        options = ("--weights", way["weights"], "--kv", way["kv"], "--context", str(way["context"]))
+        batch = ("--max-batch", str(way["max_batch"]))
+        again = json.loads(output("fit", "--memory", "280M", *options, *batch, "--json"))
+        assert again["bytes"]["total"] <= facts["budget"]
+
+
 def test_a_budget_that_is_too_small_is_refused_with_the_numbers() -> None:
     said = refused("chat", "Hello", "--memory", "100M")
     assert "need" in said

@@ -14,6 +14,7 @@ from gptoss.cli.bench import bench
 from gptoss.cli.chat import chat
 from gptoss.cli.complete import complete
 from gptoss.cli.fit import fit
+from gptoss.cli.main import app
 from gptoss.cli.model_options import takes_model
 from gptoss.cli.serve import serve
 from gptoss.runtime import ModelOptions
@@ -86,3 +87,25 @@ def test_defaults_are_the_fields_own(command: object) -> None:
     for name, parameter in inspect.signature(command).parameters.items():
         if name in defaults:
             assert parameter.default == defaults[name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "context", "max_batch"),
+    [
+        (["chat", "Hello"], None, 1),
+        (["complete", "Hello", "--context", "64"], 64, 1),
+        (["bench", "--depth", "3", "--prefill", "4", "--decode", "5", "--batch", "2"], 12, 2),
+    ],
+)
+def test_no_room_is_reserved_that_a_command_cannot_use(
+    arguments: list[str], context: int | None, max_batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[ModelOptions] = []
+
+    def open_model(options: ModelOptions) -> None:
+        taken.append(options)
+        raise typer.Exit(7)
+
+    monkeypatch.setattr("gptoss.cli.loading.open_model", open_model)
+    assert CliRunner().invoke(app, arguments).exit_code == 7
+    assert (taken[0].context, taken[0].max_batch) == (context, max_batch)

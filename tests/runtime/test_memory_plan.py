@@ -12,7 +12,13 @@ from gptoss.model.config import Config
 from gptoss.model.precision import CacheType
 from gptoss.model.synth import gpt_oss_20b
 from gptoss.runtime.machine_memory import GIB
-from gptoss.runtime.memory_plan import WeightBytes, fit_options, largest_fit, plan_memory
+from gptoss.runtime.memory_plan import (
+    FEW_SPARE_TOKENS,
+    WeightBytes,
+    fit_options,
+    largest_fit,
+    plan_memory,
+)
 
 # Of the 20B with attention and head in eight bits; its embedding.
 INT8 = WeightBytes("int8", 11_444_000_000, 1_158_000_000)
@@ -73,6 +79,19 @@ def test_short_contexts_share_the_room_of_one_before_nothing_fits(config: Config
     found = largest_fit(config, INT8, EngineOptions(), CacheType.BF16, budget)
     assert found is not None
     assert found.num_cache_tokens(131_072) == found.context
+    assert plan_memory(config, INT8, found, CacheType.BF16).total <= budget
+
+
+def test_one_sequence_of_the_20b_has_a_conversation_in_12_7_gib(config: Config) -> None:
+    one = EngineOptions(max_running=1, context=4096)
+    assert fit_options(config, INT8, one, CacheType.BF16, int(12.7 * GIB)) == one
+
+
+def test_fewer_prefixes_are_kept_before_nothing_fits(config: Config) -> None:
+    budget = int(12.5 * GIB)
+    found = largest_fit(config, INT8, EngineOptions(max_running=1), CacheType.BF16, budget)
+    assert found is not None
+    assert found.spare_tokens == FEW_SPARE_TOKENS
     assert plan_memory(config, INT8, found, CacheType.BF16).total <= budget
 
 

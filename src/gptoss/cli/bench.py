@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,6 +32,8 @@ def bench(
     from gptoss.cli.output import Screen, progress_bar
     from gptoss.runtime.speed import measure_speed
 
+    # No room for more than is measured.
+    options = replace(options, context=depth + prefill + decode, max_batch=batch)
     loaded = open_model(options)
     with progress_bar() as progress:
         task = progress.add_task("measuring", total=batch * (depth + prefill + decode))

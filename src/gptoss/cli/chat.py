@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 
 @takes_sampling
-@takes_model("max_batch")
+@takes_model(max_batch=1)
 def chat(
     prompt: Annotated[
         str | None,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @takes_sampling
-@takes_model("context", "max_batch")
+@takes_model(max_batch=1)
 def complete(
     prompt: Annotated[str | None, typer.Argument(help="Text to continue.")] = None,
     tokens: Annotated[

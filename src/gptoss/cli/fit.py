@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,6 +13,7 @@ from gptoss.cli.model_options import takes_model
 
 if TYPE_CHECKING:
     from gptoss.runtime import ModelOptions
+    from gptoss.runtime.fitting import Way
 
 # As `grep` says that it found nothing.
 DOES_NOT_FIT = 1
@@ -26,21 +27,30 @@ def fit(json: flags.Json = False, *, options: ModelOptions) -> None:
     """
     from gptoss.cli.output import Screen
     from gptoss.model.checkpoint import open_checkpoint
-    from gptoss.runtime.fitting import ways_to_fit, weights_of
+    from gptoss.runtime.fitting import least_way, ways_to_fit, weights_of
     from gptoss.runtime.locating import locate_model
     from gptoss.runtime.machine_memory import available_memory
-    from gptoss.runtime.memory_plan import plan_memory
+    from gptoss.runtime.memory_plan import largest_fit, plan_memory
 
     name, directory = locate_model(options.model)
     checkpoint = open_checkpoint(directory)
     _, weight_type, cache_type = options.numbers()
     most = checkpoint.config.max_positions
     chosen = options.engine_options(most)
-    plan = plan_memory(checkpoint.config, weights_of(checkpoint, weight_type), chosen, cache_type)
     budget = options.budget()
     budget = available_memory() if budget is None else budget
     ways = [] if budget is None else ways_to_fit(checkpoint, chosen, budget)
-    fits = budget is None or plan.total <= budget
+    weights, whole = (
+        weights_of(checkpoint, weight_type),
+        replace(chosen, context=chosen.context or most),
+    )
+    found = (
+        whole
+        if budget is None
+        else largest_fit(checkpoint.config, weights, whole, cache_type, budget)
+    )
+    fits = found is not None
+    plan = plan_memory(checkpoint.config, weights, found or whole, cache_type)
     facts: dict[str, Any] = {
         "model": name,
         "weights": str(weight_type),
@@ -50,16 +60,8 @@ def fit(json: flags.Json = False, *, options: ModelOptions) -> None:
         "bytes": {**asdict(plan), "total": plan.total},
         "budget": budget,
         "fits": fits,
-        "ways": [
-            {
-                "weights": str(way.weight_type),
-                "kv": str(way.cache_type),
-                "context": way.context,
-                "max_batch": way.options.max_running,
-                "total": way.plan.total,
-            }
-            for way in ways
-        ],
+        "ways": [_facts(way) for way in ways],
+        "least": None if fits or ways else _facts(least_way(checkpoint, chosen)),
     }
     if json:
         print(json_module.dumps(facts))
@@ -67,6 +69,16 @@ def fit(json: flags.Json = False, *, options: ModelOptions) -> None:
         _show(Screen(), facts)
     if not fits:
         raise typer.Exit(DOES_NOT_FIT)
+
+
+def _facts(way: Way) -> dict[str, Any]:
+    return {
+        "weights": str(way.weight_type),
+        "kv": str(way.cache_type),
+        "context": way.context,
+        "max_batch": way.options.max_running,
+        "total": way.plan.total,
+    }
 
 
 def _show(screen: Any, facts: dict[str, Any]) -> None:
@@ -93,11 +105,17 @@ def _show(screen: Any, facts: dict[str, Any]) -> None:
     if facts["budget"] is None:
         return
     screen.write(f"  {'to be had':<38}{size(facts['budget'])}\n")
-    verdict = ("it fits", "green") if facts["fits"] else ("it does not fit", "red")
-    screen.write(f"{verdict[0]}\n", verdict[1])
+    if facts["fits"]:
+        screen.write("it fits\n", "green")
+    else:
+        missing = (facts["bytes"]["total"] - facts["budget"]) / GIB
+        screen.write(f"it does not fit: {missing:.2f} GiB too much\n", "red")
     if facts["ways"]:
         screen.write("what fits, most exact first:\n", "bold")
-    for way in facts["ways"]:
+    elif facts["least"]:
+        missing = (facts["least"]["total"] - facts["budget"]) / GIB
+        screen.write(f"nothing fits; the least, which takes {missing:.2f} GiB more:\n", "bold")
+    for way in facts["ways"] or filter(None, [facts["least"]]):
         screen.write(
             f"  --weights {way['weights']:<6} --kv {way['kv']:<4} --context {way['context']:<6} "
             f"--max-batch {way['max_batch']:<2}{size(way['total'])}\n"

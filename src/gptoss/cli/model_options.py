@@ -99,12 +99,12 @@ _DEFAULTS = {"lock": False}
 _OLD_NAMES = {"weights_cache": "cache", "prefix_cache": "cache_dir"}
 
 
-def takes_model(*without: str) -> Callable[[Command], Command]:
+def takes_model(*without: str, **fixed: object) -> Callable[[Command], Command]:
     """Give a command the options of a model in the place of its parameter `options`, a ModelOptions.
 
-    `without`: those that would do nothing for it.
+    `without`: those that would do nothing for it; `fixed`: those that it has no choice of, with their values.
     """
-    names = [name for name in _FLAGS if name not in without]
+    names = [name for name in _FLAGS if name not in without and name not in fixed]
     flags = {name: option(name, _FLAGS[name], _DEFAULTS.get(name)) for name in names}
     old = {_OLD_NAMES[name]: name for name in names if name in _OLD_NAMES}
     flags |= {former: option(former, _hidden(former)) for former in old}
@@ -112,7 +112,7 @@ def takes_model(*without: str) -> Callable[[Command], Command]:
     def make(given: dict[str, Any]) -> ModelOptions:
         from gptoss.runtime import ModelOptions
 
-        found = {name: given[name] for name in names}
+        found = {**fixed, **{name: given[name] for name in names}}
         for former, name in old.items():
             if given[former] is not None:
                 notice(f"{_flag(former)} is called {_flag(name)} now")

@@ -14,6 +14,8 @@ from gptoss.model.packing import Packing, WeightType
 from gptoss.model.precision import CacheType
 from gptoss.runtime.machine_memory import GIB, available_memory
 from gptoss.runtime.memory_plan import (
+    FEW_SPARE_TOKENS,
+    LEAST_CONTEXT,
     MemoryPlan,
     WeightBytes,
     fit_options,
@@ -36,6 +38,15 @@ class Way:
         """Tokens of a conversation."""
         assert self.options.context is not None
         return self.options.context
+
+    def flags(self, asked: EngineOptions) -> str:
+        """The options of a command that choose it, where that was asked for other ones."""
+        found = f"--weights {self.weight_type} --kv {self.cache_type}"
+        if self.context != asked.context:
+            found += f" --context {self.context}"
+        if self.options.max_running != asked.max_running:
+            found += f" --max-batch {self.options.max_running}"
+        return found
 
 
 def weights_of(checkpoint: Checkpoint, weight_type: WeightType) -> WeightBytes:
@@ -69,20 +80,8 @@ def fit(
             config, weights_of(checkpoint, weight_type), options, cache_type, limit
         )
     except MemoryBudgetError as error:
-        ways = [
-            f"--weights {way.weight_type} --kv {way.cache_type} --context {way.context}"
-            + (
-                f" --max-batch {way.options.max_running}"
-                if way.options.max_running != options.max_running
-                else ""
-            )
-            for way in ways_to_fit(checkpoint, options, limit)
-        ]
-        fits = (
-            f"what fits: {'; '.join(ways)}"
-            if ways
-            else "nothing fits: use a machine with more memory"
-        )
+        ways = [way.flags(options) for way in ways_to_fit(checkpoint, options, limit)]
+        fits = f"what fits: {'; '.join(ways)}" if ways else _too_large(checkpoint, options, limit)
         insist = "" if budget is not None else ", or insist with --memory"
         raise MemoryBudgetError(f"{error}; {fits}{insist}") from None
     if options.context is None and fitting.context != config.max_positions:
@@ -100,6 +99,35 @@ def ways_to_fit(checkpoint: Checkpoint, options: EngineOptions, budget: int) -> 
     return [way for way in _all_ways(checkpoint, options, budget) if way.plan.total <= budget]
 
 
+def least_way(checkpoint: Checkpoint, options: EngineOptions) -> Way:
+    """The way that takes least: one sequence of the shortest context, everything in eight bits."""
+    config = checkpoint.config
+    context = min(LEAST_CONTEXT, config.max_positions)
+    least = replace(
+        options, context=context, cache_tokens=0, max_running=1, spare_tokens=FEW_SPARE_TOKENS
+    )
+    ways = (
+        Way(
+            weight_type,
+            kv,
+            least,
+            plan_memory(config, weights_of(checkpoint, weight_type), least, kv),
+        )
+        for weight_type in WeightType
+        for kv in (CacheType.BF16, CacheType.INT8)
+    )
+    return min(ways, key=lambda way: way.plan.total)
+
+
+def _too_large(checkpoint: Checkpoint, options: EngineOptions, limit: int) -> str:
+    way = least_way(checkpoint, options)
+    total, missing = way.plan.total / GIB, (way.plan.total - limit) / GIB
+    return (
+        f"nothing fits: the least is {total:.1f} GiB, {missing:.1f} GiB more than there is "
+        f"({way.flags(options)}); close other programs, or use a machine with more memory"
+    )
+
+
 def _all_ways(checkpoint: Checkpoint, options: EngineOptions, budget: int) -> Iterator[Way]:
     config = checkpoint.config
     for weight_type in WeightType:
@@ -109,7 +137,7 @@ def _all_ways(checkpoint: Checkpoint, options: EngineOptions, budget: int) -> It
                 largest_fit(config, weights, candidate, cache_type, budget)
                 for candidate in (
                     options,
-                    replace(options, max_running=1, spare_tokens=min(options.spare_tokens, 1024)),
+                    replace(options, max_running=1),
                     replace(options, context=None),
                 )
             )

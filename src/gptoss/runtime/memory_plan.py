@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from gptoss.engine.drafts import MAX_DRAFT
@@ -18,6 +19,8 @@ PROCESS_BYTES = 260 << 20
 # A context below this is no conversation: it is refused rather than made so small.
 LEAST_CONTEXT = 4096
 _STEP = 1024
+# Room for prefixes where there is little: for the last turns of one conversation.
+FEW_SPARE_TOKENS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +114,23 @@ def largest_fit(
 ) -> EngineOptions | None:
     """The options as given, or with the largest context that fits where they leave it open; None: nothing fits.
 
-    Where short contexts of several sequences do not fit side by side, they share the room of one.
+    Where short contexts of several sequences do not fit side by side, they share the room of one; where they still do
+    not, fewer prefixes are kept.
     """
-    found = _largest_fit(config, weights, options, cache_type, budget)
-    if found is None and options.cache_tokens is None:
-        shared = replace(options, cache_tokens=0)
-        found = _largest_fit(config, weights, shared, cache_type, budget)
-    return found
+    for candidate in _with_less_room(options):
+        found = _largest_fit(config, weights, candidate, cache_type, budget)
+        if found is not None:
+            return found
+    return None
+
+
+def _with_less_room(options: EngineOptions) -> Iterator[EngineOptions]:
+    yield options
+    if options.cache_tokens is None:
+        options = replace(options, cache_tokens=0)
+        yield options
+    if options.spare_tokens > FEW_SPARE_TOKENS:
+        yield replace(options, spare_tokens=FEW_SPARE_TOKENS)
 
 
 def _largest_fit(
