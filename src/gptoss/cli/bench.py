@@ -32,9 +32,7 @@ def bench(
     from gptoss.cli.output import Screen, progress_bar
     from gptoss.runtime.speed import measure_speed
 
-    # No room for more than is measured.
-    options = replace(options, context=depth + prefill + decode, max_batch=batch)
-    loaded = open_model(options)
+    loaded = open_model(replace(options, max_batch=batch))
     with progress_bar() as progress:
         task = progress.add_task("measuring", total=batch * (depth + prefill + decode))
         result = measure_speed(
