@@ -65,7 +65,8 @@ def web_rows(folder: Path, depth: int) -> list[str]:
     for path in sorted(folder.iterdir()):
         if path.is_dir():
             rows += web_rows(path, depth + 1)
-        elif path.suffix in (".ts", ".svelte", ".css"):
+        # Declarations are made, and not there before.
+        elif path.suffix in (".ts", ".svelte", ".css") and not path.name.endswith(".d.ts"):
             rows.append(row(depth + 1, path.name, web_summary(path)))
     return rows
 
