@@ -10,6 +10,7 @@ import typer
 
 import gptoss
 from gptoss.cli.bench import bench
+from gptoss.cli.cache import cache
 from gptoss.cli.chat import chat
 from gptoss.cli.complete import complete
 from gptoss.cli.fit import fit
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 for command in (chat, complete, serve, info, fit, bench, synth):
     app.command()(command)
+app.add_typer(cache, name="cache")
 
 
 def _print_version(is_wanted: bool) -> None:

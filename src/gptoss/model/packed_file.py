@@ -29,6 +29,8 @@ from gptoss.model.safetensors_writer import cannot_write, write_safetensors
 
 # Changes with the layout of packed weights, so that a file of another version is made anew.
 VERSION = "1"
+# Metadata: the folder that the weights came from. No part of what tells files apart: folders are moved.
+SOURCE = "source"
 # Bytes of each weight file that tell two checkpoints of one shape apart, at so many places.
 _SAMPLES, _SAMPLE_BYTES = 64, 256
 # Of a checkpoint's name in that of the file, which systems limit to 255 bytes.
@@ -99,7 +101,10 @@ class PackedFile:
                     unreleased = 0
                     release(self._checkpoint)
 
-        write_safetensors(self.path, packing.specs, pieces, self._metadata, mode=OWN)
+        folder = os.fsencode(self._checkpoint.directory.resolve()).decode("utf-8", "replace")
+        write_safetensors(
+            self.path, packing.specs, pieces, {**self._metadata, SOURCE: folder}, mode=OWN
+        )
         release(self._checkpoint)
 
 
