@@ -7,6 +7,7 @@ import importlib.util
 import os
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from gptoss.model.config import alternating_layers
 from gptoss.model.layouts import PACKED
 from gptoss.model.transformer import Transformer
 from gptoss.runtime import LoadedModel
+from gptoss.runtime.packed_weights import CACHE_VARIABLE
 from gptoss.tokenizer import Tokenizer
 from tests import levels
 from tests.model.random_model import SMALL, RandomModel, open_transformer
@@ -49,6 +51,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Choose the cases of wide tests; what imports PyTorch comes first, so that few workers do."""
     levels.mark_wide(items)
     items.sort(key=lambda item: item.get_closest_marker("torch") is None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def weights_cache() -> Iterator[None]:
+    """Packed weights are not left in the user's cache folder, nor behind: they take gigabytes."""
+    with tempfile.TemporaryDirectory(prefix="gptoss-weights-") as folder:
+        os.environ[CACHE_VARIABLE] = folder
+        yield
+        del os.environ[CACHE_VARIABLE]
 
 
 class ScriptedModel(Protocol):
