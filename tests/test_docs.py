@@ -46,9 +46,10 @@ def calls() -> list[str]:
 
 
 def options(command: Command) -> set[str]:
-    """Those that its help shows: not the ones of before, which still work."""
+    """Those that its help and its subcommands' show: not the ones of before, which still work."""
     shown = [each for each in command.params if not getattr(each, "hidden", False)]
-    return {option for each in shown for option in (*each.opts, *each.secondary_opts)}
+    own = {option for each in shown for option in (*each.opts, *each.secondary_opts)}
+    return own.union(*map(options, getattr(command, "commands", {}).values()))
 
 
 def test_shell_lines_are_found() -> None:
