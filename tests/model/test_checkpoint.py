@@ -98,6 +98,18 @@ class TestFiles:
         index.write_text(json.dumps({"weight_map": {SOME: name}}))
         assert "is not the name of a safetensors file" in refusal(tmp_path)
 
+    def test_wrong_stop_ids_are_told_of_the_file_that_has_them(self, tmp_path: Path) -> None:
+        MODEL.write(tmp_path, PACKED)
+        generation = tmp_path / "generation_config.json"
+        generation.write_text(json.dumps({"eos_token_id": [1, -1]}))
+        said = refusal(tmp_path)
+        assert f"{generation}: got eos_token_id = [1, -1]" in said
+        assert "take the generation_config.json that was published" in said
+        generation.write_text(json.dumps({"eos_token_id": None}))
+        assert open_checkpoint(tmp_path).config.eos_token_ids == MODEL.config.eos_token_ids
+        generation.write_text(json.dumps({"eos_token_id": [1, 2]}))
+        assert open_checkpoint(tmp_path).config.eos_token_ids == (1, 2)
+
     @pytest.mark.parametrize("kind", ["FIFO", "folder", "device", "dangling link", "huge"])
     @pytest.mark.parametrize(
         "name", ["config.json", "generation_config.json", "x.safetensors", INDEX]

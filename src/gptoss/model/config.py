@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -31,6 +31,7 @@ _MAX_EXPERTS = 65536
 _RAMP = 1.001
 
 _ARCHITECTURE = "GptOssForCausalLM"
+_GENERATION = "generation_config.json"
 # Values that the original configuration leaves to its code.
 _SWIGLU_ALPHA = 1.702
 _RMS_NORM_EPS = 1e-5
@@ -123,12 +124,14 @@ class Config:
         """
         path = Path(path)
         data = _read_object(path)
-        generation = path.with_name("generation_config.json")
-        if os.path.lexists(generation):
-            data["eos_token_id"] = _read_object(generation).get(
-                "eos_token_id", data.get("eos_token_id")
-            )
-        return cls.from_dict(data, source=str(path))
+        generation = path.with_name(_GENERATION)
+        found = _read_object(generation) if os.path.lexists(generation) else {}
+        fields = Fields(found, str(generation), name=_GENERATION)
+        if "eos_token_id" not in fields:
+            return cls.from_dict(data, source=str(path))
+        # These count, whatever the other file has.
+        config = cls.from_dict({**data, "eos_token_id": None}, source=str(path))
+        return replace(config, eos_token_ids=fields.token_ids("eos_token_id", config.vocab_size))
 
     @classmethod
     def from_dict(cls, data: dict[str, object], *, source: str = "config.json") -> Config:

@@ -23,9 +23,11 @@ class Fields:
     `source` names the object in errors. Every method raises ConfigError.
     """
 
-    def __init__(self, data: dict[str, object], source: str) -> None:
+    def __init__(self, data: dict[str, object], source: str, *, name: str = "config.json") -> None:
+        """`name` is what the file is called where checkpoints are published."""
         self._data = data
         self._source = source
+        self._name = name
 
     def __contains__(self, key: str) -> bool:
         return self._data.get(key) is not None
@@ -34,7 +36,7 @@ class Fields:
         """What to raise when a key's value is not what was wanted."""
         got = f"{key} = {shorten(self._data[key])}" if key in self._data else f"no {key!r}"
         return ConfigError(
-            f"{self._source}: got {got}, wanted {wanted}; take the config.json that was "
+            f"{self._source}: got {got}, wanted {wanted}; take the {self._name} that was "
             "published with the weights"
         )
 
