@@ -135,6 +135,7 @@ def test_bench_json_has_the_promised_names() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_synth_writes_a_model_that_runs(tmp_path: Path) -> None:
     directory = str(tmp_path / "model")
     assert "wrote 2,793,403,072 bytes" in output("synth", directory, "--layers", "1")
