@@ -1,29 +1,33 @@
-"""Several streams as one."""
+"""Several answers as one stream, and what it is told of: progress, errors, the end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+import logging
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from gptoss.chat.turn import Progress
+from gptoss.errors import EngineError, RequestError
 from gptoss.server import fan_in as module
-from gptoss.server.fan_in import fan_in, progress_of
+from gptoss.server.fan_in import fan_in, stream_events, turn_events
+from gptoss.server.wire_errors import ApiError
 
 
 class Source:
-    """Gives what is put into it, until it is told to end; `is_closed` once it is."""
+    """Gives what is put into it, until it is told to end; `is_open` while it is read, `is_closed` after that."""
 
     def __init__(self) -> None:
         self.given: asyncio.Queue[str | Exception | None] = asyncio.Queue()
         self.num_read = 0
-        self.is_closed = False
+        self.is_open = self.is_closed = False
 
     async def values(self) -> AsyncGenerator[str, None]:
         """What was put in; an error is raised."""
+        self.is_open = True
         try:
             while (each := await self.given.get()) is not None:
                 if isinstance(each, BaseException):
@@ -33,12 +37,38 @@ class Source:
         finally:
             # As a real one, which lets go of what it reads.
             await asyncio.sleep(0)
-            self.is_closed = True
+            self.is_open, self.is_closed = False, True
 
     def give(self, *values: str | Exception | None) -> None:
         """Put them in."""
         for value in values:
             self.given.put_nowait(value)
+
+
+class Plain:
+    """Writes what it is given, and nothing for an empty piece."""
+
+    def __init__(self, beginning: str = "", ending: str = "") -> None:
+        self._beginning = beginning
+        self._ending = ending
+
+    def begin(self, index: int) -> str:
+        """The beginning, with the index of the answer."""
+        return self._beginning and f"{self._beginning} {index}"
+
+    def feed(self, index: int, event: str) -> str:
+        """The event; one of a `?` cannot be written."""
+        if event == "?":
+            raise ValueError("it cannot be written")
+        return event
+
+    def fail(self, error: ApiError) -> str:
+        """Status and message."""
+        return f"{error.status} {error.message}"
+
+    def end(self) -> str:
+        """The ending."""
+        return self._ending
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
@@ -67,42 +97,11 @@ def test_values_come_as_they_are_given() -> None:
     run(work())
 
 
-def test_it_ends_with_the_last_source_whatever_progress_does() -> None:
-    async def work() -> None:
-        first, second, progress = Source(), Source(), Source()
-        merged = fan_in([first.values(), second.values()], progress.values())
-        progress.give("1 of 2")
-        assert await anext(merged) == "1 of 2"
-        first.give(None)
-        second.give("a")
-        assert await anext(merged) == "a"
-        second.give(None)
-        assert [each async for each in merged] == []
-        assert progress.is_closed
-
-    run(work())
-
-
-def test_answers_go_on_where_progress_has_ended() -> None:
-    async def work() -> None:
-        answer, progress = Source(), Source()
-        merged = fan_in([answer.values()], progress.values())
-        progress.give("2 of 2", None)
-        assert await anext(merged) == "2 of 2"
-        for value in "abc":
-            answer.give(value)
-            assert await anext(merged) == value
-        answer.give(None)
-        assert [each async for each in merged] == []
-
-    run(work())
-
-
 @pytest.mark.parametrize("failing", [0, 1, 2])
 def test_the_first_error_ends_all(failing: int) -> None:
     async def work() -> None:
         sources = [Source() for _ in range(3)]
-        merged = fan_in([source.values() for source in sources[:2]], sources[2].values())
+        merged = fan_in([source.values() for source in sources])
         sources[0].give("a")
         assert await anext(merged) == "a"
         sources[failing].give(ValueError("it broke"))
@@ -140,7 +139,7 @@ def test_a_source_that_is_cancelled_from_inside_is_not_waited_for() -> None:
 def test_all_are_closed_when_the_reader_goes() -> None:
     async def work() -> None:
         sources = [Source() for _ in range(3)]
-        merged = fan_in([source.values() for source in sources[:2]], sources[2].values())
+        merged = fan_in([source.values() for source in sources])
         sources[1].give("a", "b", "c")
         assert await anext(merged) == "a"
         await merged.aclose()
@@ -154,7 +153,8 @@ def test_all_are_closed_when_the_reader_is_cancelled() -> None:
         sources = [Source(), Source()]
 
         async def read() -> None:
-            async with contextlib.aclosing(fan_in([each.values() for each in sources])) as merged:
+            merged = fan_in([each.values() for each in sources])
+            async with contextlib.aclosing(merged):
                 async for _ in merged:
                     pass
 
@@ -186,6 +186,88 @@ def test_a_slow_reader_holds_the_sources_back() -> None:
     run(work())
 
 
+class Answers:
+    """Stands for the service: what runs until it is forgotten, and the events of a turn."""
+
+    def __init__(self, events: AsyncGenerator[Any, None] | None = None) -> None:
+        self.forgotten: list[object] = []
+        self._events = events
+
+    def forget(self, running: Sequence[object]) -> None:
+        """They are ended."""
+        self.forgotten += running
+
+    def events(self, turn: object) -> AsyncGenerator[Any, None]:
+        """Those that were given."""
+        assert self._events is not None
+        return self._events
+
+
+def streamed(service: Answers, sources: list[Source], writer: Plain) -> AsyncGenerator[str, None]:
+    """The stream of some answers."""
+    running: Any = list(range(len(sources)))
+    some: Any = service
+    return stream_events(some, running, [source.values() for source in sources], writer)
+
+
+def test_a_stream_has_beginnings_and_an_end() -> None:
+    async def work() -> None:
+        service, first, second = Answers(), Source(), Source()
+        told = streamed(service, [first, second], Plain("answer", "done"))
+        assert [await anext(told), await anext(told)] == ["answer 0", "answer 1"]
+        second.give("", "a", None)
+        assert await anext(told) == "a"
+        assert service.forgotten == []
+        first.give(None)
+        assert [each async for each in told] == ["done"]
+        assert service.forgotten == [0, 1]
+
+    run(work())
+
+
+@pytest.mark.parametrize("num", [1, 2])
+@pytest.mark.parametrize(
+    ("given", "told", "is_logged"),
+    [
+        (RequestError("it is too long"), "400 it is too long", False),
+        (ApiError(429, "there are many"), "429 there are many", False),
+        (EngineError("it has ended"), "500 it has ended", True),
+        (ZeroDivisionError("1 / 0"), "500 the server failed: ZeroDivisionError", True),
+        ("?", "500 the server failed: ValueError", True),
+    ],
+)
+def test_an_error_is_told_and_ends_the_stream(
+    caplog: pytest.LogCaptureFixture, given: str | Exception, told: str, is_logged: bool, num: int
+) -> None:
+    async def work() -> None:
+        service, sources = Answers(), [Source() for _ in range(num)]
+        stream = streamed(service, sources, Plain(ending="done"))
+        sources[-1].give("a", given)
+        assert [each async for each in stream] == ["a", told, "done"]
+        assert service.forgotten == [*range(num)]
+        assert all(source.is_closed for source in sources)
+
+    with caplog.at_level(logging.ERROR, "gptoss.server"):
+        run(work())
+    assert [record.exc_info is not None for record in caplog.records] == [True] * is_logged
+
+
+@pytest.mark.parametrize("num", [1, 2])
+@pytest.mark.parametrize("num_read", [1, 2])
+def test_all_are_ended_when_nobody_reads_on(num_read: int, num: int) -> None:
+    async def work() -> None:
+        service, sources = Answers(), [Source() for _ in range(num)]
+        told = streamed(service, sources, Plain("answer", "done"))
+        sources[0].give("a")
+        for _ in range(num_read):
+            await anext(told)
+        await told.aclose()
+        assert service.forgotten == [*range(num)]
+        assert not any(source.is_open for source in sources)
+
+    run(work())
+
+
 class Reading:
     """A turn whose prompt is read as the test says."""
 
@@ -213,7 +295,55 @@ def _step(read: int, *, is_over: bool = False) -> Progress:
 )
 def test_progress_is_told_until_all_is_read(steps: list[Progress], told: list[int]) -> None:
     async def work() -> None:
+        source = Source()
+        service: Any = Answers(source.values())
         turn: Any = Reading(*steps)
-        assert [each.read async for each in progress_of(turn, 0.0)] == told
+        events: Any = turn_events(service, turn, 0.0)
+        assert [(await anext(events)).read for _ in told] == told
+        source.give("a", "b", None)
+        assert [each async for each in events] == ["a", "b"]
+        assert source.is_closed
+
+    run(work())
+
+
+def test_the_last_progress_is_told_before_the_first_event_and_does_not_hold_it_back() -> None:
+    async def work() -> None:
+        source = Source()
+        service: Any = Answers(source.values())
+        turn: Any = Reading(_step(4), _step(9))
+        events: Any = turn_events(service, turn, 3600.0)
+        assert (await anext(events)).read == 4
+        source.give("a", None)
+        assert (await anext(events)).read == 9
+        assert [each async for each in events] == ["a"]
+
+    run(work())
+
+
+@pytest.mark.parametrize("error", [None, ValueError("it broke")])
+def test_events_are_closed_while_progress_is_told(error: Exception | None) -> None:
+    async def work() -> None:
+        source = Source()
+        service: Any = Answers(source.values())
+        turn: Any = Reading(_step(4), _step(5))
+        events = turn_events(service, turn, 0.0)
+        await anext(events)
+        if error is not None:
+            source.give(error)
+        await anext(events)
+        await events.aclose()
+        assert source.is_closed
+
+    run(work())
+
+
+def test_without_progress_there_are_the_events_alone() -> None:
+    async def work() -> None:
+        source = Source()
+        service: Any = Answers(source.values())
+        turn: Any = Reading()
+        source.give("a", None)
+        assert [each async for each in turn_events(service, turn, None)] == ["a"]
 
     run(work())

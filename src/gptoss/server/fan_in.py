@@ -1,34 +1,110 @@
-"""Several streams as one: answers to one prompt, and how far the prompt is read meanwhile."""
+"""The answers to one request as one stream, told in the words of its dialect as they come."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
-from typing import TypeVar
+import logging
+from collections.abc import AsyncGenerator, Sequence, Sized
+from typing import Protocol, TypeVar
 
+from fastapi.responses import Response
+
+from gptoss.chat import TurnEvent
 from gptoss.chat.turn import Progress, Turn
+from gptoss.server.service import Running, Service
+from gptoss.server.sse import streamed
+from gptoss.server.wire_errors import ApiError, api_error
 
+_LOG = logging.getLogger("gptoss.server")
 # Values that a slow reader may be behind.
 _MOST_HELD = 64
 
-_Value = TypeVar("_Value")
+_Event = TypeVar("_Event")
+_Told = TypeVar("_Told", bound=Sized)
+_Read = TypeVar("_Read", contravariant=True)
+_Written = TypeVar("_Written", bound=Sized, covariant=True)
 
 
-async def fan_in(
-    sources: Sequence[AsyncGenerator[_Value, None]],
-    progress: AsyncGenerator[_Value, None] | None = None,
-) -> AsyncGenerator[_Value, None]:
+class StreamWriter(Protocol[_Read, _Written]):
+    """How a dialect tells a stream. What is empty is not sent."""
+
+    def begin(self, index: int) -> _Written:
+        """What is told before the events of an answer."""
+        ...
+
+    def feed(self, index: int, event: _Read) -> _Written:
+        """What an event of one of the answers becomes."""
+        ...
+
+    def fail(self, error: ApiError) -> _Written:
+        """What is told of an error, after which no answer goes on."""
+        ...
+
+    def end(self) -> _Written:
+        """What is told last, after an error too."""
+        ...
+
+
+async def stream_events(
+    service: Service,
+    running: Sequence[Running],
+    sources: Sequence[AsyncGenerator[_Event, None]],
+    writer: StreamWriter[_Event, _Told],
+) -> AsyncGenerator[_Told, None]:
+    """Tell what all sources give as it comes, and what goes wrong; what runs for them is ended in any case.
+
+    sources  the events of each answer
+    """
+    try:
+        told = [_answer(writer, index, source) for index, source in enumerate(sources)]
+        # A queue and a task for a single one would cost as much as writing it.
+        async with contextlib.aclosing(fan_in(told) if len(told) > 1 else told[0]) as merged:
+            async for each in merged:
+                yield each
+    except Exception as error:
+        made = api_error(error)
+        if made.status == 500:
+            _LOG.error("an answer failed while it was streamed", exc_info=error)
+        yield writer.fail(made)
+    finally:
+        service.forget(running)
+    if last := writer.end():
+        yield last
+
+
+async def _answer(
+    writer: StreamWriter[_Event, _Told], index: int, source: AsyncGenerator[_Event, None]
+) -> AsyncGenerator[_Told, None]:
+    """What is told of one answer. Each event at once: its turn knows what came with it, and later knows more."""
+    if told := writer.begin(index):
+        yield told
+    async with contextlib.aclosing(source):
+        async for event in source:
+            if told := writer.feed(index, event):
+                yield told
+
+
+def streamed_events(
+    service: Service,
+    running: Sequence[Running],
+    sources: Sequence[AsyncGenerator[_Event, None]],
+    writer: StreamWriter[_Event, bytes],
+) -> Response:
+    """The reply that is such a stream."""
+    told = stream_events(service, running, sources, writer)
+    return streamed(told, service.settings.ping_s, lambda: service.forget(running))
+
+
+async def fan_in(sources: Sequence[AsyncGenerator[_Told, None]]) -> AsyncGenerator[_Told, None]:
     """The values of all sources as they come, until each of them has ended; closes them in any case.
-
-    progress  a source that is not waited for: it ends with the others at the latest
 
     Raises the first error that one of them raises; then the others are not read any more.
     """
-    found: asyncio.Queue[tuple[_Value] | Exception | None] = asyncio.Queue()
+    found: asyncio.Queue[tuple[_Told] | Exception | None] = asyncio.Queue()
     places = asyncio.Semaphore(_MOST_HELD)
 
-    async def read(source: AsyncGenerator[_Value, None]) -> None:
+    async def read(source: AsyncGenerator[_Told, None]) -> None:
         try:
             async with contextlib.aclosing(source):
                 async for value in source:
@@ -41,10 +117,8 @@ async def fan_in(
     for task in tasks:
         # However it ends: nobody may wait for it for ever.
         task.add_done_callback(lambda _: found.put_nowait(None))
-    if progress is not None:
-        tasks.append(asyncio.create_task(read(progress)))
     try:
-        left = len(sources)
+        left = len(tasks)
         while left:
             each = await found.get()
             if each is None:
@@ -60,10 +134,28 @@ async def fan_in(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def progress_of(turn: Turn, every_s: float) -> AsyncGenerator[Progress, None]:
-    """How far a turn's prompt is read, every so many seconds, until all of it is or the turn has ended."""
-    while not (now := turn.progress).is_over:
-        yield now
-        if now.read >= now.total:
-            return
-        await asyncio.sleep(every_s)
+def turn_events(
+    service: Service, turn: Turn, every_s: float | None
+) -> AsyncGenerator[TurnEvent | Progress, None]:
+    """A turn's events, after how far its prompt is read, every so many seconds; None: without that."""
+    events = service.events(turn)
+    return events if every_s is None else _with_progress(turn, events, every_s)
+
+
+async def _with_progress(
+    turn: Turn, events: AsyncGenerator[TurnEvent, None], every_s: float
+) -> AsyncGenerator[TurnEvent | Progress, None]:
+    first = asyncio.ensure_future(anext(events))
+    try:
+        while not (now := turn.progress).is_over:
+            yield now
+            if now.read >= now.total or first.done():
+                break
+            await asyncio.wait({first}, timeout=every_s)
+        yield await first
+        async for event in events:
+            yield event
+    finally:
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await events.aclose()

@@ -20,13 +20,15 @@ from gptoss.server.chat_completions.reply import (
     usage_of,
 )
 from gptoss.server.chat_completions.request import ChatRequest
-from gptoss.server.chat_completions.stream import ChatStream
+from gptoss.server.chat_completions.writer import ChatWriter
+from gptoss.server.fan_in import streamed_events, turn_events
 from gptoss.server.replies import sent
 from gptoss.server.service import Service
 from gptoss.server.shared.extension import extension_of
 from gptoss.server.shared.ids import fingerprint, new_id
-from gptoss.server.sse import streamed
 from gptoss.server.starting import Started
+
+_PROGRESS_S = 0.5
 
 
 def add_chat_completions(app: FastAPI, service: Service) -> None:
@@ -44,14 +46,21 @@ async def create_chat_completion(service: Service, body: ChatRequest, request: R
     name, model = service.require_model(body.model), service.model
     begun = service.begin(owner_of(request), lambda _: body.asked(service.settings))
     started = await unless_gone(request.receive, begun)
+    turns = started.turns
     if body.stream:
         options = body.stream_options
         has_usage = options is not None and options.include_usage is True
         chunks = Chunks(name, fingerprint(model), has_usage, body.ignored)
-        stream = ChatStream(service, started, chunks, model.tokenizer if body.logprobs else None)
-        source = stream.events(has_progress=body.return_progress is True)
-        return streamed(source, service.settings.ping_s, lambda: service.forget(started.turns))
-    replies = await unless_gone(request.receive, service.replies(started.turns))
+        tokenizer = model.tokenizer if body.logprobs else None
+        writer = ChatWriter(turns, started.request.tools, chunks, tokenizer)
+        # The answers have one prompt, so one of them is asked.
+        every_s = _PROGRESS_S if body.return_progress else None
+        events = [
+            turn_events(service, turn, None if index else every_s)
+            for index, turn in enumerate(turns)
+        ]
+        return streamed_events(service, turns, events, writer)
+    replies = await unless_gone(request.receive, service.replies(turns))
     return sent(_whole(body, name, model, started, replies))
 
 

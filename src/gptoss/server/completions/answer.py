@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 
 from gptoss.engine import FinishReason, Generation, Token
 from gptoss.runtime import LoadedModel
-from gptoss.server.completions.reply import CompletionChoice, CompletionLogprobs, FinishName
+from gptoss.server.completions.reply import (
+    CompletionChoice,
+    CompletionLogprobs,
+    CompletionUsage,
+    FinishName,
+)
 from gptoss.server.completions.request import CompletionRequest
 from gptoss.server.shared.logprobs import NEVER
 from gptoss.server.wire import limits
 from gptoss.tokenizer.stop_strings import StopStrings
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of an answer, with the tokens that it came with; the last is empty, and says why the answer ended."""
+
+    text: str = ""
+    tokens: Sequence[Token] = ()
+    finish_reason: FinishName | None = None
 
 
 class Answer:
@@ -40,11 +55,11 @@ class Answer:
         is_stopped = self._stops.found or self._generation.finish_reason is FinishReason.STOP
         return "stop" if is_stopped else "length"
 
-    async def pieces(self) -> AsyncGenerator[tuple[str, list[Token]], None]:
-        """Text, and the tokens that it came with."""
+    async def pieces(self) -> AsyncGenerator[Piece, None]:
+        """Its text as it becomes sure, and last why it ended."""
         detokenizer = self._tokenizer.detokenizer()
         if self._body.echo:
-            yield self._tokenizer.decode(self.prompt), []
+            yield Piece(self._tokenizer.decode(self.prompt))
         held: list[Token] = []
         async with contextlib.aclosing(self._generation.tokens_async()) as tokens:
             async for token in tokens:
@@ -54,18 +69,20 @@ class Answer:
                 self.tokens.append(token)
                 text = self._stops.feed(detokenizer.feed(token.id) or "")
                 if text:
-                    yield text, held
+                    yield Piece(text, held)
                     held = []
                 if self._stops.found is not None:
                     self._generation.finish(FinishReason.STOP)
-                    return
-        rest = self._stops.feed(detokenizer.finish() or "") + self._stops.finish()
-        if rest or held:
-            yield rest, held
+                    break
+        if self._stops.found is None:
+            rest = self._stops.feed(detokenizer.finish() or "") + self._stops.finish()
+            if rest or held:
+                yield Piece(rest, held)
+        yield Piece(finish_reason=self.finish_reason)
 
     async def whole(self, index: int) -> CompletionChoice:
         """All of it, when it has ended."""
-        text = "".join([piece async for piece, _ in self.pieces()])
+        text = "".join([piece.text async for piece in self.pieces()])
         return CompletionChoice(
             index=index,
             text=text,
@@ -97,3 +114,12 @@ class Answer:
             ],
             text_offset=offsets,
         )
+
+
+def usage_of(answers: Sequence[Answer], num: int) -> CompletionUsage:
+    """Tokens of all answers, of which each prompt has so many."""
+    prompt = sum(len(one.prompt) for one in answers[::num])
+    completion = sum(len(one.tokens) for one in answers)
+    return CompletionUsage(
+        prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
+    )

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from gptoss.server.replies import ABSENT, Count, Reply, UnixSeconds
 from gptoss.server.shared.ids import new_id
-from gptoss.server.sse import event
 
 FinishName = Literal["stop", "length"]
 
@@ -117,30 +116,3 @@ class Replies:
             system_fingerprint=self.fingerprint,
             choices=list(choices),
         )
-
-    def usage_chunk(self, usage: CompletionUsage) -> bytes:
-        """The chunk that says how many tokens all texts took."""
-        made = self.chunk()
-        made.usage = usage
-        return event(made)
-
-
-class TextChunks:
-    """Writes the chunks of one text. Each is written at once, so one object serves for all."""
-
-    def __init__(self, replies: Replies, index: int) -> None:
-        self._choice = CompletionChunkChoice(
-            index=index, text="", logprobs=None, finish_reason=None
-        )
-        self._chunk = replies.chunk(self._choice)
-
-    def piece(self, text: str, logprobs: CompletionLogprobs | None) -> bytes:
-        """A piece of it."""
-        self._choice.text = text
-        self._choice.logprobs = logprobs
-        return event(self._chunk)
-
-    def last(self, reason: FinishName) -> bytes:
-        """Its end."""
-        self._choice.finish_reason = reason
-        return self.piece("", None)

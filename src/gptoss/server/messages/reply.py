@@ -22,14 +22,12 @@ from gptoss.server.messages.message import (
     BlockStart,
     BlockStop,
     Delta,
-    FirstUsage,
     InputDelta,
     Message,
     MessageEnd,
     MessageEvent,
     MessageUsage,
     SignatureDelta,
-    StartedMessage,
     StopReason,
     TextBlock,
     TextDelta,
@@ -68,21 +66,6 @@ def ending_of(turn: Turn, reply: Reply, context: int) -> MessageEnd:
     else:
         reason = "model_context_window_exceeded" if used >= context else "max_tokens"
     return MessageEnd(stop_reason=reason, stop_sequence=found)
-
-
-def started(model_name: str, prompt_tokens: int) -> StartedMessage:
-    """A message that begins."""
-    return StartedMessage(
-        id=new_id("msg_"),
-        type="message",
-        role="assistant",
-        model=model_name,
-        content=[],
-        stop_reason=None,
-        stop_sequence=None,
-        # How much of the prompt is cached shows later; the last usage counts.
-        usage=FirstUsage(input_tokens=prompt_tokens, output_tokens=0),
-    )
 
 
 def message(model_name: str, reply: Reply, ending: MessageEnd, *, shows_thinking: bool) -> Message:

@@ -23,7 +23,7 @@ from gptoss.server.pool import IsGone
 from gptoss.server.replies import sent
 from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import ENCRYPTED, ResponseRequest, require_few
-from gptoss.server.responses.runs import Runs, written
+from gptoss.server.responses.runs import Runs, response_events
 from gptoss.server.responses.seal import Seal
 from gptoss.server.responses.seal_key import seal_key
 from gptoss.server.responses.store import KeptItem, ResponseStore, with_items
@@ -78,7 +78,7 @@ class Responses:
         kept = _Kept(context, owner)
         if body.background:
             return await self._create_in_background(body, turn, writer, kept)
-        events = self._written(body, turn, writer, kept)
+        events = self._events(body, turn, writer, kept)
         if body.stream:
             return self._streamed(events, lambda: self._service.forget([turn]))
         return sent(await unless_gone(request.receive, _whole(events, writer)))
@@ -235,7 +235,7 @@ class Responses:
         read = partial(self._store.state, response_id, owner)
         return (await self._service.pools.stored.run(owner, lambda _: read())).background
 
-    def _written(
+    def _events(
         self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, kept: _Kept
     ) -> AsyncGenerator[ResponseEvent, None]:
         def store() -> None:
@@ -251,7 +251,7 @@ class Responses:
                     # The answer is there all the same.
                     _LOG.exception("a response could not be kept")
 
-        return written(self._service, turn, writer, keep)
+        return response_events(self._service, turn, writer, keep)
 
     async def _kept(
         self, owner: str, write: Callable[[], bytes], media_type: str = "application/json"

@@ -7,67 +7,32 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-from gptoss.chat import TurnFinished
 from gptoss.chat.turn import Turn
+from gptoss.server.fan_in import stream_events, turn_events
 from gptoss.server.responses.store import ResponseStore
-from gptoss.server.responses.types.events import ResponseEvent
+from gptoss.server.responses.types.events import LAST_EVENTS, ResponseEvent
 from gptoss.server.responses.writer import ResponseWriter
 from gptoss.server.service import Service
-from gptoss.server.wire_errors import api_error
 
 _LOG = logging.getLogger("gptoss.server")
 _CLOSING_S = 2.0
-_QUEUED_S = 0.02
 _PROGRESS_S = 0.05
 
 # What is done with the last events, before anybody hears of them.
 Keep = Callable[[Sequence[ResponseEvent]], Awaitable[None]]
 
 
-async def written(
+async def response_events(
     service: Service, turn: Turn, writer: ResponseWriter, keep: Keep
 ) -> AsyncGenerator[ResponseEvent, None]:
     """The stream of a response; it ends when nobody reads on, and is kept before its last event is told."""
-    try:
-        for event in writer.begin():
-            yield event
-        while writer.is_queued and turn.progress.is_waiting:
-            await asyncio.sleep(_QUEUED_S)
-        for event in writer.start():
-            yield event
-        if writer.has_progress:
-            async for processed, total in _prefilled(turn):
-                yield writer.progress(processed, total)
-        last: list[ResponseEvent] = []
-        try:
-            async with contextlib.aclosing(service.events(turn)) as events:
-                async for each in events:
-                    told = writer.feed(each)
-                    if isinstance(each, TurnFinished):
-                        last = told
-                        break
-                    for event in told:
-                        yield event
-        except Exception as error:
-            made = api_error(error)
-            if made.status == 500:
-                _LOG.error("a response failed", exc_info=error)
-            last = writer.fail(made)
-        await keep(last)
-        for event in last:
-            yield event
-    finally:
-        service.forget([turn])
-
-
-async def _prefilled(turn: Turn) -> AsyncGenerator[tuple[int, int], None]:
-    """How much of the prompt is read, whenever it is more, until all of it is."""
-    told = 0
-    while told < (now := turn.progress).total and not now.is_over:
-        if now.read > told:
-            told = now.read
-            yield min(told, now.total), now.total
-        await asyncio.sleep(_PROGRESS_S)
+    source = turn_events(service, turn, _PROGRESS_S if writer.tells_progress else None)
+    async with contextlib.aclosing(stream_events(service, [turn], [source], writer)) as told:
+        async for events in told:
+            if events[-1].type in LAST_EVENTS:
+                await keep(events)
+            for event in events:
+                yield event
 
 
 class Run:
@@ -162,7 +127,7 @@ class Runs:
 
         try:
             async with contextlib.aclosing(
-                written(self._service, turn, run.writer, keep)
+                response_events(self._service, turn, run.writer, keep)
             ) as events:
                 async for event in events:
                     run.publish(event)

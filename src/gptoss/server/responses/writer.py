@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
 from gptoss.chat.tools import ToolSet
-from gptoss.chat.turn import Turn
+from gptoss.chat.turn import Progress, Turn
 from gptoss.engine import FinishReason
 from gptoss.harmony import (
     ContentDelta,
@@ -31,12 +31,12 @@ from gptoss.server.responses.items import OpenItem, OpenMessage, OpenReasoning, 
 from gptoss.server.responses.types.events import (
     ItemChange,
     ItemChanged,
-    Progress,
     ResponseChange,
     ResponseChanged,
     ResponseError,
     ResponseEvent,
 )
+from gptoss.server.responses.types.events import Progress as ProgressEvent
 from gptoss.server.responses.types.items import ItemStatus, OutputItem, Phase
 from gptoss.server.responses.types.response import (
     CutCall,
@@ -79,7 +79,7 @@ class Wanted:
 
 
 class ResponseWriter:
-    """Writes one response.
+    """Writes one response. See `gptoss.server.fan_in.StreamWriter`.
 
     response  all that is known before the turn, with the status `in_progress`, or `queued` where it runs on its own
     """
@@ -101,6 +101,7 @@ class ResponseWriter:
         self._cut_calls: list[CutCall] = []
         self._numbers = itertools.count()
         self._num_logprobs = 0
+        self._num_read = 0
 
     @property
     def response(self) -> Response:
@@ -111,37 +112,33 @@ class ResponseWriter:
         return self._response.model_copy(update={"output": output})
 
     @property
-    def is_queued(self) -> bool:
-        """Whether the turn has not started, as far as was told."""
-        return self._response.status == "queued"
+    def tells_progress(self) -> bool:
+        """Whether it tells how far the prompt is read, or that it is being read at last."""
+        return self._wanted.has_progress or self._response.status == "queued"
 
-    def begin(self) -> list[ResponseEvent]:
+    def begin(self, _: int) -> list[ResponseEvent]:
         """The first events."""
         created = self._about("response.created")
-        return [created, self._about("response.queued")] if self.is_queued else [created]
+        waits = self._response.status == "queued"
+        return [created, self._about("response.queued")] if waits else [created, *self._start()]
 
-    def start(self) -> list[ResponseEvent]:
-        """The events of a turn that starts."""
+    def _start(self) -> list[ResponseEvent]:
         self._response.status = "in_progress"
         return [self._about("response.in_progress")]
 
-    @property
-    def has_progress(self) -> bool:
-        """Whether it is to be told how far the prompt is read."""
-        return self._wanted.has_progress
-
-    def progress(self, processed: int, total: int) -> Progress:
-        """How many tokens of the prompt are read, as an extension."""
-        return in_order(
-            Progress,
-            type="response.gptoss.progress",
-            processed=processed,
-            total=total,
-            sequence_number=next(self._numbers),
-        )
-
-    def feed(self, event: TurnEvent) -> list[ResponseEvent]:
+    def feed(self, _: int, event: TurnEvent | Progress) -> list[ResponseEvent]:
         """The events that one of the turn's becomes; those of the last one end the stream."""
+        if self._response.status != "queued":
+            return self._feed(event)
+        if isinstance(event, Progress) and event.is_waiting:
+            return []
+        return [*self._start(), *self._feed(event)]
+
+    def end(self) -> list[ResponseEvent]:
+        """Nothing: the last event says that it is."""
+        return []
+
+    def _feed(self, event: TurnEvent | Progress) -> list[ResponseEvent]:
         match event:
             case ReasoningDelta(text):
                 events, thought = self._opened(OpenReasoning, self._thought)
@@ -160,7 +157,24 @@ class ResponseWriter:
                 return self._end_call("completed" if is_complete else "incomplete")
             case TurnFinished(reply):
                 return self._finish(reply)
+            case Progress():
+                return self._progress(event)
         return []
+
+    def _progress(self, now: Progress) -> list[ResponseEvent]:
+        """How many tokens of the prompt are read, if that is wanted and they are more: an extension."""
+        num_read = min(now.read, now.total)
+        if not self._wanted.has_progress or num_read <= self._num_read:
+            return []
+        self._num_read = num_read
+        told = in_order(
+            ProgressEvent,
+            type="response.gptoss.progress",
+            processed=num_read,
+            total=now.total,
+            sequence_number=next(self._numbers),
+        )
+        return [told]
 
     def _begin_call(self, recipient: str) -> list[ResponseEvent]:
         events = self._close("completed")
@@ -190,7 +204,8 @@ class ResponseWriter:
     def fail(self, error: ApiError) -> list[ResponseEvent]:
         """The last events of a stream that cannot go on."""
         self.failure = error
-        events = self._close("incomplete")
+        events = self._start() if self._response.status == "queued" else []
+        events += self._close("incomplete")
         known: FailureCode = _ERROR_CODE_BY_STATUS.get(error.status, "server_error")
         told = in_order(
             ResponseError,

@@ -25,6 +25,7 @@ ResponseChange = Literal[
     "response.incomplete",
     "response.failed",
 ]
+LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
 ItemChange = Literal["response.output_item.added", "response.output_item.done"]
 PartChange = Literal["response.content_part.added", "response.content_part.done"]
 SummaryPartChange = Literal[

@@ -1,0 +1,76 @@
+"""The stream of one message of Anthropic's API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptoss.chat import TurnEvent, TurnFinished
+from gptoss.chat.turn import Turn
+from gptoss.server.messages.message import (
+    FirstUsage,
+    MessageDelta,
+    MessageEvent,
+    MessageStart,
+    MessageStop,
+    Ping,
+    StartedMessage,
+)
+from gptoss.server.messages.reply import Blocks, ending_of, usage_of
+from gptoss.server.shared.ids import new_id
+from gptoss.server.sse import event
+from gptoss.server.wire_errors import ApiError
+
+
+class MessageWriter:
+    """Writes the events of one message. See `gptoss.server.fan_in.StreamWriter`.
+
+    context  of the model, in tokens
+    """
+
+    def __init__(
+        self, turn: Turn, model_name: str, context: int, request_id: str, *, shows_thinking: bool
+    ) -> None:
+        self._turn = turn
+        self._model_name = model_name
+        self._context = context
+        self._request_id = request_id
+        self._blocks = Blocks(shows_thinking=shows_thinking)
+
+    def begin(self, _: int) -> bytes:
+        """A message that is still empty."""
+        message = StartedMessage(
+            id=new_id("msg_"),
+            type="message",
+            role="assistant",
+            model=self._model_name,
+            content=[],
+            stop_reason=None,
+            stop_sequence=None,
+            # How much of the prompt is cached shows later; the last usage counts.
+            usage=FirstUsage(input_tokens=self._turn.progress.total, output_tokens=0),
+        )
+        start = MessageStart(type="message_start", message=message)
+        return _written(start) + _written(Ping(type="ping"))
+
+    def feed(self, _: int, each: TurnEvent) -> bytes:
+        """The events that one of the turn's becomes."""
+        told = self._finish(each) if isinstance(each, TurnFinished) else self._blocks.read(each)
+        return b"".join(map(_written, told))
+
+    def fail(self, error: ApiError) -> bytes:
+        """The error as the last event."""
+        return _written(error.anthropic_body(self._request_id))
+
+    def end(self) -> bytes:
+        """Nothing: the last event says that it is."""
+        return b""
+
+    def _finish(self, last: TurnFinished) -> Iterator[MessageEvent]:
+        yield from self._blocks.close()
+        ending = ending_of(self._turn, last.reply, self._context)
+        yield MessageDelta(type="message_delta", delta=ending, usage=usage_of(last.reply))
+        yield MessageStop(type="message_stop")
+
+
+def _written(told: MessageEvent) -> bytes:
+    return event(told, told.type)
