@@ -93,12 +93,10 @@ class Responses:
         run = self._runs.find(response_id, owner)
         if run is not None:
             return self._streamed(run.follow(after))
-        if not await self._is_in_background(response_id, owner):
-            raise ApiError(
-                400,
-                "got stream for a response that was not made with background; ask for it without stream",
-                param="stream",
-            )
+        refusal = (
+            "got stream for a response that was not made with background; ask for it without stream"
+        )
+        await self._require_background(response_id, owner, ApiError(400, refusal, param="stream"))
 
         def lines() -> bytes:
             events = self._store.events(response_id, owner)
@@ -114,20 +112,17 @@ class Responses:
 
     async def cancel(self, response_id: str, owner: str) -> Response:
         """End one that runs in the background; one that has ended stays as it is."""
-        if not await self._is_in_background(response_id, owner):
-            raise ApiError(
-                400,
-                "got cancel for a response that was not made with background; end its connection instead",
-            )
-        await self._runs.cancel(response_id)
+        refusal = "got cancel for a response that was not made with background; end its connection instead"
+        await self._require_background(response_id, owner, ApiError(400, refusal))
+        await self._runs.cancel(response_id, owner)
         content = await self._response(response_id, owner)
         return Response(content, media_type="application/json")
 
     async def delete(self, response_id: str, owner: str) -> Response:
-        """Forget one; it ends first if it runs."""
-        await self._is_in_background(response_id, owner)
-        await self._runs.cancel(response_id)
-        await asyncio.to_thread(self._store.delete, response_id, owner)
+        """Forget one; it ends if it runs, and is not kept again."""
+        forget = partial(self._store.delete, response_id, owner)
+        await self._service.pools.stored.run(owner, lambda _: forget())
+        await self._runs.cancel(response_id, owner)
         return sent(DeletedResponse(id=response_id, object="response", deleted=True))
 
     async def input_items(
@@ -228,12 +223,13 @@ class Responses:
         read = partial(self._store.response, response_id, owner)
         return await self._service.pools.stored.run(owner, lambda _: read())
 
-    async def _is_in_background(self, response_id: str, owner: str) -> bool:
-        """Whether it is written there, or was. Raises ApiError 404."""
+    async def _require_background(self, response_id: str, owner: str, refusal: ApiError) -> None:
+        """Raises ApiError 404, and the refusal for one that is not written in the background, nor was."""
         if self._runs.find(response_id, owner) is not None:
-            return True
+            return
         read = partial(self._store.state, response_id, owner)
-        return (await self._service.pools.stored.run(owner, lambda _: read())).background
+        if not (await self._service.pools.stored.run(owner, lambda _: read())).background:
+            raise refusal
 
     def _events(
         self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, kept: _Kept

@@ -98,10 +98,10 @@ class Runs:
         found = self._run_by_id.get(response_id)
         return None if found is None or found[0].owner != owner else found[0]
 
-    async def cancel(self, response_id: str) -> None:
-        """End one, if it still runs, and wait until it is kept."""
+    async def cancel(self, response_id: str, owner: str) -> None:
+        """End one of the owner's, if it still runs, and wait until it is kept."""
         found = self._run_by_id.get(response_id)
-        if found is not None:
+        if found is not None and found[0].owner == owner:
             run, task = found
             run.cancel(by_client=True)
             await asyncio.wait({task})
