@@ -39,7 +39,15 @@ def _nested(size: int) -> list[object]:
 
 
 def _delta(size: int) -> OutputTextDelta:
-    return OutputTextDelta.model_construct(delta="a\n\u2028" * size)
+    return OutputTextDelta(
+        type="response.output_text.delta",
+        content_index=0,
+        delta="a\n\u2028" * size,
+        logprobs=[],
+        item_id="msg_1",
+        output_index=0,
+        sequence_number=0,
+    )
 
 
 CASES = (

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet
 from gptoss.server.client_tools import CLIENT_TOOLS, ClientTool
 from gptoss.server.replies import in_order
 from gptoss.server.responses.client_calls import action_of, client_call
-from gptoss.server.responses.items import Place
+from gptoss.server.responses.items import Unplaced
 from gptoss.server.responses.types.calls import (
     Action,
     ClientCall,
@@ -24,7 +25,6 @@ from gptoss.server.responses.types.events import (
     CommandDelta,
     CustomInputDelta,
     CustomInputDone,
-    ResponseEvent,
 )
 from gptoss.server.responses.types.items import ItemStatus
 from gptoss.server.shared.ids import new_id
@@ -39,9 +39,8 @@ class OpenFunctionCall:
     namespace  in which it is declared; None: among the functions that stand alone
     """
 
-    def __init__(self, place: Place, name: str, namespace: str | None = None) -> None:
+    def __init__(self, name: str, namespace: str | None = None) -> None:
         self.id = new_id("fc_")
-        self._place = place
         self._call_id = new_id(CALL_ID_PREFIX)
         self._name = name
         self._namespace = namespace
@@ -60,37 +59,30 @@ class OpenFunctionCall:
             status=status,
         )
 
-    def begin(self) -> Iterator[ResponseEvent]:
+    def begin(self) -> Iterator[Unplaced]:
         """The events after `response.output_item.added`."""
         yield from ()
 
-    def feed(self, text: str) -> Iterator[ResponseEvent]:
+    def feed(self, text: str) -> Iterator[Unplaced]:
         """More of its arguments."""
         self._texts.append(text)
-        yield in_order(
-            ArgumentsDelta,
-            type="response.function_call_arguments.delta",
-            delta=text,
-            **self._place.of_item(self.id),
-        )
+        yield partial(ArgumentsDelta, type="response.function_call_arguments.delta", delta=text)
 
-    def end(self) -> Iterator[ResponseEvent]:
+    def end(self) -> Iterator[Unplaced]:
         """The events before `response.output_item.done`."""
-        yield in_order(
+        yield partial(
             ArgumentsDone,
             type="response.function_call_arguments.done",
             name=self._name,
             arguments="".join(self._texts),
-            **self._place.of_item(self.id),
         )
 
 
 class OpenCustomCall:
     """A call of a custom tool. Where the model wraps its text in JSON, what is told is the text."""
 
-    def __init__(self, place: Place, name: str, namespace: str | None, *, is_wrapped: bool) -> None:
+    def __init__(self, name: str, namespace: str | None, *, is_wrapped: bool) -> None:
         self.id = new_id("ctc_")
-        self._place = place
         self._call_id = new_id(CALL_ID_PREFIX)
         self._name = name
         self._namespace = namespace
@@ -110,39 +102,32 @@ class OpenCustomCall:
             status=status,
         )
 
-    def begin(self) -> Iterator[ResponseEvent]:
+    def begin(self) -> Iterator[Unplaced]:
         """The events after `response.output_item.added`."""
         yield from ()
 
-    def feed(self, text: str) -> Iterator[ResponseEvent]:
+    def feed(self, text: str) -> Iterator[Unplaced]:
         """More of its argument."""
         text = text if self._wrapped is None else self._wrapped.feed(text)
         if text:
             self._texts.append(text)
-            yield in_order(
-                CustomInputDelta,
-                type="response.custom_tool_call_input.delta",
-                delta=text,
-                **self._place.of_item(self.id),
+            yield partial(
+                CustomInputDelta, type="response.custom_tool_call_input.delta", delta=text
             )
 
-    def end(self) -> Iterator[ResponseEvent]:
+    def end(self) -> Iterator[Unplaced]:
         """The events before `response.output_item.done`."""
-        yield in_order(
-            CustomInputDone,
-            type="response.custom_tool_call_input.done",
-            input="".join(self._texts),
-            **self._place.of_item(self.id),
+        yield partial(
+            CustomInputDone, type="response.custom_tool_call_input.done", input="".join(self._texts)
         )
 
 
 class OpenClientCall:
     """A call of a tool that has an item of its own. It is told when it is whole: half a command must not be run."""
 
-    def __init__(self, place: Place, tool: ClientTool) -> None:
+    def __init__(self, tool: ClientTool) -> None:
         self.id = new_id(tool.id_prefix)
         self.name = tool.name
-        self._place = place
         self._call_id = new_id(CALL_ID_PREFIX)
         self._tool = tool
         self._texts: list[str] = []
@@ -178,51 +163,48 @@ class OpenClientCall:
         }
         return client_call(self._tool, fields)
 
-    def begin(self) -> Iterator[ResponseEvent]:
+    def begin(self) -> Iterator[Unplaced]:
         """The events after `response.output_item.added`."""
         yield from ()
 
-    def end(self) -> Iterator[ResponseEvent]:
+    def end(self) -> Iterator[Unplaced]:
         """The events before `response.output_item.done`."""
         commands = self._action.commands if isinstance(self._action, ReplyShellAction) else ()
         for index, command in enumerate(commands):
-            yield in_order(
+            yield partial(
                 CommandChanged,
                 type="response.shell_call_command.added",
                 command_index=index,
                 command="",
-                **self._place.of_event(),
             )
-            yield in_order(
+            yield partial(
                 CommandDelta,
                 type="response.shell_call_command.delta",
                 command_index=index,
                 delta=command,
-                **self._place.of_event(),
             )
-            yield in_order(
+            yield partial(
                 CommandChanged,
                 type="response.shell_call_command.done",
                 command_index=index,
                 command=command,
-                **self._place.of_event(),
             )
 
 
 OpenCall = OpenFunctionCall | OpenCustomCall | OpenClientCall
 
 
-def open_call(place: Place, recipient: str, tools: ToolSet) -> OpenCall:
+def open_call(recipient: str, tools: ToolSet) -> OpenCall:
     """The item of a call that begins."""
     tool = tools.tool_by_recipient.get(recipient)
     if tool is None:
-        return OpenFunctionCall(place, recipient.removeprefix("functions."))
+        return OpenFunctionCall(recipient.removeprefix("functions."))
     name = tool.description.name
     if tool.kind in CLIENT_TOOLS:
-        return OpenClientCall(place, CLIENT_TOOLS[tool.kind])
+        return OpenClientCall(CLIENT_TOOLS[tool.kind])
     if tool.kind == "custom":
-        return OpenCustomCall(place, name, _namespace(tool), is_wrapped=tool.is_wrapped)
-    return OpenFunctionCall(place, name, _namespace(tool))
+        return OpenCustomCall(name, _namespace(tool), is_wrapped=tool.is_wrapped)
+    return OpenFunctionCall(name, _namespace(tool))
 
 
 def _namespace(tool: DeclaredTool) -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Protocol, TypedDict
+from functools import partial
+from typing import Protocol
 
 from gptoss.server.replies import in_order
 from gptoss.server.responses.types.events import (
@@ -39,38 +39,8 @@ _SENTENCE = re.compile(r".+?(?:[.!?]+(?=\s+[^a-z\s])|\n\n|$)", re.DOTALL)
 _SENTENCES_BY_SUMMARY = {"auto": 1, "concise": 1, "detailed": 3}
 _MAX_SUMMARY_CHARACTERS = 600
 
-
-class EventPlace(TypedDict):
-    """Where an event stands."""
-
-    output_index: int
-    sequence_number: int
-
-
-class ItemEventPlace(EventPlace):
-    """Where an event stands, which names its item."""
-
-    item_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an item stands.
-
-    output_index  among the items of its response
-    numbers       of the response's events to come; all its items take from them
-    """
-
-    output_index: int
-    numbers: Iterator[int]
-
-    def of_event(self) -> EventPlace:
-        """Where the next event stands."""
-        return {"output_index": self.output_index, "sequence_number": next(self.numbers)}
-
-    def of_item(self, item_id: str) -> ItemEventPlace:
-        """Where the next event stands, which names the item."""
-        return {"item_id": item_id, **self.of_event()}
+# An event of an item; whoever writes the response knows where the item stands, and calls it with that.
+Unplaced = Callable[..., ResponseEvent]
 
 
 class OpenItem(Protocol):
@@ -82,11 +52,11 @@ class OpenItem(Protocol):
         """The item so far."""
         ...
 
-    def begin(self) -> Iterator[ResponseEvent]:
+    def begin(self) -> Iterator[Unplaced]:
         """The events after `response.output_item.added`."""
         ...
 
-    def end(self) -> Iterator[ResponseEvent]:
+    def end(self) -> Iterator[Unplaced]:
         """The events before `response.output_item.done`."""
         ...
 
@@ -98,11 +68,8 @@ class OpenReasoning:
     seal     makes `encrypted_content` of the text, if it is asked for
     """
 
-    def __init__(
-        self, place: Place, summary: str | None, seal: Callable[[str], str] | None
-    ) -> None:
+    def __init__(self, summary: str | None, seal: Callable[[str], str] | None) -> None:
         self.id = new_id("rs_")
-        self._place = place
         self._summary = summary
         self._seal = seal
         self._texts: list[str] = []
@@ -125,41 +92,29 @@ class OpenReasoning:
             made.encrypted_content = self._sealed
         return made
 
-    def begin(self) -> Iterator[ResponseEvent]:
+    def begin(self) -> Iterator[Unplaced]:
         """The events after `response.output_item.added`."""
-        yield _part_changed(
-            "response.content_part.added", _reasoning_text(""), self.id, self._place
-        )
+        yield _part_changed("response.content_part.added", _reasoning_text(""))
 
-    def delta(self, text: str) -> ReasoningTextDelta:
+    def delta(self, text: str) -> Unplaced:
         """More of it."""
         self._texts.append(text)
-        return in_order(
-            ReasoningTextDelta,
-            type="response.reasoning_text.delta",
-            content_index=0,
-            delta=text,
-            **self._place.of_item(self.id),
+        return partial(
+            ReasoningTextDelta, type="response.reasoning_text.delta", content_index=0, delta=text
         )
 
-    def end(self) -> Iterator[ResponseEvent]:
+    def end(self) -> Iterator[Unplaced]:
         """The events before `response.output_item.done`."""
         text = "".join(self._texts)
-        yield in_order(
-            ReasoningTextDone,
-            type="response.reasoning_text.done",
-            content_index=0,
-            text=text,
-            **self._place.of_item(self.id),
+        yield partial(
+            ReasoningTextDone, type="response.reasoning_text.done", content_index=0, text=text
         )
-        yield _part_changed(
-            "response.content_part.done", _reasoning_text(text), self.id, self._place
-        )
+        yield _part_changed("response.content_part.done", _reasoning_text(text))
         self._is_over = True
         if self._seal is not None:
             self._sealed = self._seal(text)
         if excerpt := self._excerpt():
-            yield from _summary_events(excerpt, self.id, self._place)
+            yield from _summary_events(excerpt)
 
     def _excerpt(self) -> str:
         if self._summary is None:
@@ -170,10 +125,9 @@ class OpenReasoning:
 class OpenMessage:
     """Something said to the user: the answer, or before tools are called (`commentary`)."""
 
-    def __init__(self, place: Place, phase: Phase) -> None:
+    def __init__(self, phase: Phase) -> None:
         self.id = new_id("msg_")
         self.phase = phase
-        self._place = place
         self._texts: list[str] = []
         self._logprobs: list[TokenLogprobs] = []
         self._is_over = False
@@ -190,35 +144,33 @@ class OpenMessage:
             content=[self._part()] if self._texts or self._is_over else [],
         )
 
-    def begin(self) -> Iterator[ResponseEvent]:
+    def begin(self) -> Iterator[Unplaced]:
         """The events after `response.output_item.added`."""
-        yield _part_changed("response.content_part.added", text_part("", []), self.id, self._place)
+        yield _part_changed("response.content_part.added", text_part("", []))
 
-    def delta(self, text: str, logprobs: list[TokenLogprobs]) -> OutputTextDelta:
+    def delta(self, text: str, logprobs: list[TokenLogprobs]) -> Unplaced:
         """More of it, and its tokens, if they are wanted."""
         self._texts.append(text)
         self._logprobs += logprobs
-        return in_order(
+        return partial(
             OutputTextDelta,
             type="response.output_text.delta",
             content_index=0,
             delta=text,
             logprobs=logprobs,
-            **self._place.of_item(self.id),
         )
 
-    def end(self) -> Iterator[ResponseEvent]:
+    def end(self) -> Iterator[Unplaced]:
         """The events before `response.output_item.done`."""
         self._is_over = True
-        yield in_order(
+        yield partial(
             OutputTextDone,
             type="response.output_text.done",
             content_index=0,
             text="".join(self._texts),
             logprobs=list(self._logprobs),
-            **self._place.of_item(self.id),
         )
-        yield _part_changed("response.content_part.done", self._part(), self.id, self._place)
+        yield _part_changed("response.content_part.done", self._part())
 
     def add_logprobs(self, logprobs: list[TokenLogprobs]) -> None:
         """Add tokens that came after the last text, such as half a character."""
@@ -253,38 +205,20 @@ def _summary_text(text: str) -> SummaryText:
     return in_order(SummaryText, type="summary_text", text=text)
 
 
-def _part_changed(
-    kind: PartChange, part: OutputText | ReasoningText, item_id: str, place: Place
-) -> PartChanged:
-    return in_order(PartChanged, type=kind, content_index=0, part=part, **place.of_item(item_id))
+def _part_changed(kind: PartChange, part: OutputText | ReasoningText) -> Unplaced:
+    return partial(PartChanged, type=kind, content_index=0, part=part)
 
 
-def _summary_events(text: str, item_id: str, place: Place) -> Iterator[ResponseEvent]:
-    yield _summary_changed("response.reasoning_summary_part.added", "", item_id, place)
-    yield in_order(
-        SummaryTextDelta,
-        type="response.reasoning_summary_text.delta",
-        summary_index=0,
-        delta=text,
-        **place.of_item(item_id),
+def _summary_events(text: str) -> Iterator[Unplaced]:
+    yield _summary_changed("response.reasoning_summary_part.added", "")
+    yield partial(
+        SummaryTextDelta, type="response.reasoning_summary_text.delta", summary_index=0, delta=text
     )
-    yield in_order(
-        SummaryTextDone,
-        type="response.reasoning_summary_text.done",
-        summary_index=0,
-        text=text,
-        **place.of_item(item_id),
+    yield partial(
+        SummaryTextDone, type="response.reasoning_summary_text.done", summary_index=0, text=text
     )
-    yield _summary_changed("response.reasoning_summary_part.done", text, item_id, place)
+    yield _summary_changed("response.reasoning_summary_part.done", text)
 
 
-def _summary_changed(
-    kind: SummaryPartChange, text: str, item_id: str, place: Place
-) -> SummaryPartChanged:
-    return in_order(
-        SummaryPartChanged,
-        type=kind,
-        summary_index=0,
-        part=_summary_text(text),
-        **place.of_item(item_id),
-    )
+def _summary_changed(kind: SummaryPartChange, text: str) -> Unplaced:
+    return partial(SummaryPartChanged, type=kind, summary_index=0, part=_summary_text(text))

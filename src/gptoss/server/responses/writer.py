@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
 from gptoss.chat.tools import ToolSet
@@ -20,14 +20,13 @@ from gptoss.harmony import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from gptoss.server.replies import in_order
 from gptoss.server.responses.calls import (
     OpenClientCall,
     OpenCustomCall,
     OpenFunctionCall,
     open_call,
 )
-from gptoss.server.responses.items import OpenItem, OpenMessage, OpenReasoning, Place
+from gptoss.server.responses.items import OpenItem, OpenMessage, OpenReasoning, Unplaced
 from gptoss.server.responses.types.events import (
     ItemChange,
     ItemChanged,
@@ -91,11 +90,14 @@ class ResponseWriter:
         # Whether a client, and not the end of the server, ends the turn early.
         self.is_cancelled = False
         self._response = response
+        self._is_queued = response.status == "queued"
         self._turn = turn
         self._tokenizer = tokenizer
         self._wanted = wanted
         self._output: list[OutputItem] = []
         self._open: OpenItem | None = None
+        # What its events say of where it stands.
+        self._place: dict[str, Any] = {}
         # A call that is told when it is whole, and those that never were.
         self._held: OpenClientCall | None = None
         self._cut_calls: list[CutCall] = []
@@ -114,41 +116,34 @@ class ResponseWriter:
     @property
     def tells_progress(self) -> bool:
         """Whether it tells how far the prompt is read, or that it is being read at last."""
-        return self._wanted.has_progress or self._response.status == "queued"
+        return self._wanted.has_progress or self._is_queued
 
     def begin(self, _: int) -> list[ResponseEvent]:
         """The first events."""
         created = self._about("response.created")
-        waits = self._response.status == "queued"
-        return [created, self._about("response.queued")] if waits else [created, *self._start()]
+        if self._is_queued:
+            return [created, self._about("response.queued")]
+        return [created, *self._start()]
 
     def _start(self) -> list[ResponseEvent]:
+        self._is_queued = False
         self._response.status = "in_progress"
         return [self._about("response.in_progress")]
 
     def feed(self, _: int, event: TurnEvent | Progress) -> list[ResponseEvent]:
         """The events that one of the turn's becomes; those of the last one end the stream."""
-        if self._response.status != "queued":
-            return self._feed(event)
-        if isinstance(event, Progress) and event.is_waiting:
-            return []
-        return [*self._start(), *self._feed(event)]
-
-    def end(self) -> list[ResponseEvent]:
-        """Nothing: the last event says that it is."""
-        return []
-
-    def _feed(self, event: TurnEvent | Progress) -> list[ResponseEvent]:
+        if self._is_queued and not (isinstance(event, Progress) and event.is_waiting):
+            return [*self._start(), *self.feed(_, event)]
         match event:
             case ReasoningDelta(text):
                 events, thought = self._opened(OpenReasoning, self._thought)
-                return [*events, thought.delta(text)]
+                return [*events, self._placed(thought.delta(text))]
             case PreambleDelta(text):
                 events, said = self._message("commentary")
-                return [*events, said.delta(text, [])]
+                return [*events, self._placed(said.delta(text, []))]
             case ContentDelta(text):
                 events, said = self._message("final_answer")
-                return [*events, said.delta(text, self._logprobs())]
+                return [*events, self._placed(said.delta(text, self._logprobs()))]
             case ToolCallStarted(_, recipient):
                 return self._begin_call(recipient)
             case ToolCallDelta(_, text):
@@ -161,14 +156,17 @@ class ResponseWriter:
                 return self._progress(event)
         return []
 
+    def end(self) -> list[ResponseEvent]:
+        """Nothing: the last event says that it is."""
+        return []
+
     def _progress(self, now: Progress) -> list[ResponseEvent]:
         """How many tokens of the prompt are read, if that is wanted and they are more: an extension."""
         num_read = min(now.read, now.total)
         if not self._wanted.has_progress or num_read <= self._num_read:
             return []
         self._num_read = num_read
-        told = in_order(
-            ProgressEvent,
+        told = ProgressEvent(
             type="response.gptoss.progress",
             processed=num_read,
             total=now.total,
@@ -178,7 +176,7 @@ class ResponseWriter:
 
     def _begin_call(self, recipient: str) -> list[ResponseEvent]:
         events = self._close("completed")
-        call = open_call(self._place, recipient, self._wanted.tools)
+        call = open_call(recipient, self._wanted.tools)
         if isinstance(call, OpenClientCall):
             self._held = call
             return events
@@ -190,7 +188,7 @@ class ResponseWriter:
             return []
         item = self._open
         assert isinstance(item, OpenFunctionCall | OpenCustomCall)
-        return list(item.feed(text))
+        return list(map(self._placed, item.feed(text)))
 
     def _end_call(self, status: ItemStatus) -> list[ResponseEvent]:
         held, self._held = self._held, None
@@ -204,11 +202,10 @@ class ResponseWriter:
     def fail(self, error: ApiError) -> list[ResponseEvent]:
         """The last events of a stream that cannot go on."""
         self.failure = error
-        events = self._start() if self._response.status == "queued" else []
+        events = self._start() if self._is_queued else []
         events += self._close("incomplete")
         known: FailureCode = _ERROR_CODE_BY_STATUS.get(error.status, "server_error")
-        told = in_order(
-            ResponseError,
+        told = ResponseError(
             type="error",
             code=error.code or known,
             message=error.message,
@@ -246,19 +243,14 @@ class ResponseWriter:
         events, _ = self._message("final_answer")
         return [*events, *self._close("completed")]
 
-    @property
-    def _place(self) -> Place:
-        """Of the next item."""
-        return Place(len(self._output), self._numbers)
-
     def _thought(self) -> OpenReasoning:
-        return OpenReasoning(self._place, self._wanted.summary, self._wanted.seal)
+        return OpenReasoning(self._wanted.summary, self._wanted.seal)
 
     def _message(self, phase: Phase) -> tuple[list[ResponseEvent], OpenMessage]:
         events: list[ResponseEvent] = []
         if isinstance(self._open, OpenMessage) and self._open.phase != phase:
             events = self._close("completed")
-        more, said = self._opened(OpenMessage, lambda: OpenMessage(self._place, phase))
+        more, said = self._opened(OpenMessage, lambda: OpenMessage(phase))
         return [*events, *more], said
 
     def _opened(
@@ -273,14 +265,18 @@ class ResponseWriter:
 
     def _begin_item(self, item: OpenItem) -> list[ResponseEvent]:
         self._open = item
+        self._place = {"output_index": len(self._output)}
+        if not isinstance(item, OpenClientCall):
+            # Its events are of commands, which do not name it.
+            self._place["item_id"] = item.id
         added = self._changed("response.output_item.added", item.item("in_progress"))
-        return [added, *item.begin()]
+        return [added, *map(self._placed, item.begin())]
 
     def _close(self, status: ItemStatus) -> list[ResponseEvent]:
         item = self._open
         if item is None:
             return []
-        events = list(item.end())
+        events = list(map(self._placed, item.end()))
         made = item.item(status)
         events.append(self._changed("response.output_item.done", made))
         self._output.append(made)
@@ -296,21 +292,16 @@ class ResponseWriter:
         return logprobs_of(tokens, self._tokenizer)
 
     def _about(self, kind: ResponseChange) -> ResponseChanged:
-        return in_order(
-            ResponseChanged,
-            type=kind,
-            response=self.response,
-            sequence_number=next(self._numbers),
-        )
+        number = next(self._numbers)
+        return ResponseChanged(type=kind, response=self.response, sequence_number=number)
 
     def _changed(self, kind: ItemChange, item: OutputItem) -> ItemChanged:
-        return in_order(
-            ItemChanged,
-            type=kind,
-            item=item,
-            output_index=len(self._output),
-            sequence_number=next(self._numbers),
-        )
+        index, number = len(self._output), next(self._numbers)
+        return ItemChanged(type=kind, item=item, output_index=index, sequence_number=number)
+
+    def _placed(self, event: Unplaced) -> ResponseEvent:
+        """An event of the item that is being written, with its place."""
+        return event(**self._place, sequence_number=next(self._numbers))
 
 
 def usage_of(reply: Reply) -> ResponseUsage:

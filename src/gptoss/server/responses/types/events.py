@@ -1,4 +1,4 @@
-"""The events of a response's stream."""
+"""The events of a response's stream, their fields in the order in which they are written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from gptoss.server.replies import Count, Reply
+from gptoss.server.replies import Count, FullReply, Made, Reply
 from gptoss.server.responses.types.items import (
     OutputItem,
     OutputText,
@@ -31,165 +31,183 @@ PartChange = Literal["response.content_part.added", "response.content_part.done"
 SummaryPartChange = Literal[
     "response.reasoning_summary_part.added", "response.reasoning_summary_part.done"
 ]
+SequenceNumber = Annotated[Count, Field(description="The first is 0; `starting_after` takes one.")]
+OutputIndex = Annotated[Count, Field(description="The item's place in `output`.")]
+PartIndex = Annotated[Literal[0], Field(description="Items have one part.")]
+Logprobs = Annotated[
+    list[TokenLogprobs], Made(), Field(description="Of its tokens, if they were asked for.")
+]
 
 
-class NumberedEvent(Reply):
-    """What all events have."""
-
-    sequence_number: Count
-    """The first is 0; `starting_after` takes one."""
-
-
-class OutputEvent(NumberedEvent):
-    """What events of one item have."""
-
-    output_index: Count
-    """The item's place in `output`."""
-
-
-class ItemEvent(OutputEvent):
-    """What events inside one item have."""
-
-    item_id: str
-
-
-class PartEvent(ItemEvent):
-    """What events of one part of an item's content have."""
-
-    content_index: Literal[0]
-    """Items have one part."""
-
-
-class SummaryEvent(ItemEvent):
-    """What events of a summary have."""
-
-    summary_index: Literal[0]
-
-
-class ResponseChanged(NumberedEvent):
+class ResponseChanged(Reply):
     """The response as a whole. One of the last three ends the stream."""
 
     type: ResponseChange
-    response: Response
+    response: Annotated[Response, Made()]
+    sequence_number: SequenceNumber
 
 
-class ItemChanged(OutputEvent):
+class ItemChanged(Reply):
     """An item begins, or is whole."""
 
     type: ItemChange
-    item: OutputItem
+    item: Annotated[OutputItem, Made()]
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class PartChanged(PartEvent):
+class PartChanged(Reply):
     """A part begins, still empty, or is whole."""
 
     type: PartChange
-    part: Annotated[OutputText | ReasoningText, Field(discriminator="type")]
+    content_index: PartIndex
+    part: Annotated[OutputText | ReasoningText, Field(discriminator="type"), Made()]
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class OutputTextDelta(PartEvent):
+class OutputTextDelta(FullReply):
     """The next piece of a message."""
 
     type: Literal["response.output_text.delta"]
+    content_index: PartIndex
     delta: str
-    logprobs: list[TokenLogprobs]
-    """Of its tokens, if they were asked for."""
+    logprobs: Logprobs
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class OutputTextDone(PartEvent):
+class OutputTextDone(Reply):
     """A message is whole."""
 
     type: Literal["response.output_text.done"]
+    content_index: PartIndex
     text: str
-    logprobs: list[TokenLogprobs]
-    """Of its tokens, if they were asked for."""
+    logprobs: Logprobs
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class ReasoningTextDelta(PartEvent):
+class ReasoningTextDelta(FullReply):
     """The next piece of the chain of thought."""
 
     type: Literal["response.reasoning_text.delta"]
+    content_index: PartIndex
     delta: str
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class ReasoningTextDone(PartEvent):
+class ReasoningTextDone(Reply):
     """The chain of thought is whole."""
 
     type: Literal["response.reasoning_text.done"]
+    content_index: PartIndex
     text: str
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class SummaryPartChanged(SummaryEvent):
+class SummaryPartChanged(Reply):
     """A summary begins, still empty, or is whole."""
 
     type: SummaryPartChange
-    part: SummaryText
+    summary_index: Literal[0]
+    part: Annotated[SummaryText, Made()]
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class SummaryTextDelta(SummaryEvent):
+class SummaryTextDelta(FullReply):
     """The next piece of a summary."""
 
     type: Literal["response.reasoning_summary_text.delta"]
+    summary_index: Literal[0]
     delta: str
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class SummaryTextDone(SummaryEvent):
+class SummaryTextDone(Reply):
     """A summary is whole."""
 
     type: Literal["response.reasoning_summary_text.done"]
+    summary_index: Literal[0]
     text: str
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class ArgumentsDelta(ItemEvent):
+class ArgumentsDelta(FullReply):
     """The next piece of a call's arguments."""
 
     type: Literal["response.function_call_arguments.delta"]
     delta: str
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class ArgumentsDone(ItemEvent):
+class ArgumentsDone(Reply):
     """A call's arguments are whole."""
 
     type: Literal["response.function_call_arguments.done"]
     name: str
     arguments: str
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class CustomInputDelta(ItemEvent):
+class CustomInputDelta(FullReply):
     """The next piece of what a custom tool is called with."""
 
     type: Literal["response.custom_tool_call_input.delta"]
     delta: str
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class CustomInputDone(ItemEvent):
+class CustomInputDone(Reply):
     """What a custom tool is called with is whole."""
 
     type: Literal["response.custom_tool_call_input.done"]
     input: str
+    item_id: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class CommandEvent(OutputEvent):
-    """What events of a command of a `shell_call` have."""
-
-    command_index: Count
-
-
-class CommandChanged(CommandEvent):
+class CommandChanged(Reply):
     """A command begins, still empty, or is whole."""
 
     type: Literal["response.shell_call_command.added", "response.shell_call_command.done"]
+    command_index: Count
     command: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class CommandDelta(CommandEvent):
+class CommandDelta(FullReply):
     """The next piece of a command."""
 
     type: Literal["response.shell_call_command.delta"]
+    command_index: Count
     delta: str
+    output_index: OutputIndex
+    sequence_number: SequenceNumber
 
 
-class Progress(NumberedEvent):
+class Progress(Reply):
     """How much of the prompt is read, with `return_progress`. Our extension."""
 
     type: Literal["response.gptoss.progress"]
@@ -197,9 +215,10 @@ class Progress(NumberedEvent):
     """Tokens that are read."""
     total: Count
     """Tokens of the prompt."""
+    sequence_number: SequenceNumber
 
 
-class ResponseError(NumberedEvent):
+class ResponseError(Reply):
     """What went wrong; `response.failed` follows."""
 
     type: Literal["error"]
@@ -208,6 +227,7 @@ class ResponseError(NumberedEvent):
     message: str
     param: str | None
     """Which field of the request is wrong, where it is one."""
+    sequence_number: SequenceNumber
 
 
 ResponseEvent = TypeAliasType(
