@@ -8,12 +8,13 @@ import logging
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from typing import Any
 
+import anyio
 import pytest
 
 from gptoss.chat.turn import Progress
 from gptoss.errors import EngineError, RequestError
 from gptoss.server import fan_in as module
-from gptoss.server.fan_in import fan_in, stream_events, turn_events
+from gptoss.server.fan_in import StreamWriter, fan_in, stream_events, turn_events
 from gptoss.server.wire_errors import ApiError
 
 
@@ -45,7 +46,7 @@ class Source:
             self.given.put_nowait(value)
 
 
-class Plain:
+class Plain(StreamWriter[str, str]):
     """Writes what it is given, and nothing for an empty piece."""
 
     def __init__(self, beginning: str = "", ending: str = "") -> None:
@@ -182,6 +183,37 @@ def test_a_slow_reader_holds_the_sources_back() -> None:
         # The one that was read made room for another, and one more waits for a place.
         assert source.num_read <= module._MOST_HELD + 2
         assert [each async for each in merged] == [str(at) for at in range(1, count)]
+
+    run(work())
+
+
+def test_signs_are_given_while_all_are_silent() -> None:
+    async def work() -> None:
+        sources = [Source(), Source()]
+        merged = fan_in([source.values() for source in sources], 0.01, "?", "!")
+        assert [await anext(merged) for _ in range(4)] == ["?", "!", "?", "!"]
+        sources[1].give("a", None)
+        assert await anext(merged) == "a"
+        assert await anext(merged) == "?"
+        sources[0].give(None)
+        assert {each async for each in merged} <= {"!"}
+
+    run(work())
+
+
+def test_all_are_closed_where_every_wait_is_cancelled() -> None:
+    """As when a client goes: its scope cancels whatever waits in it, again and again."""
+
+    async def work() -> None:
+        sources = [Source(), Source()]
+        merged = fan_in([source.values() for source in sources])
+        sources[0].give("a")
+        with anyio.CancelScope() as scope:
+            async with contextlib.aclosing(merged):
+                async for _ in merged:
+                    scope.cancel()
+        assert scope.cancelled_caught
+        assert all(source.is_closed for source in sources)
 
     run(work())
 
@@ -344,6 +376,7 @@ def test_without_progress_there_are_the_events_alone() -> None:
         service: Any = Answers(source.values())
         turn: Any = Reading()
         source.give("a", None)
-        assert [each async for each in turn_events(service, turn, None)] == ["a"]
+        events: Any = turn_events(service, turn, None)
+        assert [each async for each in events] == ["a"]
 
     run(work())

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Sequence, Sized
-from typing import Protocol, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Sequence
+from typing import Generic, TypeVar
 
-from fastapi.responses import Response
+from anyio import CancelScope
 
 from gptoss.chat import TurnEvent
 from gptoss.chat.turn import Progress, Turn
 from gptoss.server.service import Running, Service
-from gptoss.server.sse import streamed
 from gptoss.server.wire_errors import ApiError, api_error
 
 _LOG = logging.getLogger("gptoss.server")
@@ -21,29 +21,27 @@ _LOG = logging.getLogger("gptoss.server")
 _MOST_HELD = 64
 
 _Event = TypeVar("_Event")
-_Told = TypeVar("_Told", bound=Sized)
-_Read = TypeVar("_Read", contravariant=True)
-_Written = TypeVar("_Written", bound=Sized, covariant=True)
+_Told = TypeVar("_Told")
 
 
-class StreamWriter(Protocol[_Read, _Written]):
+class StreamWriter(ABC, Generic[_Event, _Told]):
     """How a dialect tells a stream. What is empty is not sent."""
 
-    def begin(self, index: int) -> _Written:
-        """What is told before the events of an answer."""
-        ...
+    def begin(self, _: int) -> _Told | None:
+        """What is told before the events of an answer, by its index."""
+        return None
 
-    def feed(self, index: int, event: _Read) -> _Written:
+    @abstractmethod
+    def feed(self, index: int, event: _Event) -> _Told:
         """What an event of one of the answers becomes."""
-        ...
 
-    def fail(self, error: ApiError) -> _Written:
+    @abstractmethod
+    def fail(self, error: ApiError) -> _Told:
         """What is told of an error, after which no answer goes on."""
-        ...
 
-    def end(self) -> _Written:
+    def end(self) -> _Told | None:
         """What is told last, after an error too."""
-        ...
+        return None
 
 
 async def stream_events(
@@ -85,19 +83,14 @@ async def _answer(
                 yield told
 
 
-def streamed_events(
-    service: Service,
-    running: Sequence[Running],
-    sources: Sequence[AsyncGenerator[_Event, None]],
-    writer: StreamWriter[_Event, bytes],
-) -> Response:
-    """The reply that is such a stream."""
-    told = stream_events(service, running, sources, writer)
-    return streamed(told, service.settings.ping_s, lambda: service.forget(running))
-
-
-async def fan_in(sources: Sequence[AsyncGenerator[_Told, None]]) -> AsyncGenerator[_Told, None]:
+async def fan_in(
+    sources: Sequence[AsyncGenerator[_Told, None]],
+    idle_s: float | None = None,
+    *idle: _Told,
+) -> AsyncGenerator[_Told, None]:
     """The values of all sources as they come, until each of them has ended; closes them in any case.
+
+    idle  what is given whenever the sources give nothing for so many seconds
 
     Raises the first error that one of them raises; then the others are not read any more.
     """
@@ -120,7 +113,13 @@ async def fan_in(sources: Sequence[AsyncGenerator[_Told, None]]) -> AsyncGenerat
     try:
         left = len(tasks)
         while left:
-            each = await found.get()
+            try:
+                async with asyncio.timeout(idle_s):
+                    each = await found.get()
+            except TimeoutError:
+                for value in idle:
+                    yield value
+                continue
             if each is None:
                 left -= 1
             elif isinstance(each, Exception):
@@ -129,9 +128,11 @@ async def fan_in(sources: Sequence[AsyncGenerator[_Told, None]]) -> AsyncGenerat
                 places.release()
                 yield each[0]
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # A client that goes cancels every `await` in here but those that are shielded.
+        with CancelScope(shield=True):
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def turn_events(

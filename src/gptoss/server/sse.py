@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from anyio import CancelScope
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from gptoss.server.fan_in import StreamWriter, fan_in, stream_events
 from gptoss.server.replies import Reply
+from gptoss.server.service import Running, Service
 
 _PING = b": ping\n\n"
-# Events that a slow reader may be behind.
-_MOST_HELD = 64
 DONE = b"data: [DONE]\n\n"
+
+_Event = TypeVar("_Event")
 
 
 def event(data: Reply | bytes, name: str | None = None) -> bytes:
@@ -23,47 +25,6 @@ def event(data: Reply | bytes, name: str | None = None) -> bytes:
     if name:
         return b"event: %b\ndata: %b\n\n" % (name.encode(), line)
     return b"data: %b\n\n" % line
-
-
-async def with_pings(
-    source: AsyncGenerator[bytes, None], seconds: float
-) -> AsyncGenerator[bytes, None]:
-    """What the source gives, and a comment whenever it gives nothing for so long; closes it in any case."""
-    found: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(_MOST_HELD)
-    pumping = asyncio.create_task(_pump(source, found))
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(seconds):
-                    data = await found.get()
-            except TimeoutError:
-                yield _PING
-                continue
-            if data is None:
-                return
-            if isinstance(data, BaseException):
-                raise data
-            yield data
-    finally:
-        # A client that goes cancels every `await` in here but those that are shielded.
-        with CancelScope(shield=True):
-            pumping.cancel()
-            await asyncio.gather(pumping, return_exceptions=True)
-            await source.aclose()
-
-
-async def _pump(
-    source: AsyncGenerator[bytes, None], found: asyncio.Queue[bytes | BaseException | None]
-) -> None:
-    try:
-        async for data in source:
-            await found.put(data)
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:
-        await found.put(error)
-    else:
-        await found.put(None)
 
 
 class _Stream(StreamingResponse):
@@ -94,9 +55,20 @@ def streamed(
     ping_s: float,
     on_end: Callable[[], None] = lambda: None,
 ) -> StreamingResponse:
-    """The reply that sends a source's events as they come.
+    """The reply that sends a source's events as they come, and a comment whenever none comes for so many seconds.
 
     `on_end` frees what the source reads from: a source that nobody began to read cannot.
     """
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return _Stream(with_pings(source, ping_s), on_end, headers)
+    return _Stream(fan_in([source], ping_s, _PING), on_end, headers)
+
+
+def streamed_events(
+    service: Service,
+    running: Sequence[Running],
+    sources: Sequence[AsyncGenerator[_Event, None]],
+    writer: StreamWriter[_Event, bytes],
+) -> StreamingResponse:
+    """The reply that is the stream of some answers: see `stream_events`."""
+    told = stream_events(service, running, sources, writer)
+    return streamed(told, service.settings.ping_s, lambda: service.forget(running))

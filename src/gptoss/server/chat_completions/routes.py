@@ -21,11 +21,12 @@ from gptoss.server.chat_completions.reply import (
 )
 from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.chat_completions.writer import ChatWriter
-from gptoss.server.fan_in import streamed_events, turn_events
+from gptoss.server.fan_in import turn_events
 from gptoss.server.replies import sent
 from gptoss.server.service import Service
 from gptoss.server.shared.extension import extension_of
 from gptoss.server.shared.ids import fingerprint, new_id
+from gptoss.server.sse import streamed_events
 from gptoss.server.starting import Started
 
 _PROGRESS_S = 0.5

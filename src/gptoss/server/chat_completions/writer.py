@@ -17,6 +17,7 @@ from gptoss.harmony import (
 )
 from gptoss.server.chat_completions.chunks import AnswerChunks, CallDeltas, ChatDelta, Chunks
 from gptoss.server.chat_completions.reply import ChatLogprobs, chat_logprobs_of
+from gptoss.server.fan_in import StreamWriter
 from gptoss.server.sse import DONE, event
 from gptoss.server.wire_errors import ApiError
 from gptoss.tokenizer import Tokenizer
@@ -30,8 +31,8 @@ class _Answer:
     num_told: int = 0
 
 
-class ChatWriter:
-    """Writes the chunks of one request. See `gptoss.server.fan_in.StreamWriter`."""
+class ChatWriter(StreamWriter[TurnEvent | Progress, bytes]):
+    """Writes the chunks of one request."""
 
     def __init__(
         self, turns: Sequence[Turn], tools: ToolSet, chunks: Chunks, tokenizer: Tokenizer | None

@@ -14,11 +14,11 @@ from gptoss.server.completions.prompts import answers_to, prompts_of
 from gptoss.server.completions.reply import CompletionChoice, Replies
 from gptoss.server.completions.request import CompletionRequest
 from gptoss.server.completions.writer import CompletionWriter
-from gptoss.server.fan_in import streamed_events
 from gptoss.server.pool import IsGone
 from gptoss.server.replies import sent
 from gptoss.server.service import Service
 from gptoss.server.shared.ids import fingerprint
+from gptoss.server.sse import streamed_events
 
 
 def add_completions(app: FastAPI, service: Service) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from gptoss.server.completions.answer import Answer, Piece, usage_of
 from gptoss.server.completions.reply import CompletionChunkChoice, Replies
+from gptoss.server.fan_in import StreamWriter
 from gptoss.server.sse import DONE, event
 from gptoss.server.wire_errors import ApiError
 
 
-class CompletionWriter:
-    """Writes the chunks of one request. See `gptoss.server.fan_in.StreamWriter`."""
+class CompletionWriter(StreamWriter[Piece, bytes]):
+    """Writes the chunks of one request."""
 
     def __init__(self, replies: Replies, answers: Sequence[Answer], num: int | None) -> None:
         """`num`: how many answers each prompt has, if all tokens are to be told in the end."""
@@ -24,10 +25,6 @@ class CompletionWriter:
             for index in range(len(answers))
         ]
         self._chunks = [replies.chunk(choice) for choice in self._choices]
-
-    def begin(self, _: int) -> bytes:
-        """Nothing: there is no more to a text than its pieces."""
-        return b""
 
     def feed(self, index: int, piece: Piece) -> bytes:
         """The chunk of a piece."""

@@ -6,7 +6,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from gptoss.server.caller import on_thread, owner_of, unless_gone
-from gptoss.server.fan_in import streamed_events
 from gptoss.server.messages.message import MessageTokens
 from gptoss.server.messages.reply import ending_of, message
 from gptoss.server.messages.request import CountRequest, MessagesRequest
@@ -15,6 +14,7 @@ from gptoss.server.operation.tokens import prompt_ids
 from gptoss.server.pool import IsGone
 from gptoss.server.replies import sent
 from gptoss.server.service import Service
+from gptoss.server.sse import streamed_events
 from gptoss.server.wire_errors import request_id_of
 
 

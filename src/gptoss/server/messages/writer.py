@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gptoss.chat import TurnEvent, TurnFinished
 from gptoss.chat.turn import Turn
+from gptoss.server.fan_in import StreamWriter
 from gptoss.server.messages.message import (
     FirstUsage,
     MessageDelta,
@@ -21,8 +22,8 @@ from gptoss.server.sse import event
 from gptoss.server.wire_errors import ApiError
 
 
-class MessageWriter:
-    """Writes the events of one message. See `gptoss.server.fan_in.StreamWriter`.
+class MessageWriter(StreamWriter[TurnEvent, bytes]):
+    """Writes the events of one message.
 
     context  of the model, in tokens
     """
@@ -60,10 +61,6 @@ class MessageWriter:
     def fail(self, error: ApiError) -> bytes:
         """The error as the last event."""
         return _written(error.anthropic_body(self._request_id))
-
-    def end(self) -> bytes:
-        """Nothing: the last event says that it is."""
-        return b""
 
     def _finish(self, last: TurnFinished) -> Iterator[MessageEvent]:
         yield from self._blocks.close()

@@ -20,6 +20,7 @@ from gptoss.harmony import (
     ToolCallFinished,
     ToolCallStarted,
 )
+from gptoss.server.fan_in import StreamWriter
 from gptoss.server.responses.calls import (
     OpenClientCall,
     OpenCustomCall,
@@ -77,8 +78,8 @@ class Wanted:
     ignored: tuple[str, ...] = ()
 
 
-class ResponseWriter:
-    """Writes one response. See `gptoss.server.fan_in.StreamWriter`.
+class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
+    """Writes one response.
 
     response  all that is known before the turn, with the status `in_progress`, or `queued` where it runs on its own
     """
@@ -154,10 +155,6 @@ class ResponseWriter:
                 return self._finish(reply)
             case Progress():
                 return self._progress(event)
-        return []
-
-    def end(self) -> list[ResponseEvent]:
-        """Nothing: the last event says that it is."""
         return []
 
     def _progress(self, now: Progress) -> list[ResponseEvent]:
