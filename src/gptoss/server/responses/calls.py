@@ -59,10 +59,6 @@ class OpenFunctionCall:
             status=status,
         )
 
-    def begin(self) -> Iterator[Unplaced]:
-        """The events after `response.output_item.added`."""
-        yield from ()
-
     def feed(self, text: str) -> Iterator[Unplaced]:
         """More of its arguments."""
         self._texts.append(text)
@@ -101,10 +97,6 @@ class OpenCustomCall:
             input="".join(self._texts),
             status=status,
         )
-
-    def begin(self) -> Iterator[Unplaced]:
-        """The events after `response.output_item.added`."""
-        yield from ()
 
     def feed(self, text: str) -> Iterator[Unplaced]:
         """More of its argument."""
@@ -162,10 +154,6 @@ class OpenClientCall:
             "status": status,
         }
         return client_call(self._tool, fields)
-
-    def begin(self) -> Iterator[Unplaced]:
-        """The events after `response.output_item.added`."""
-        yield from ()
 
     def end(self) -> Iterator[Unplaced]:
         """The events before `response.output_item.done`."""

@@ -52,10 +52,6 @@ class OpenItem(Protocol):
         """The item so far."""
         ...
 
-    def begin(self) -> Iterator[Unplaced]:
-        """The events after `response.output_item.added`."""
-        ...
-
     def end(self) -> Iterator[Unplaced]:
         """The events before `response.output_item.done`."""
         ...
@@ -92,9 +88,9 @@ class OpenReasoning:
             made.encrypted_content = self._sealed
         return made
 
-    def begin(self) -> Iterator[Unplaced]:
-        """The events after `response.output_item.added`."""
-        yield _part_changed("response.content_part.added", _reasoning_text(""))
+    def begin(self) -> Unplaced:
+        """The event after `response.output_item.added`."""
+        return _part_changed("response.content_part.added", _reasoning_text(""))
 
     def delta(self, text: str) -> Unplaced:
         """More of it."""
@@ -144,9 +140,9 @@ class OpenMessage:
             content=[self._part()] if self._texts or self._is_over else [],
         )
 
-    def begin(self) -> Iterator[Unplaced]:
-        """The events after `response.output_item.added`."""
-        yield _part_changed("response.content_part.added", text_part("", []))
+    def begin(self) -> Unplaced:
+        """The event after `response.output_item.added`."""
+        return _part_changed("response.content_part.added", text_part("", []))
 
     def delta(self, text: str, logprobs: list[TokenLogprobs]) -> Unplaced:
         """More of it, and its tokens, if they are wanted."""

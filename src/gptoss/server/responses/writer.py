@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
 from gptoss.chat.tools import ToolSet
@@ -54,7 +54,6 @@ from gptoss.server.shared.usage import ReasoningTokens
 from gptoss.server.wire_errors import ApiError
 from gptoss.tokenizer import Tokenizer
 
-_Kind = TypeVar("_Kind", bound=OpenItem)
 _ERROR_CODE_BY_STATUS: dict[int, FailureCode] = {
     429: "rate_limit_exceeded",
     400: "invalid_prompt",
@@ -137,7 +136,7 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
             return [*self._start(), *self.feed(_, event)]
         match event:
             case ReasoningDelta(text):
-                events, thought = self._opened(OpenReasoning, self._thought)
+                events, thought = self._thought()
                 return [*events, self._placed(thought.delta(text))]
             case PreambleDelta(text):
                 events, said = self._message("commentary")
@@ -172,12 +171,11 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         return [told]
 
     def _begin_call(self, recipient: str) -> list[ResponseEvent]:
-        events = self._close("completed")
         call = open_call(recipient, self._wanted.tools)
         if isinstance(call, OpenClientCall):
             self._held = call
-            return events
-        return [*events, *self._begin_item(call)]
+            return self._close("completed")
+        return self._begin_item(call)
 
     def _feed_call(self, text: str) -> list[ResponseEvent]:
         if self._held is not None:
@@ -240,34 +238,31 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         events, _ = self._message("final_answer")
         return [*events, *self._close("completed")]
 
-    def _thought(self) -> OpenReasoning:
-        return OpenReasoning(self._wanted.summary, self._wanted.seal)
+    def _thought(self) -> tuple[list[ResponseEvent], OpenReasoning]:
+        """The chain of thought that is being written, and the events that it took to have one."""
+        if isinstance(self._open, OpenReasoning):
+            return [], self._open
+        made = OpenReasoning(self._wanted.summary, self._wanted.seal)
+        return self._begin_item(made), made
 
     def _message(self, phase: Phase) -> tuple[list[ResponseEvent], OpenMessage]:
-        events: list[ResponseEvent] = []
-        if isinstance(self._open, OpenMessage) and self._open.phase != phase:
-            events = self._close("completed")
-        more, said = self._opened(OpenMessage, lambda: OpenMessage(phase))
-        return [*events, *more], said
-
-    def _opened(
-        self, kind: type[_Kind], make: Callable[[], _Kind]
-    ) -> tuple[list[ResponseEvent], _Kind]:
-        """The item of that kind that is being written, and the events that it took to have one."""
-        if isinstance(self._open, kind):
+        """The message that is being written, and the events that it took to have one."""
+        if isinstance(self._open, OpenMessage) and self._open.phase == phase:
             return [], self._open
-        events = self._close("completed")
-        made = make()
-        return [*events, *self._begin_item(made)], made
+        made = OpenMessage(phase)
+        return self._begin_item(made), made
 
     def _begin_item(self, item: OpenItem) -> list[ResponseEvent]:
+        events = self._close("completed")
         self._open = item
         self._place = {"output_index": len(self._output)}
         if not isinstance(item, OpenClientCall):
             # Its events are of commands, which do not name it.
             self._place["item_id"] = item.id
-        added = self._changed("response.output_item.added", item.item("in_progress"))
-        return [added, *map(self._placed, item.begin())]
+        events.append(self._changed("response.output_item.added", item.item("in_progress")))
+        if isinstance(item, OpenReasoning | OpenMessage):
+            events.append(self._placed(item.begin()))
+        return events
 
     def _close(self, status: ItemStatus) -> list[ResponseEvent]:
         item = self._open
