@@ -10,7 +10,7 @@ import gptoss
 from gptoss.chat import Chat, Reply, TurnFinished
 from gptoss.engine import FinishReason, SamplingParams
 from gptoss.errors import RequestError
-from gptoss.harmony import ContentDelta, ReasoningDelta
+from gptoss.harmony import ContentDelta, Parser, ReasoningDelta
 from gptoss.runtime import LoadedModel
 from tests.conftest import ScriptedModel
 
@@ -56,6 +56,24 @@ def test_a_budget_that_is_not_spent_changes_nothing(scripted_model: ScriptedMode
     markup = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>A.<|return|>"
     reply = Chat(scripted_model(markup), reasoning_tokens=100).send("Hi")
     assert (reply.content, reply.reasoning, reply.is_reasoning_cut) == ("A.", "Hm.", False)
+
+
+@pytest.mark.parametrize(("budget", "times"), [(None, 1), (100, 2)])
+def test_without_a_budget_each_token_is_read_once(
+    scripted_model: ScriptedModel,
+    monkeypatch: pytest.MonkeyPatch,
+    budget: int | None,
+    times: int,
+) -> None:
+    read: list[int] = []
+    feed = Parser.feed
+    monkeypatch.setattr(
+        Parser, "feed", lambda self, token: (read.append(token), feed(self, token))[1]
+    )
+    markup = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>A.<|return|>"
+    reply = Chat(scripted_model(markup), reasoning_tokens=budget).send("Hi")
+    # The last one ends the turn, so nobody asks how to go on after it.
+    assert len(read) == times * reply.usage.completion_tokens - (times - 1)
 
 
 def test_a_negative_budget_is_refused(scripted_model: ScriptedModel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from gptoss import harmony
@@ -36,15 +37,15 @@ class ReasoningBudget:
         self.has_closed = False
         self._tokenizer = tokenizer
         self._constraint = constraint
-        self._parser = harmony.Parser(tokenizer)
         self._num_prompt = self._num_read = num_prompt
         self._max_tokens = max_tokens
         self._num_used = 0
         self._is_asked = False
-        ended = _ids(tokenizer, Marker.END, Marker.START)
-        self._closing = [*ended, *tokenizer.encode("assistant")]
-        answer = [*_ids(tokenizer, Marker.CHANNEL), *tokenizer.encode(Channel.FINAL)]
-        self._final = [*answer, *_ids(tokenizer, Marker.MESSAGE)]
+
+    @functools.cached_property
+    def _parser(self) -> harmony.Parser:
+        """Reads the turn once more, as the model writes it; most turns have no budget and need none."""
+        return harmony.Parser(self._tokenizer)
 
     def close(self) -> None:
         """Answer now. May be called from any thread."""
@@ -65,9 +66,9 @@ class ReasoningBudget:
         if not (self._is_asked or self._is_spent(token_ids[-1])):
             return ()
         self.has_closed = True
-        closing = [] if is_start else self._closing
+        closing = [] if is_start else self._ids(Marker.END, Marker.START, "assistant")
         if self._constraint is None:
-            return [*closing, *self._final]
+            return [*closing, *self._ids(Marker.CHANNEL, Channel.FINAL, Marker.MESSAGE)]
         self._constraint.end_reasoning(len(token_ids) + len(closing))
         return closing
 
@@ -80,6 +81,11 @@ class ReasoningBudget:
             return False
         return self._tokenizer.decode([last]).rstrip(" ").endswith(_PAUSES)
 
-
-def _ids(tokenizer: Tokenizer, *markers: Marker) -> list[int]:
-    return [tokenizer.special_id(marker) for marker in markers]
+    def _ids(self, *parts: str) -> list[int]:
+        """The token ids of markers, and of words between them."""
+        tokenizer, found = self._tokenizer, list[int]()
+        for part in parts:
+            found += (
+                [tokenizer.special_id(part)] if isinstance(part, Marker) else tokenizer.encode(part)
+            )
+        return found
