@@ -230,7 +230,7 @@ class Answers:
         self.forgotten += running
 
     def events(self, turn: object) -> AsyncGenerator[Any, None]:
-        """Those that were given."""
+        """The events that were given."""
         assert self._events is not None
         return self._events
 

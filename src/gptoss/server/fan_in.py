@@ -28,19 +28,19 @@ class StreamWriter(ABC, Generic[_Event, _Told]):
     """How a dialect tells a stream. What is empty is not sent."""
 
     def begin(self, _: int) -> _Told | None:
-        """What is told before the events of an answer, by its index."""
+        """Begin an answer, before it has events."""
         return None
 
     @abstractmethod
     def feed(self, index: int, event: _Event) -> _Told:
-        """What an event of one of the answers becomes."""
+        """Tell of an event of one of the answers."""
 
     @abstractmethod
     def fail(self, error: ApiError) -> _Told:
-        """What is told of an error, after which no answer goes on."""
+        """Tell of an error, after which no answer goes on."""
 
     def end(self) -> _Told | None:
-        """What is told last, after an error too."""
+        """End the stream, after an error too."""
         return None
 
 
@@ -74,7 +74,7 @@ async def stream_events(
 async def _answer(
     writer: StreamWriter[_Event, _Told], index: int, source: AsyncGenerator[_Event, None]
 ) -> AsyncGenerator[_Told, None]:
-    """What is told of one answer. Each event at once: its turn knows what came with it, and later knows more."""
+    """Tell one answer. Each event at once: its turn knows what came with it, and later knows more."""
     if told := writer.begin(index):
         yield told
     async with contextlib.aclosing(source):

@@ -81,7 +81,7 @@ class ChatWriter(StreamWriter[TurnEvent | Progress, bytes]):
         return self._chunks.usage(self._replies) + DONE if has_usage else DONE
 
     def _logprobs(self, answer: _Answer) -> ChatLogprobs | None:
-        """Of the answer's tokens since the last time, if they are wanted."""
+        """Return those of the answer's tokens since the last time, if they are wanted."""
         if self._tokenizer is None:
             return None
         tokens = answer.turn.answer_tokens[answer.num_told :]

@@ -91,7 +91,7 @@ class Answer:
         )
 
     def logprobs(self, tokens: Sequence[Token]) -> CompletionLogprobs | None:
-        """Of tokens that follow those of the last call."""
+        """The probabilities of tokens that follow those of the last call."""
         if self._body.logprobs is None:
             return None
         decode = self._tokenizer.decode

@@ -180,7 +180,7 @@ class Responses:
     def _read(
         self, body: ResponseRequest, owner: str, model: LoadedModel, is_gone: IsGone
     ) -> tuple[list[KeptItem], TurnRequest]:
-        """What a request goes on from, its own input included, and the turn that it asks for."""
+        """Return the items that a request goes on from, its own among them, and the turn that it asks for."""
         body.check()
         settings = self._service.settings
         context: list[KeptItem] = []
@@ -252,7 +252,7 @@ class Responses:
     async def _kept(
         self, owner: str, write: Callable[[], bytes], media_type: str = "application/json"
     ) -> Response:
-        """What is in the store, however large: read and written on a thread, and counted while it is sent."""
+        """Send what is in the store, however large: it is read on a thread, and counted while it is sent."""
         content = await self._service.pools.stored.run(owner, lambda _: write())
         return CountedReply(content, self._service.held, owner, media_type)
 
@@ -264,7 +264,7 @@ class Responses:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What is kept with a response: the items that it answers, and whose it is."""
+    """Kept with a response: the items that it answers, and whose it is."""
 
     context: list[KeptItem]
     owner: str

@@ -62,7 +62,7 @@ _ERROR_CODE_BY_STATUS: dict[int, FailureCode] = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What of a turn is to be said besides its text.
+    """All that is to be said of a turn besides its text.
 
     summary, seal  see `OpenReasoning`
     tools          that may be called
@@ -276,7 +276,7 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         return events
 
     def _logprobs(self) -> list[TokenLogprobs]:
-        """Of the answer's tokens since the last time, if they are wanted."""
+        """Return those of the answer's tokens since the last time, if they are wanted."""
         if not self._wanted.has_logprobs:
             return []
         tokens = self._turn.answer_tokens[self._num_logprobs :]
