@@ -232,8 +232,7 @@ class ResponseRequest(SamplingFields):
     def echo(self, model: str) -> Response:
         """A response that has not begun, with everything that the request said."""
         sampling = self.sampling()
-        return in_order(
-            Response,
+        return Response(
             id=new_id("resp_"),
             object="response",
             created_at=int(time.time()),
@@ -251,9 +250,7 @@ class ResponseRequest(SamplingFields):
             parallel_tool_calls=self.parallel_tool_calls is not False,
             previous_response_id=self.previous_response_id,
             prompt_cache_key=self.prompt_cache_key,
-            reasoning=in_order(
-                ReasoningSettings, effort=self.effort or "medium", summary=self.summary
-            ),
+            reasoning=ReasoningSettings(effort=self.effort or "medium", summary=self.summary),
             safety_identifier=self.safety_identifier,
             service_tier="default",
             store=self.is_stored,
