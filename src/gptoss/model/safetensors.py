@@ -7,9 +7,7 @@ before anything is read, so that a damaged or hostile file ends in one Checkpoin
 
 from __future__ import annotations
 
-import contextlib
 import math
-import mmap
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 
 from gptoss.errors import CheckpointError
 from gptoss.files.json_text import parse_object, shorten
+from gptoss.files.mapped import MappedFile
 from gptoss.files.regular import open_own, open_regular, read_at
 
 # The header of the released 120b takes about 100 kB.
@@ -110,24 +109,21 @@ class Header:
         return cls(text, tensors, {name: first + begin for begin, _, name in spans}, metadata)
 
 
-class SafetensorsFile:
+class SafetensorsFile(MappedFile):
     """One file, memory-mapped; tensors are read-only views of it.
 
-    `is_own`: it was made by this program, and is believed only if nobody else could have written it. A file that
-    shrinks while it is mapped ends the process (SIGBUS) when its lost part is touched: whoever may write to it can do
-    that.
+    `is_own`: it was made by this program, and is believed only if nobody else could have written it.
     Raises CheckpointError when the file is missing, truncated, or anything in its header is off.
     """
 
     def __init__(self, path: str | Path, *, is_own: bool = False) -> None:
-        self.path = Path(path)
+        path = Path(path)
         try:
-            with (open_own if is_own else open_regular)(self.path) as descriptor:
-                self.status = os.fstat(descriptor)
+            with (open_own if is_own else open_regular)(path) as descriptor:
                 self._header = Header.read(descriptor)
-                self._mapped = mmap.mmap(descriptor, self.status.st_size, access=mmap.ACCESS_READ)
+                super().__init__(path, descriptor)
         except (OSError, ValueError) as error:
-            raise _refusal(self.path, error, is_own=is_own) from None
+            raise _refusal(path, error, is_own=is_own) from None
 
     @property
     def tensors(self) -> Mapping[str, TensorSpec]:
@@ -138,6 +134,11 @@ class SafetensorsFile:
     def metadata(self) -> Mapping[str, str]:
         """What its writer says of it."""
         return self._header.metadata
+
+    @property
+    def header(self) -> bytes:
+        """The header's bytes: names, types, shapes and places of all tensors."""
+        return self._header.text
 
     def read(self, name: str) -> NDArray[Any]:
         """The tensor as a view of the file, bfloat16 as uint16 bits.
@@ -151,30 +152,6 @@ class SafetensorsFile:
             self._mapped, dtype, count=math.prod(spec.shape), offset=self._header.starts[name]
         ).reshape(spec.shape)
         return view if view.flags.aligned else view.copy()
-
-    @property
-    def header(self) -> bytes:
-        """The header's bytes: names, types, shapes and places of all tensors."""
-        return self._header.text
-
-    def sample(self, num_samples: int, num_bytes: int) -> Iterator[bytes]:
-        """Bytes from so many places at equal distances, the last ones included."""
-        last = max(0, len(self._mapped) - num_bytes)
-        for index in range(num_samples):
-            start = last * index // max(1, num_samples - 1)
-            yield self._mapped[start : start + num_bytes]
-
-    def use_huge_pages(self) -> None:
-        """Ask the system to keep this file in large pages, where it can: memory is then found faster."""
-        if hasattr(mmap, "MADV_HUGEPAGE"):
-            # A system without them says no, which changes nothing.
-            with contextlib.suppress(OSError):
-                self._mapped.madvise(mmap.MADV_HUGEPAGE)
-
-    def release(self) -> None:
-        """Give the memory of what was read back to the system, which reads it again when it is needed."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self._mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class SafetensorsStream:
