@@ -24,8 +24,8 @@ _HEAD_DIM_STEP = 16
 _MAX_HEAD_DIM = 128
 _MAX_HEADS_PER_KV_HEAD = 64
 # So that a hostile file cannot ask for endless lists of tensors; 120b has 36 and 128.
-_MAX_LAYERS = 4096
-_MAX_EXPERTS = 65536
+MAX_LAYERS = 4096
+MAX_EXPERTS = 65536
 
 # Betas closer than this would divide by what rounding leaves of their distance.
 _RAMP = 1.001
@@ -126,7 +126,8 @@ class Config:
         data = _read_object(path)
         generation = path.with_name(_GENERATION)
         found = _read_object(generation) if os.path.lexists(generation) else {}
-        fields = Fields(found, str(generation), name=_GENERATION)
+        remedy = f"take the {_GENERATION} that was published with the weights"
+        fields = Fields(found, str(generation), remedy=remedy)
         if "eos_token_id" not in fields:
             return cls.from_dict(data, source=str(path))
         # These count, whatever the other file has.
@@ -241,7 +242,7 @@ def _read_hugging_face(fields: Fields) -> Config:
         vocab_size=vocab_size,
         hidden_size=fields.count("hidden_size"),
         intermediate_size=fields.count("intermediate_size"),
-        num_experts=fields.count("num_local_experts", "num_experts", at_most=_MAX_EXPERTS),
+        num_experts=fields.count("num_local_experts", "num_experts", at_most=MAX_EXPERTS),
         experts_per_token=fields.count("num_experts_per_tok", "experts_per_token"),
         num_heads=fields.count("num_attention_heads"),
         num_kv_heads=fields.count("num_key_value_heads"),
@@ -269,7 +270,7 @@ def _require_gpt_oss(fields: Fields) -> None:
 
 
 def _read_layer_types(fields: Fields) -> tuple[LayerType, ...]:
-    count = fields.count("num_hidden_layers", at_most=_MAX_LAYERS)
+    count = fields.count("num_hidden_layers", at_most=MAX_LAYERS)
     if "layer_types" not in fields:
         return alternating_layers(count)
     types = fields.raw("layer_types")
@@ -337,13 +338,13 @@ def _read_original(fields: Fields) -> Config:
         vocab_size=fields.count("vocab_size"),
         hidden_size=fields.count("hidden_size"),
         intermediate_size=fields.count("intermediate_size"),
-        num_experts=fields.count("num_experts", at_most=_MAX_EXPERTS),
+        num_experts=fields.count("num_experts", at_most=MAX_EXPERTS),
         experts_per_token=fields.count("experts_per_token"),
         num_heads=fields.count("num_attention_heads"),
         num_kv_heads=fields.count("num_key_value_heads"),
         head_dim=fields.count("head_dim"),
         sliding_window=fields.count("sliding_window"),
-        layer_types=alternating_layers(fields.count("num_hidden_layers", at_most=_MAX_LAYERS)),
+        layer_types=alternating_layers(fields.count("num_hidden_layers", at_most=MAX_LAYERS)),
         max_positions=int(rope.original_context * rope.factor),
         rope=rope,
         swiglu_limit=fields.number("swiglu_limit"),

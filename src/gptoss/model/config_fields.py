@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gptoss.errors import ConfigError
-from gptoss.files.json_text import shorten
+from gptoss.files.json_text import MAX_SHOWN, shorten
 
 # No count of a model comes near; it keeps a hostile file from asking for lists without end.
 MOST = 2**31 - 1
@@ -23,22 +23,26 @@ class Fields:
     `source` names the object in errors. Every method raises ConfigError.
     """
 
-    def __init__(self, data: dict[str, object], source: str, *, name: str = "config.json") -> None:
-        """`name` is what the file is called where checkpoints are published."""
+    def __init__(
+        self,
+        data: dict[str, object],
+        source: str,
+        *,
+        remedy: str = "take the config.json that was published with the weights",
+    ) -> None:
+        """`remedy` is what errors end with."""
         self._data = data
         self._source = source
-        self._name = name
+        self._remedy = remedy
 
     def __contains__(self, key: str) -> bool:
         return self._data.get(key) is not None
 
     def error(self, key: str, wanted: str) -> ConfigError:
         """What to raise when a key's value is not what was wanted."""
-        got = f"{key} = {shorten(self._data[key])}" if key in self._data else f"no {key!r}"
-        return ConfigError(
-            f"{self._source}: got {got}, wanted {wanted}; take the {self._name} that was "
-            "published with the weights"
-        )
+        name = key if key.isprintable() and len(key) <= MAX_SHOWN else shorten(key)
+        got = f"{name} = {shorten(self._data[key])}" if key in self._data else f"no {key!r}"
+        return ConfigError(f"{self._source}: got {got}, wanted {wanted}; {self._remedy}")
 
     def raw(self, key: str) -> object:
         """The value as it stands; None when absent."""
@@ -70,7 +74,7 @@ class Fields:
         value = self._data.get(key)
         if not isinstance(value, dict):
             raise self.error(key, "a JSON object")
-        return Fields(value, f"{self._source}: {key}")
+        return Fields(value, f"{self._source}: {key}", remedy=self._remedy)
 
     def token_ids(self, key: str, vocab_size: int) -> tuple[int, ...]:
         """One token id or a list of them; none when absent."""
@@ -91,4 +95,4 @@ class Fields:
         """Refuse keys that would change the result and are not understood."""
         for key in self._data:
             if key not in known and key in self:
-                raise self.error(shorten(key), f"only {', '.join(known)}")
+                raise self.error(key, f"only {', '.join(known)}")
