@@ -22,7 +22,6 @@ from gptoss.kernels.bf16 import bf16_to_float32
 from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.config import Config
 from gptoss.model.weights import (
-    Int8Matrix,
     LayerWeights,
     Linear,
     Matrix,
@@ -85,7 +84,7 @@ def _write_config(writer: gguf.GGUFWriter, config: Config) -> None:
 
 
 def _tensors(weights: ModelWeights, kind: Type) -> Iterator[Tensor]:
-    yield _matrix("token_embd.weight", weights.embedding, kind)
+    yield _matrix("token_embd.weight", _stored(weights.embedding), kind)
     yield _floats("output_norm.weight", weights.norm)
     yield _matrix("output.weight", _stored(weights.head), kind)
     for index, layer in enumerate(weights.layers):
@@ -133,7 +132,8 @@ def _experts(name: str, experts: Mxfp4Experts, rows: slice) -> Iterator[Tensor]:
 
 
 def _stored(matrix: Matrix) -> Array:
-    assert not isinstance(matrix, Int8Matrix)
+    if not isinstance(matrix, np.ndarray):
+        raise SystemExit("the checkpoint is a GGUF file itself; give one in the released layout")
     return matrix
 
 

@@ -1,6 +1,7 @@
 """Lays a checkpoint's matrices out for the kernels: MXFP4 experts, and, on request, the others in eight bits.
 
-The embedding stays as stored in both: a token reads one row of it.
+What GGUF files hold encoded is decoded to bfloat16. The embedding is never rounded to eight bits: a token reads one row
+of it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from gptoss.errors import CheckpointError, RequestError
 from gptoss.kernels import GROUP, INT8_GROUP_BYTES, MXFP4_GROUP_BYTES
 from gptoss.model.config import Config
+from gptoss.model.encoded import EncodedExperts, EncodedMatrix
 from gptoss.model.layouts import BLOCK_VALUES
 from gptoss.model.safetensors import DTYPES, TensorSpec
 from gptoss.model.weights import (
@@ -28,6 +30,8 @@ from gptoss.model.weights import (
     ModelWeights,
     Mxfp4Experts,
     PackedExperts,
+    StoredExperts,
+    StoredMatrix,
 )
 from gptoss.model.workspace import Backend
 
@@ -38,6 +42,9 @@ Advance = Callable[[int], object]
 # Eight-bit products take scales up to this byte, 2^105 (cpp/kernels/packed_matmul.h); 255 is what the OCP MX
 # specification calls NaN.
 _LARGEST_SCALE = 232
+# Rows that are decoded, or rounded to eight bits, at a time.
+_ROWS = 256 * GROUP
+_EMBEDDING = "embedding"
 # All of its bits are set in infinities and in what is not a number.
 _BF16_EXPONENT = np.uint16(0x7F80)
 
@@ -79,26 +86,27 @@ class Packing:
         return sum(spec.num_bytes for spec in self.specs)
 
     @property
-    def num_stored_bytes(self) -> int:
-        """What the matrices take that are read as the checkpoint stores them; the embedding is none of them."""
-        found: list[NDArray[Any]] = []
+    def num_resident_bytes(self) -> int:
+        """What every token reads, laid out or as the checkpoint stores it; the embedding is not among it."""
+        made = sum(spec.num_bytes for spec in self.specs if spec.name != f"{_EMBEDDING}.weight")
+        return made + sum(array.nbytes for array in self._read_as_stored())
+
+    def _read_as_stored(self) -> Iterator[NDArray[Any]]:
         for layer in self._weights.layers:
-            if self._weight_type is WeightType.STORED:
-                linears = (*layer.attention.qkv, layer.attention.output)
-                found += [_stored(linear.weight) for linear in linears]
-            found += [
-                experts.weight
-                for experts in (layer.experts.gate_up, layer.experts.down)
-                if isinstance(experts, Bf16Experts)
-            ]
+            for experts in (layer.experts.gate_up, layer.experts.down):
+                if isinstance(experts, Bf16Experts):
+                    yield experts.weight
         if self._weight_type is WeightType.STORED:
-            found.append(_stored(self._weights.head))
-        return sum(array.nbytes for array in found)
+            for name, matrix in self._matrices():
+                if isinstance(matrix, np.ndarray) and name != _EMBEDDING:
+                    yield matrix
 
     def make(self, name: str) -> Iterator[NDArray[Any]]:
         """One tensor in pieces, in order. Raises CheckpointError for scales or weights that are not finite."""
         prefix, _, kind = name.rpartition(".")
-        if prefix == "head" or prefix.endswith((".qkv", ".output")):
+        if kind == "weight":
+            yield from self._decode(prefix)
+        elif prefix == "head" or prefix.endswith((".qkv", ".output")):
             yield from self._make_int8(prefix, kind)
         else:
             yield from self._make_mxfp4(prefix, kind)
@@ -123,7 +131,12 @@ class Packing:
             self._assemble_layer(f"layer{index}", layer, arrays)
             for index, layer in enumerate(weights.layers)
         )
-        return replace(weights, layers=layers, head=self._matrix("head", weights.head, arrays))
+        return replace(
+            weights,
+            embedding=_decoded(_EMBEDDING, weights.embedding, arrays),
+            layers=layers,
+            head=self._matrix("head", weights.head, arrays),
+        )
 
     def _assemble_layer(self, prefix: str, layer: LayerWeights, arrays: Arrays) -> LayerWeights:
         attention, experts = layer.attention, layer.experts
@@ -132,6 +145,13 @@ class Packing:
             bias = np.concatenate([linear.bias for linear in qkv])
             qkv = (Linear(_int8(f"{prefix}.qkv", arrays, len(bias)), bias),)
             output = Linear(_int8(f"{prefix}.output", arrays, len(output.bias)), output.bias)
+        else:
+            qkv = tuple(
+                Linear(_decoded(f"{prefix}.qkv{part}", _stored(linear.weight), arrays), linear.bias)
+                for part, linear in enumerate(qkv)
+            )
+            weight = _decoded(f"{prefix}.output", _stored(output.weight), arrays)
+            output = Linear(weight, output.bias)
         return LayerWeights(
             replace(attention, qkv=qkv, output=output),
             replace(
@@ -143,10 +163,30 @@ class Packing:
 
     def _matrix(self, prefix: str, stored: Matrix, arrays: Arrays) -> Matrix:
         if self._weight_type is WeightType.STORED:
-            return stored
+            return _decoded(prefix, _stored(stored), arrays)
         return _int8(prefix, arrays, self._config.vocab_size)
 
+    def _matrices(self) -> Iterator[tuple[str, StoredMatrix]]:
+        """Embedding, head and those of attention, each by its name among the tensors."""
+        yield _EMBEDDING, self._weights.embedding
+        for index, layer in enumerate(self._weights.layers):
+            for part, linear in enumerate(layer.attention.qkv):
+                yield f"layer{index}.qkv{part}", _stored(linear.weight)
+            yield f"layer{index}.output", _stored(layer.attention.output.weight)
+        yield "head", _stored(self._weights.head)
+
+    def _decoded_matrices(self) -> dict[str, EncodedMatrix]:
+        """Those that are kept in bfloat16 and that the checkpoint does not hold so."""
+        return {
+            name: matrix
+            for name, matrix in self._matrices()
+            if isinstance(matrix, EncodedMatrix)
+            and (name == _EMBEDDING or self._weight_type is WeightType.STORED)
+        }
+
     def _specs(self) -> Iterator[TensorSpec]:
+        for name, matrix in self._decoded_matrices().items():
+            yield TensorSpec(f"{name}.weight", "BF16", matrix.shape)
         for index, layer in enumerate(self._weights.layers):
             if self._weight_type is WeightType.INT8:
                 yield from self._int8_specs(f"layer{index}.qkv")
@@ -155,8 +195,8 @@ class Packing:
                 ("gate_up", layer.experts.gate_up),
                 ("down", layer.experts.down),
             ):
-                if isinstance(experts, Mxfp4Experts):
-                    count, rows, blocks = experts.scales.shape
+                if isinstance(experts, Mxfp4Experts | EncodedExperts):
+                    count, rows, blocks = experts.shape
                     shape = (count, rows // GROUP, blocks)
                     prefix = f"layer{index}.{part}"
                     yield TensorSpec(f"{prefix}.blocks", "U8", (*shape, MXFP4_GROUP_BYTES))
@@ -171,8 +211,8 @@ class Packing:
         yield TensorSpec(f"{prefix}.blocks", "U8", (*shape, INT8_GROUP_BYTES))
         yield TensorSpec(f"{prefix}.scales", "BF16", (*shape, GROUP))
 
-    def _rows(self, prefix: str) -> list[NDArray[np.uint16]]:
-        """The stored matrices, bfloat16 bits, whose rows one after the other are the matrix of that name."""
+    def _rows(self, prefix: str) -> list[StoredMatrix]:
+        """The stored matrices whose rows one after the other are the matrix of that name."""
         if prefix == "head":
             return [_stored(self._weights.head)]
         layer, _, part = prefix.partition(".")
@@ -180,12 +220,16 @@ class Packing:
         linears = attention.qkv if part == "qkv" else (attention.output,)
         return [_stored(linear.weight) for linear in linears]
 
+    def _decode(self, prefix: str) -> Iterator[NDArray[Any]]:
+        matrix = self._decoded_matrices()[prefix]
+        for start in range(0, len(matrix), _ROWS):
+            yield matrix[start : start + _ROWS]
+
     def _make_int8(self, prefix: str, kind: str) -> Iterator[NDArray[Any]]:
         stored = self._rows(prefix)
-        rows = np.concatenate(stored) if len(stored) > 1 else stored[0]
-        step = 256 * GROUP
-        for start in range(0, len(rows), step):
-            piece = np.ascontiguousarray(rows[start : start + step])
+        rows = np.concatenate([each[:] for each in stored]) if len(stored) > 1 else stored[0]
+        for start in range(0, len(rows), _ROWS):
+            piece = np.ascontiguousarray(rows[start : start + _ROWS])
             if kind == "blocks" and (piece & _BF16_EXPONENT == _BF16_EXPONENT).any():
                 raise CheckpointError(
                     f"{prefix} has weights that are not finite, which eight bits cannot hold; the file is damaged: "
@@ -201,30 +245,36 @@ class Packing:
         layer, _, part = prefix.partition(".")
         experts = self._weights.layers[int(layer.removeprefix("layer"))].experts
         stored = experts.gate_up if part == "gate_up" else experts.down
-        assert isinstance(stored, Mxfp4Experts)
-        count, rows, num_blocks = stored.scales.shape
+        assert isinstance(stored, StoredExperts)
+        count, rows, num_blocks = stored.shape
         shape = (rows // GROUP, num_blocks)
         for expert in range(count):
+            # Scales alone need not read the blocks again.
+            scales = stored.scales_of(expert)
             if kind == "scales":
-                # Scales alone need not read the blocks again.
-                groups = stored.scales[expert].reshape(rows // GROUP, GROUP, num_blocks)
-                largest = int(groups.max())
-                if largest > _LARGEST_SCALE:
-                    raise CheckpointError(
-                        f"{prefix} of expert {expert} has a scale of byte {largest}; weights have bytes up to "
-                        f"{_LARGEST_SCALE} (2^105), and 255 is not a number; the file is damaged: download it again"
-                    )
+                _require_finite(prefix, expert, scales)
+                groups = scales.reshape(rows // GROUP, GROUP, num_blocks)
                 yield np.ascontiguousarray(groups.transpose(0, 2, 1))
             else:
-                blocks = np.empty((1, *shape, MXFP4_GROUP_BYTES), np.uint8)
-                scales = np.empty((1, *shape, GROUP), np.uint8)
-                one = slice(expert, expert + 1)
-                self._backend.pack_mxfp4(stored.blocks[one], stored.scales[one], blocks, scales)
-                yield blocks
+                out = np.empty((1, *shape, MXFP4_GROUP_BYTES), np.uint8)
+                out_scales = np.empty((1, *shape, GROUP), np.uint8)
+                self._backend.pack_mxfp4(
+                    stored.blocks_of(expert)[None], scales[None], out, out_scales
+                )
+                yield out
+
+
+def _require_finite(prefix: str, expert: int, scales: NDArray[np.uint8]) -> None:
+    largest = int(scales.max())
+    if largest > _LARGEST_SCALE:
+        raise CheckpointError(
+            f"{prefix} of expert {expert} has a scale of byte {largest}; weights have bytes up to "
+            f"{_LARGEST_SCALE} (2^105), and 255 is not a number; the file is damaged: download it again"
+        )
 
 
 def _experts(prefix: str, stored: ExpertProjection, arrays: Arrays) -> ExpertProjection:
-    if not isinstance(stored, Mxfp4Experts):
+    if not isinstance(stored, StoredExperts):
         return stored
     return PackedExperts(arrays[f"{prefix}.blocks"], arrays[f"{prefix}.scales"], stored.bias)
 
@@ -233,6 +283,10 @@ def _int8(prefix: str, arrays: Arrays, num_rows: int) -> Int8Matrix:
     return Int8Matrix(arrays[f"{prefix}.blocks"], arrays[f"{prefix}.scales"], num_rows)
 
 
-def _stored(matrix: Matrix) -> NDArray[np.uint16]:
+def _decoded(prefix: str, stored: StoredMatrix, arrays: Arrays) -> StoredMatrix:
+    return arrays[f"{prefix}.weight"] if isinstance(stored, EncodedMatrix) else stored
+
+
+def _stored(matrix: Matrix) -> StoredMatrix:
     assert not isinstance(matrix, Int8Matrix)
     return matrix

@@ -16,6 +16,7 @@ from gptoss.kernels.bf16 import bf16_to_float32
 from gptoss.model.attention import Attention
 from gptoss.model.batch import Batch, Step, check_token_ids
 from gptoss.model.config import Config, LayerType
+from gptoss.model.encoded import EncodedMatrix
 from gptoss.model.experts import Experts
 from gptoss.model.kv_cache import MAX_CHUNK, KVCache, SequenceCache
 from gptoss.model.precision import CacheType, Precision
@@ -64,6 +65,9 @@ class Transformer:
         self.config = config
         self.precision = Precision.parse(precision)
         self.cache_type = CacheType.of(self.precision) if cache_type is None else cache_type
+        if isinstance(weights.embedding, EncodedMatrix):
+            raise TypeError("an embedding in blocks cannot be read; lay it out with `packing`")
+        self._embedding = weights.embedding
         self._weights = weights
         self._workspace = Workspace(backend, self.precision)
         self._one_pass = threading.Lock()
@@ -216,7 +220,7 @@ class Transformer:
         )
 
     def _embed(self, batch: Batch) -> Float32:
-        return bf16_to_float32(self._weights.embedding[batch.token_ids])
+        return bf16_to_float32(self._embedding[batch.token_ids])
 
     def _run_layers(self, hidden: Float32, step: Step, cache: KVCache) -> Iterator[None]:
         """Change the residual stream (tokens, hidden_size) layer by layer."""

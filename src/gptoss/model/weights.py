@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gptoss.kernels import Bfloat16Bits, Bytes, Float32
+from gptoss.model.encoded import EncodedExperts, EncodedMatrix
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,14 @@ class Int8Matrix:
     num_rows: int
 
 
-Matrix = Bfloat16Bits | Int8Matrix
+# Encoded ones are for packing alone.
+StoredMatrix = Bfloat16Bits | EncodedMatrix
+Matrix = StoredMatrix | Int8Matrix
 
 
 @dataclass(frozen=True)
 class Linear:
-    """weight (out, in) bfloat16 bits, or eight bits; bias (out)."""
+    """weight (out, in) bfloat16 bits, encoded, or eight bits; bias (out)."""
 
     weight: Matrix
     bias: Float32
@@ -37,6 +40,22 @@ class Mxfp4Experts:
     blocks: Bytes
     scales: Bytes
     bias: Float32
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(experts, out, in / 32)."""
+        experts, rows, blocks = self.scales.shape
+        return experts, rows, blocks
+
+    def blocks_of(self, expert: int) -> Bytes:
+        """(out, in / 32, 16) of one expert."""
+        chosen: Bytes = self.blocks[expert]
+        return chosen
+
+    def scales_of(self, expert: int) -> Bytes:
+        """(out, in / 32) of one expert."""
+        chosen: Bytes = self.scales[expert]
+        return chosen
 
 
 @dataclass(frozen=True)
@@ -59,7 +78,8 @@ class Bf16Experts:
     bias: Float32
 
 
-ExpertProjection = Mxfp4Experts | PackedExperts | Bf16Experts
+StoredExperts = Mxfp4Experts | EncodedExperts
+ExpertProjection = StoredExperts | PackedExperts | Bf16Experts
 
 
 @dataclass(frozen=True)
@@ -95,9 +115,9 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class ModelWeights:
-    """All of a model: embedding (vocabulary, hidden) bfloat16 bits, head likewise or in eight bits; norm (hidden)."""
+    """All of a model: embedding and head (vocabulary, hidden), the latter in eight bits as well; norm (hidden)."""
 
-    embedding: Bfloat16Bits
+    embedding: StoredMatrix
     layers: tuple[LayerWeights, ...]
     norm: Float32
     head: Matrix

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from gptoss import kernels
 from gptoss.kernels import INT8_BLOCK_BYTES, Activations, Float32, Int32, reference
+from gptoss.model.encoded import EncodedMatrix
 from gptoss.model.layouts import BLOCK_VALUES
 from gptoss.model.precision import Precision
 from gptoss.model.weights import ExpertProjection, Int8Matrix, Matrix, PackedExperts
@@ -72,6 +73,8 @@ class Workspace:
         """x by the transposed weight, plus bias, to out, or added to it."""
         if isinstance(weight, Int8Matrix):
             self.backend.int8_matmul(x, weight.blocks, weight.scales, bias, out, add=add)
+        elif isinstance(weight, EncodedMatrix):
+            raise TypeError("a matrix in blocks cannot be multiplied; lay it out with `packing`")
         else:
             self.backend.matmul(x, weight, bias, out, add=add)
 

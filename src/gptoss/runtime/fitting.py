@@ -55,7 +55,7 @@ def weights_of(checkpoint: Checkpoint, weight_type: WeightType) -> WeightBytes:
         checkpoint.config, checkpoint.weights, weight_type, kernels.Backend(threads=1)
     )
     embedding = checkpoint.weights.embedding.nbytes
-    return WeightBytes(str(weight_type), packing.num_bytes + packing.num_stored_bytes, embedding)
+    return WeightBytes(str(weight_type), packing.num_resident_bytes, embedding)
 
 
 def fit(

@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from gptoss.errors import CheckpointError, OutputError
 from gptoss.model.checkpoint import Checkpoint
 from gptoss.model.packed_file import PackedFile, fault_in, release
 from gptoss.model.packing import Arrays, Packing, WeightType
-from gptoss.model.weights import Int8Matrix, ModelWeights
+from gptoss.model.weights import ModelWeights
 from gptoss.runtime.machine_memory import available_memory
 
 # Weights that are laid out in a blink need no file.
@@ -87,7 +89,7 @@ def dense_arrays(weights: ModelWeights) -> Arrays:
     for index, layer in enumerate(weights.layers):
         linears = (*layer.attention.qkv, layer.attention.output)
         found |= {f"layer{index}.{part}": linear.weight for part, linear in enumerate(linears)}
-    return {name: matrix for name, matrix in found.items() if not isinstance(matrix, Int8Matrix)}
+    return {name: matrix for name, matrix in found.items() if isinstance(matrix, np.ndarray)}
 
 
 def _fault_in(arrays: Arrays, num_bytes: int) -> None:

@@ -1,0 +1,75 @@
+"""Weights in the blocks of GGUF files: views that give what packing asks for, piece by piece, and never all at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gptoss.files.gguf_blocks import decode, pairs_of_halves
+from gptoss.files.gguf_types import BlockType
+from gptoss.kernels import Bfloat16Bits, Bytes, Float32
+from gptoss.kernels.bf16 import float32_to_bf16
+from gptoss.model.layouts import BLOCK_BYTES
+
+
+@dataclass(frozen=True)
+class EncodedMatrix:
+    """A matrix (out, in) whose rows are blocks of `kind`: `rows` has their bytes, (out, bytes)."""
+
+    kind: BlockType
+    rows: Bytes
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in)."""
+        return len(self.rows), self.rows.shape[1] // self.kind.num_bytes * self.kind.num_values
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in bfloat16."""
+        return 2 * len(self) * self.shape[1]
+
+    def __getitem__(self, rows: slice) -> Bfloat16Bits:
+        """Some rows rounded to bfloat16, in a new array."""
+        return float32_to_bf16(decode(self.kind, self.rows[rows]))
+
+
+@dataclass(frozen=True)
+class EncodedExperts:
+    """One projection of all experts in MXFP4 blocks whose scale stands before their sixteen bytes.
+
+    parts  (experts, out, in / 32, 17) each: one with all rows, or two whose rows take turns, which is how gate and up
+           are wanted
+    is_paired  whether a byte holds neighbours, as safetensors have them, or values sixteen apart, as ggml does
+    """
+
+    parts: tuple[Bytes, ...]
+    is_paired: bool
+    bias: Float32
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(experts, out, in / 32)."""
+        experts, rows, blocks, _ = self.parts[0].shape
+        return experts, rows * len(self.parts), blocks
+
+    def blocks_of(self, expert: int) -> Bytes:
+        """(out, in / 32, 16) of one expert as safetensors have them, in a new array."""
+        stored = self._in_turn(expert, slice(1, None))
+        return stored if self.is_paired else pairs_of_halves(stored)
+
+    def scales_of(self, expert: int) -> Bytes:
+        """(out, in / 32) of one expert, in a new array."""
+        return self._in_turn(expert, slice(0, 1))[..., 0]
+
+    def _in_turn(self, expert: int, taken: slice) -> Bytes:
+        _, rows, blocks = self.shape
+        width = BLOCK_BYTES if taken.start else 1
+        out = np.empty((rows, blocks, width), np.uint8)
+        for number, part in enumerate(self.parts):
+            out[number :: len(self.parts)] = part[expert][..., taken]
+        return out
