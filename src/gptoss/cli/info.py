@@ -26,7 +26,7 @@ def info(model: Model = None, json: flags.Json = False) -> None:
     sliding = sum(kind.name == "SLIDING" for kind in config.layer_types)
     facts: dict[str, object] = {
         "model": name,
-        "directory": str(checkpoint.directory),
+        "directory": str(checkpoint.path),
         "layout": checkpoint.layout.title,
         "bytes": checkpoint.num_bytes,
         "parameters": total,

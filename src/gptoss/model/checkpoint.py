@@ -1,4 +1,4 @@
-"""Opens a folder of weights in any of the three layouts and checks every tensor against the config.
+"""Opens a folder of weights in any of the three layouts, or a GGUF file, and checks every tensor against the config.
 
 Nothing is converted: matrices stay in the memory-mapped files, so opening takes no time and pages
 are shared between processes.
@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.errors import CheckpointError
-from gptoss.files.json_text import shorten
+from gptoss.files.gguf import SUFFIX, GgufFile, is_gguf
 from gptoss.kernels import Float32
 from gptoss.kernels.bf16 import bf16_to_float32
 from gptoss.model.checkpoint_files import find_shards, locate
+from gptoss.model.checkpoint_tensors import index_tensors, require_names, require_small_vectors
 from gptoss.model.config import Config, ExpertFormat
+from gptoss.model.gguf_checkpoint import open_gguf
 from gptoss.model.layouts import BF16, ORIGINAL, PACKED, Layout, dtypes_read, is_vector, layout_of
 from gptoss.model.safetensors import SafetensorsFile
 from gptoss.model.weights import (
@@ -34,40 +36,45 @@ from gptoss.model.weights import (
     Mxfp4Experts,
 )
 
-# Tensors named in one error.
-_NAMED = 3
-# Those of 120b take 160 MB.
-_MAX_VECTOR_BYTES = 1 << 30
-
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """An opened checkpoint: where it lies, its shape and its weights."""
+    """An opened checkpoint: where it lies, a folder or a GGUF file; its shape and its weights."""
 
-    directory: Path
+    path: Path
     layout: Layout
     config: Config
     weights: ModelWeights
     num_bytes: int
-    files: tuple[SafetensorsFile, ...]
+    files: tuple[SafetensorsFile, ...] | tuple[GgufFile, ...]
+
+    @property
+    def location(self) -> Path:
+        """The whole path, links followed, but not a file's own: hubs keep files as links to names that say nothing."""
+        if self.path.is_dir():
+            return self.path.resolve()
+        return self.path.parent.resolve() / self.path.name
 
 
-def open_checkpoint(directory: str | Path) -> Checkpoint:
-    """Open a folder in the released, the `original/` or the bfloat16 layout.
+def open_checkpoint(path: str | Path) -> Checkpoint:
+    """Open a folder in the released, the `original/` or the bfloat16 layout, or a GGUF file.
 
-    Takes the folder itself or one that holds `original/`. Raises ConfigError or CheckpointError
-    when anything is missing, damaged, of another shape or dtype, or unexpected.
+    Takes the folder itself or one that holds `original/`; of a model in several GGUF files any one. Raises ConfigError
+    or CheckpointError when anything is missing, damaged, of another shape or dtype, or unexpected.
     """
+    path = Path(path)
     try:
-        found = locate(Path(directory))
+        if not path.is_dir() and (path.suffix == SUFFIX or (path.is_file() and is_gguf(path))):
+            return _open_gguf(path)
+        found = locate(path)
         paths = find_shards(found)
     except OSError as error:
         raise CheckpointError(
-            f"cannot read {directory}: {error.strerror or error}; wanted the folder of a checkpoint"
+            f"cannot read {path}: {error.strerror or error}; wanted the folder of a checkpoint, or a GGUF file"
         ) from None
     config = Config.from_file(found / "config.json")
-    files = [SafetensorsFile(path) for path in paths]
-    holders = _index_tensors(files)
+    files = [SafetensorsFile(shard) for shard in paths]
+    holders = index_tensors(files)
     layout = _recognise(holders, config, found)
     _check_tensors(holders, layout, config, found)
     weights = _Reader(holders, layout, config).read_model()
@@ -75,17 +82,10 @@ def open_checkpoint(directory: str | Path) -> Checkpoint:
     return Checkpoint(found, layout, config, weights, num_bytes, tuple(files))
 
 
-def _index_tensors(files: Iterable[SafetensorsFile]) -> dict[str, SafetensorsFile]:
-    holders: dict[str, SafetensorsFile] = {}
-    for file in files:
-        for name in file.tensors:
-            if name in holders:
-                raise CheckpointError(
-                    f"tensor {shorten(name)} is in both {holders[name].path} and {file.path.name}; "
-                    "remove the file that does not belong to the checkpoint"
-                )
-            holders[name] = file
-    return holders
+def _open_gguf(path: Path) -> Checkpoint:
+    model = open_gguf(path)
+    num_bytes = sum(tensor.num_bytes for file in model.files for tensor in file.tensors.values())
+    return Checkpoint(path, model.layout, model.config, model.weights, num_bytes, model.files)
 
 
 def _recognise(names: Iterable[str], config: Config, directory: Path) -> Layout:
@@ -113,25 +113,10 @@ def _check_tensors(
 ) -> None:
     """Every tensor is there, none more, each with its shape and dtype."""
     specs = layout.specs(config)
-    missing = [spec.name for spec in specs if spec.name not in holders]
-    unexpected = sorted(set(holders) - {spec.name for spec in specs})
-    problems = []
-    if missing:
-        problems.append(f"{len(missing)} tensors are missing ({_list_some(missing)})")
-    if unexpected:
-        problems.append(f"{len(unexpected)} are unexpected ({_list_some(unexpected)})")
-    if problems:
-        raise CheckpointError(
-            f"{directory} does not fit its config.json ({config.num_layers} layers, "
-            f"{layout.title}): {'; '.join(problems)}; get all files of one checkpoint again"
-        )
-    # Made anew in memory before anything is planned; a sparse file of any size costs its maker nothing.
+    described = f"its config.json ({config.num_layers} layers, {layout.title})"
+    require_names(directory, described, [spec.name for spec in specs], holders)
     vector_bytes = 4 * sum(math.prod(spec.shape) for spec in specs if is_vector(spec))
-    if vector_bytes > _MAX_VECTOR_BYTES:
-        raise CheckpointError(
-            f"{directory}: norms and biases take {vector_bytes:,} bytes by its config.json, wanted at most "
-            f"{_MAX_VECTOR_BYTES:,}; not a gpt-oss model"
-        )
+    require_small_vectors(directory, vector_bytes, "its config.json")
     for wanted in specs:
         got = holders[wanted.name].tensors[wanted.name]
         dtypes = dtypes_read(wanted)
@@ -141,11 +126,6 @@ def _check_tensors(
                 f"{list(got.shape)}, wanted {' or '.join(dtypes)} {list(wanted.shape)} by "
                 "config.json; get weights and config.json of one checkpoint"
             )
-
-
-def _list_some(names: list[str]) -> str:
-    listed = ", ".join(shorten(name)[1:-1] for name in names[:_NAMED])
-    return f"{listed}, ..." if len(names) > _NAMED else listed
 
 
 class _Reader:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from gptoss.errors import CheckpointError
+from gptoss.files.gguf import SUFFIX
 from gptoss.files.json_text import read_object, shorten
 from gptoss.model.safetensors import pickle_refused
 
@@ -29,7 +30,7 @@ def locate(directory: Path) -> Path:
         if directory.suffix in _PICKLE_SUFFIXES:
             raise pickle_refused(directory)
         raise CheckpointError(
-            f"{directory} is a file; wanted the folder that holds it and its config.json"
+            f"{directory} is a file; wanted the folder that holds it and its config.json, or a GGUF file"
         )
     if not directory.is_dir():
         raise CheckpointError(
@@ -58,6 +59,11 @@ def find_shards(directory: Path) -> list[Path]:
     pickles = sorted(path for path in directory.iterdir() if path.suffix in _PICKLE_SUFFIXES)
     if pickles:
         raise pickle_refused(pickles[0])
+    others = sorted(directory.glob(f"*{SUFFIX}"))
+    if others:
+        raise CheckpointError(
+            f"{directory} holds GGUF files; name the one that you want, such as {others[0]}"
+        )
     raise CheckpointError(
         f"{directory} holds no weights; wanted {SINGLE}, or {INDEX} and the files it names"
     )

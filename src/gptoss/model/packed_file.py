@@ -29,7 +29,7 @@ from gptoss.model.safetensors_writer import cannot_write, write_safetensors
 
 # Changes with the layout of packed weights, so that a file of another version is made anew.
 VERSION = "1"
-# Metadata: the folder that the weights came from. No part of what tells files apart: folders are moved.
+# Metadata: the folder or file that the weights came from. No part of what tells files apart: folders are moved.
 SOURCE = "source"
 # Bytes of each weight file that tell two checkpoints of one shape apart, at so many places.
 _SAMPLES, _SAMPLE_BYTES = 64, 256
@@ -54,7 +54,7 @@ class PackedFile:
         }
         self._checkpoint = checkpoint
         key = hashlib.sha256(repr(sorted(self._metadata.items())).encode()).hexdigest()[:16]
-        name = checkpoint.directory.resolve().name[:_NAME_CHARACTERS]
+        name = checkpoint.location.name[:_NAME_CHARACTERS]
         self.path = directory / f"{name}-{weight_type}-{key}.safetensors"
 
     def open(self, packing: Packing) -> Arrays | None:
@@ -101,9 +101,9 @@ class PackedFile:
                     unreleased = 0
                     release(self._checkpoint)
 
-        folder = os.fsencode(self._checkpoint.directory.resolve()).decode("utf-8", "replace")
+        source = os.fsencode(self._checkpoint.location).decode("utf-8", "replace")
         write_safetensors(
-            self.path, packing.specs, pieces, {**self._metadata, SOURCE: folder}, mode=OWN
+            self.path, packing.specs, pieces, {**self._metadata, SOURCE: source}, mode=OWN
         )
         release(self._checkpoint)
 

@@ -72,7 +72,7 @@ def open_model(
     backend = options.backend()
     precision, weight_type, cache_type = options.numbers()
     checkpoint = open_checkpoint(directory)
-    tokenizer = Tokenizer.from_directory(checkpoint.directory)
+    tokenizer = Tokenizer.from_directory(checkpoint.path)
     engine = options.engine_options(checkpoint.config.max_positions)
     engine = fit(checkpoint, weight_type, engine, cache_type, budget=options.budget())
     packing = Packing(checkpoint.config, checkpoint.weights, weight_type, backend)
