@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from gptoss.tokenizer.vocabulary import PATTERNS, _byte_of_character
+from gptoss.tokenizer.vocabulary import PATTERNS, byte_of_character
 
 
 @pytest.fixture
 def byte_level() -> dict[str, Any]:
     """256 bytes, one merge and two special tokens, as the tokenizers library would write them."""
-    vocab = _byte_of_character()
+    vocab = byte_of_character()
     vocab["ab"] = 256
     return {
         "added_tokens": [

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gptoss.engine import EngineOptions
-from gptoss.model.checkpoint import open_checkpoint
+from gptoss.files.gguf import GgufFile
+from gptoss.model.checkpoint import Checkpoint, open_checkpoint
 from gptoss.model.packed_file import lock_in_memory
 from gptoss.model.packing import Packing, WeightType
 from gptoss.model.transformer import Transformer
@@ -72,7 +73,7 @@ def open_model(
     backend = options.backend()
     precision, weight_type, cache_type = options.numbers()
     checkpoint = open_checkpoint(directory)
-    tokenizer = Tokenizer.from_directory(checkpoint.path)
+    tokenizer = _open_tokenizer(checkpoint)
     engine = options.engine_options(checkpoint.config.max_positions)
     engine = fit(checkpoint, weight_type, engine, cache_type, budget=options.budget())
     packing = Packing(checkpoint.config, checkpoint.weights, weight_type, backend)
@@ -97,3 +98,10 @@ def open_model(
     )
     model.load_s = time.perf_counter() - began
     return model
+
+
+def _open_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
+    first = checkpoint.files[0]
+    if isinstance(first, GgufFile):
+        return Tokenizer.from_gguf(first)
+    return Tokenizer.from_directory(checkpoint.path)

@@ -1,4 +1,4 @@
-"""Text <-> token ids, from the checkpoint's own tokenizer.json."""
+"""Text <-> token ids, by the checkpoint's own tokenizer."""
 
 from gptoss.tokenizer.detokenizer import Detokenizer
 from gptoss.tokenizer.tokenizer import Tokenizer

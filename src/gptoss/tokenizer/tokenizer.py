@@ -10,7 +10,9 @@ from pathlib import Path
 import tiktoken
 
 from gptoss.errors import TokenizerError
+from gptoss.files.gguf import GgufFile
 from gptoss.tokenizer.detokenizer import REPLACEMENT, Detokenizer
+from gptoss.tokenizer.gguf_vocabulary import read_vocabulary
 from gptoss.tokenizer.vocabulary import Vocabulary
 
 # Longest text handed to the splitter at once, in characters: its regular expression recurses over long runs.
@@ -58,6 +60,14 @@ class Tokenizer:
         raise TokenizerError(
             f"no tokenizer.json in {directory}; copy the one that came with the checkpoint there"
         )
+
+    @classmethod
+    def from_gguf(cls, file: GgufFile) -> Tokenizer:
+        """From a tokenizer.json beside a GGUF file, else from the file's metadata. Raises TokenizerError."""
+        beside = file.path.with_name("tokenizer.json")
+        if os.path.lexists(beside):
+            return cls.from_file(beside)
+        return cls(read_vocabulary(file))
 
     @cached_property
     def vocab_size(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,23 +65,19 @@ class Vocabulary:
         model = data["model"]
         if model.get("type") != "BPE":
             raise ValueError(f"its model is {shorten(model.get('type'))}, wanted 'BPE'")
-        byte_of = _byte_of_character()
+        byte_of = byte_of_character()
         specials: dict[str, int] = {}
         # Marked special or not: no text is to become one.
         for token in data["added_tokens"]:
-            name = _special_name(token["content"])
+            name = special_name(token["content"])
             token_id = _token_id(token["id"], name)
             if specials.setdefault(name, token_id) != token_id:
                 raise ValueError(f"the special token {shorten(name)} has two ids")
         ranks: dict[bytes, int] = {}
         for text, token_id in model["vocab"].items():
             if text not in specials:
-                if not 1 <= len(text) <= MAX_TOKEN_BYTES:
-                    raise ValueError(
-                        f"the token {shorten(text)} has {len(text)} bytes, wanted 1 to {MAX_TOKEN_BYTES}"
-                    )
-                ranks[bytes(map(byte_of.__getitem__, text))] = _token_id(token_id, text)
-        _check(ranks, specials)
+                ranks[token_bytes(text, byte_of)] = _token_id(token_id, text)
+        check_complete(ranks, specials)
         return cls(ranks, specials, _pattern(data["pre_tokenizer"]))
 
 
@@ -103,7 +100,17 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _special_name(name: object) -> str:
+def token_bytes(text: str, byte_of: Mapping[str, int]) -> bytes:
+    """The bytes of an ordinary token, of which each character stands for one. Raises ValueError, or KeyError."""
+    if not 1 <= len(text) <= MAX_TOKEN_BYTES:
+        raise ValueError(
+            f"the token {shorten(text)} has {len(text)} bytes, wanted 1 to {MAX_TOKEN_BYTES}"
+        )
+    return bytes(map(byte_of.__getitem__, text))
+
+
+def special_name(name: object) -> str:
+    """The spelling of a special token, checked. Raises ValueError."""
     if not isinstance(name, str) or not 1 <= len(name) <= MAX_TOKEN_BYTES:
         raise ValueError(
             f"a special token is spelled {shorten(name)}, wanted 1 to {MAX_TOKEN_BYTES} characters"
@@ -123,7 +130,8 @@ def _token_id(value: object, text: str) -> int:
     return value
 
 
-def _check(ranks: dict[bytes, int], specials: dict[str, int]) -> None:
+def check_complete(ranks: dict[bytes, int], specials: dict[str, int]) -> None:
+    """Raises ValueError for an id that two tokens share, or a byte that has none."""
     ids = [*ranks.values(), *specials.values()]
     if len(set(ids)) != len(ids):
         raise ValueError("two tokens share an id")
@@ -147,7 +155,7 @@ def _pattern(pre_tokenizer: dict[str, Any]) -> str:
     return pattern
 
 
-def _byte_of_character() -> dict[str, int]:
+def byte_of_character() -> dict[str, int]:
     """The byte-level alphabet of GPT-2: printable Latin-1 stands for itself, the rest from U+0100 on."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]

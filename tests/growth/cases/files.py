@@ -25,7 +25,7 @@ from gptoss.model.packing import Packing, WeightType
 from gptoss.model.page_pool import PAGE_SIZE
 from gptoss.model.precision import CacheType
 from gptoss.model.safetensors import Header
-from gptoss.tokenizer.vocabulary import PATTERNS, Vocabulary, _byte_of_character
+from gptoss.tokenizer.vocabulary import PATTERNS, Vocabulary, byte_of_character
 from tests.growth.case import Case
 from tests.model.random_model import SMALL
 
@@ -112,7 +112,7 @@ def _layers(size: int) -> Path:
 
 
 def _tokenizer(size: int, **change: Any) -> Path:
-    vocab = _byte_of_character()
+    vocab = byte_of_character()
     letters = list(vocab)
     for number in range(size):
         vocab["".join(letters[int(digit)] for digit in f"{number + 10:o}") + "!"] = 256 + number
