@@ -276,6 +276,10 @@ class TestParts:
         path = written(tmp_path, gguf((), PAIR, VALUES.tobytes()))
         assert [file.path for file in open_parts(path)] == [path]
 
+    def test_merged_again(self, tmp_path: Path) -> None:
+        path = written(tmp_path, part(0, 0, 1, "t"))
+        assert [file.path for file in open_parts(path)] == [path]
+
     def test_one_is_missing(self, tmp_path: Path) -> None:
         paths = self.write(tmp_path)
         paths[1].unlink()

@@ -23,7 +23,9 @@ def open_parts(path: Path) -> tuple[GgufFile, ...]:
     count = len(files)
     for number, file in enumerate(files):
         got = (file.metadata.get(_NUMBER, 0), file.metadata.get(_COUNT, 1))
-        if got != (number, count) and got != (0, 0):
+        # What was merged again says that it is none of no parts.
+        is_merged = count == 1 and got == (0, 0)
+        if got != (number, count) and not is_merged:
             raise CheckpointError(
                 f"{file.path} says that it is part {_one_more(got[0])} of {shorten(got[1])}, wanted {number + 1} of "
                 f"{count} by its name; give the files the names that they were published with"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from gptoss.files.gguf import Header
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from gptoss.files.gguf import GgufFile, Header
 from gptoss.files.gguf_values import Cursor, ListValue
-from tests.files.gguf_bytes import U32, entry, gguf, tensor, texts, u32
+from gptoss.tokenizer.gguf_vocabulary import read_vocabulary
+from gptoss.tokenizer.vocabulary import byte_of_character
+from tests.files.gguf_bytes import I32, LIST, TEXT, U32, entry, gguf, tensor, text, texts, u32, u64
 from tests.growth.case import Case
 
 
@@ -33,6 +39,33 @@ def _read_texts(data: bytes) -> None:
     assert len(Cursor(data, 0, header.num_bytes).texts(found, "tokens")) == found.count
 
 
+def _vocabulary(size: int) -> GgufFile:
+    """Ordinary tokens and special ones, so many of each."""
+    letters = list(byte_of_character())
+    words = [f"{letters[n % 256]}{letters[n // 256]}{letters[0]}" for n in range(size)]
+    tokens = [*letters, *words, *(f"<|{n}|>" for n in range(size))]
+    kinds = [1] * (256 + size) + [3] * size
+    entries = [
+        entry("tokenizer.ggml.model", TEXT, text("gpt2")),
+        entry("tokenizer.ggml.pre", TEXT, text("gpt-4o")),
+        texts("tokenizer.ggml.tokens", tokens),
+        entry(
+            "tokenizer.ggml.token_type",
+            LIST,
+            u32(I32) + u64(len(kinds)) + b"".join(map(u32, kinds)),
+        ),
+    ]
+    path = Path(tempfile.mkdtemp(dir=_folder().name)) / "model.gguf"
+    path.write_bytes(gguf(entries))
+    return GgufFile(path)
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Removed with the process."""
+    return tempfile.TemporaryDirectory()
+
+
 CASES = (
     Case("a directory of many tensors", _tensors, Header.parse, 500),
     Case(
@@ -43,5 +76,6 @@ CASES = (
         raises=ValueError,
     ),
     Case("many metadata entries", _entries, Header.parse, 2000),
-    Case("a vocabulary of many texts", _texts, _read_texts, 20_000),
+    Case("a list of many texts", _texts, _read_texts, 20_000),
+    Case("a vocabulary of many tokens", _vocabulary, read_vocabulary, 3000),
 )
