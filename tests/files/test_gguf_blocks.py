@@ -29,7 +29,7 @@ def by_library(kind: BlockType, rows: NDArray[np.uint8]) -> NDArray[np.float32]:
 def test_what_can_be_decoded() -> None:
     assert {kind.name for kind in DECODED.values()} == {
         *QUANTISED,
-        *("MXFP4 in pairs", "IQ4_NL", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"),
+        *("MXFP4 in pairs", "IQ4_NL", "IQ4_XS", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"),
     }
 
 

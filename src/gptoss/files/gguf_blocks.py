@@ -1,7 +1,7 @@
 """Values of ggml's blocks, as float32: what each type packs into its bytes.
 
 A block's sixteen-bit scale stands for all of its values; types whose names end in K have 256 values a block, with small
-scales of their own for each 16 or 32. Sources: ggml's ggml-common.h and ggml-quants.c, for the layouts alone.
+scales of their own for each 16 or 32. Sources: ggml's definitions of its blocks, for the layouts alone.
 """
 
 from __future__ import annotations
@@ -122,6 +122,14 @@ def _iq4_nl(blocks: Bytes) -> Float32:
     return _half(blocks, 0) * _IQ4_NL_VALUES[_halves(blocks[:, 2:])]
 
 
+def _iq4_xs(blocks: Bytes) -> Float32:
+    fours = _planes(blocks[:, 4:8], 4, num_bytes=1)
+    twos = _planes(blocks[:, 2:4], 2, num_bytes=1)
+    small = (fours | twos << np.uint8(4)).astype(np.float32) - 32
+    values = _IQ4_NL_VALUES[_planes(blocks[:, 8:], 4, num_bytes=16)].reshape(-1, 8, 32)
+    return _by_group(values, _half(blocks, 0) * small)
+
+
 def _q2_k(blocks: Bytes) -> Float32:
     small = blocks[:, :16]
     scales = _half(blocks, 80) * (small & 15).astype(np.float32)
@@ -173,6 +181,7 @@ _DECODERS: Mapping[str, Callable[[Bytes], Float32]] = MappingProxyType(
         "Q5_1": _q5_1,
         "Q8_0": _q8_0,
         "IQ4_NL": _iq4_nl,
+        "IQ4_XS": _iq4_xs,
         "Q2_K": _q2_k,
         "Q3_K": _q3_k,
         "Q4_K": _q4_k,

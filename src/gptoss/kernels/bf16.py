@@ -16,9 +16,15 @@ def bf16_to_float32(bits: Bfloat16Bits) -> Float32:
 
 def float32_to_bf16(x: Float32) -> Bfloat16Bits:
     """Round to the nearest bfloat16, ties to even; NaN stays NaN. Any shape, a new array."""
-    bits = np.ascontiguousarray(x, dtype=np.float32).view(np.uint32)
-    half_or_less = np.uint32(0x7FFF) + ((bits >> 16) & np.uint32(1))
-    rounded = (bits + half_or_less) >> 16
+    values = np.ascontiguousarray(x, dtype=np.float32)
+    bits = values.view(np.uint32)
+    rounded = bits >> np.uint32(16)
+    rounded &= np.uint32(1)
+    rounded += np.uint32(0x7FFF)
+    rounded += bits
+    rounded >>= np.uint32(16)
+    if np.isfinite(values).all():
+        return rounded.astype(np.uint16).reshape(np.shape(x))
     # A carry out of a NaN's mantissa would make it an infinity, so it keeps its own upper half.
     quiet_nan = (bits >> 16) | np.uint32(0x40)
     is_nan = (bits & np.uint32(0x7FFFFFFF)) > np.uint32(0x7F800000)

@@ -14,7 +14,7 @@ from gptoss.model.layouts import BLOCK_BYTES
 
 _BLOCK = np.dtype((np.void, BLOCK_BYTES))
 # Decoded, or brought into order, at a time: what fits into a core's cache with what is made of it on the way.
-_VALUES = 1 << 15
+_VALUES = 1 << 16
 _BYTES = 1 << 16
 
 

@@ -122,7 +122,7 @@ def _check_kind(file: GgufFile, tensor: GgufTensor, part: str) -> None:
     elif is_vector_part(part):
         is_known, wanted = tensor.kind in _FLOATS, "F32, F16 or BF16"
     else:
-        is_known, wanted = can_decode(tensor.kind), "floats, Q2_K to Q8_0 or IQ4_NL"
+        is_known, wanted = can_decode(tensor.kind), "floats, Q2_K to Q8_0, IQ4_NL or IQ4_XS"
     if not is_known:
         raise CheckpointError(
             f"{file.path}: tensor {tensor.name} is {tensor.kind.name}, wanted {wanted}; {_REMEDY}"

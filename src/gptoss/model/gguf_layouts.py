@@ -2,7 +2,7 @@
 
 llama.cpp has attention in three matrices and the experts' gate and up apart, or, as an option of its converter, in one
 tensor, the gate's rows first. Ollama's converter began with the tensors of the released folders under new names, gate
-and up taking turns, and came to split them. Sources: llama.cpp's llama-arch.cpp and its converter's GptOssModel;
+and up taking turns, and came to split them. Sources: llama.cpp's list of tensors and its converter's GptOssModel;
 Ollama's model/models/gptoss/model.go and convert/convert_gptoss.go.
 """
 
