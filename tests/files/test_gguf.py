@@ -13,7 +13,6 @@ import gguf as published
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from gptoss.errors import CheckpointError
 from gptoss.files import gguf_values
@@ -35,6 +34,7 @@ from tests.files.gguf_bytes import (
     u32,
     u64,
 )
+from tests.files.mutations import mutated
 from tests.levels import examples
 
 HUGE = 2**64 - 1
@@ -310,15 +310,6 @@ class TestParts:
             open_parts(tmp_path / name)
 
 
-@st.composite
-def mutated(draw: st.DrawFn, content: bytes) -> bytes:
-    changed = bytearray(content)
-    for _ in range(draw(st.integers(1, 6))):
-        at = draw(st.integers(0, len(changed) - 1))
-        changed[at] = draw(st.sampled_from([0, 1, 2, 4, 8, 9, 31, 32, 0x7F, 0x80, 0xFF]))
-    return bytes(changed)
-
-
 SOUND = gguf(
     [
         texts("t", ["abc", "de"]),
@@ -343,7 +334,7 @@ def message_of(call: Callable[[], object]) -> str:
 
 @settings(max_examples=examples(400), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=mutated(SOUND))
-def test_any_bytes_changed(content: bytes, tmp_path: Path) -> None:
+def test_any_damage(content: bytes, tmp_path: Path) -> None:
     """A clean error, or a file whose every tensor and list can be read or is refused."""
     path = written(tmp_path, content)
     refused = message_of(lambda: GgufFile(path))

@@ -23,8 +23,9 @@ from gptoss.model.encoded import EncodedMatrix
 from gptoss.model.layouts import PACKED
 from gptoss.model.packed_file import PackedFile
 from gptoss.model.packing import Arrays, Packing, WeightType
+from tests.files.mutations import mutated
 from tests.levels import examples
-from tests.model.gguf_model import DIALECTS, Dialect, write_gguf
+from tests.model.gguf_model import DIALECTS, write_gguf
 from tests.model.random_model import SMALL, RandomModel, open_transformer, random_config, random_ids
 
 MODEL = RandomModel.of(SMALL, 0)
@@ -333,23 +334,32 @@ class TestMetadata:
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_gguf(MODEL, tmp_path_factory.mktemp("sound") / "sound.gguf", Dialect())
+def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[bytes, int]]:
+    """Whole files by dialect, and where their headers end."""
+    folder = tmp_path_factory.mktemp("sound")
+    paths = {
+        name: write_gguf(MODEL, folder / f"{number}.gguf", dialect, kind=Type.Q8_0)
+        for number, (name, dialect) in enumerate(DIALECTS.items())
+    }
+    return {name: (path.read_bytes(), len(GgufFile(path).header)) for name, path in paths.items()}
 
 
-@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_any_bytes_changed(data: st.DataObject, sound: Path, tmp_path: Path) -> None:
+@settings(max_examples=examples(400), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), name=st.sampled_from(sorted(DIALECTS)), in_header=st.booleans())
+def test_any_damage(
+    data: st.DataObject,
+    name: str,
+    in_header: bool,
+    sound: dict[str, tuple[bytes, int]],
+    tmp_path: Path,
+) -> None:
     """A clean error, or a model that packs or is refused when it does."""
-    content = bytearray(sound.read_bytes())
-    end = len(GgufFile(sound).header)
-    for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, end - 1))
-        content[at] = data.draw(st.sampled_from([0, 1, 2, 4, 8, 9, 32, 39, 0x61, 0x7F, 0xFF]))
+    content, end = sound[name]
     path = tmp_path / "model.gguf"
-    path.write_bytes(content)
+    path.write_bytes(data.draw(mutated(content, end if in_header else None)))
     try:
-        packed(path)
+        for weights in WeightType:
+            packed(path, weights)
     except (CheckpointError, ConfigError) as error:
         refused = str(error)
     else:
