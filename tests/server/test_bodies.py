@@ -11,12 +11,12 @@ import pytest
 from fastapi._compat import ModelField
 from starlette.testclient import TestClient
 
+from gptoss.forms.fail_fast import MANY, parts
 from gptoss.server import bodies
 from gptoss.server.bodies import Bodies
 from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.completions.request import CompletionRequest
-from gptoss.server.fail_fast import MANY, parts
 from gptoss.server.held import SMALL_BYTES
 from gptoss.server.messages.request import CountRequest, MessagesRequest
 from gptoss.server.operation.tokens import DetokenizeRequest, TokenizeRequest

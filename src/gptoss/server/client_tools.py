@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from gptoss.server.fail_fast import FailFast
+from gptoss.forms import FailFast
 from gptoss.server.wire_errors import invalid
 
 _MOST = 2**31 - 1

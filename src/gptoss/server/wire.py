@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 
 from gptoss.chat.request import TurnLimits
 from gptoss.engine import SamplingParams
+from gptoss.forms import FailFast
 from gptoss.harmony import Effort
-from gptoss.server.fail_fast import FailFast
 from gptoss.server.request_schemas.sampling import BIAS, MAX_BIASES, MAX_STOPS, Filled, StopList
 from gptoss.server.shown import Shown
 from gptoss.server.wire_errors import ApiError
@@ -38,12 +38,6 @@ class Wire(FailFast):
             value = (self.model_extra or {}).get(name)
             if value not in (None, False, [], {}, ""):
                 raise ApiError(400, f"got {name}, which is not supported: {remedy}", param=name)
-
-
-class Part(FailFast):
-    """An object inside of a request, of which there may be many. Fields that are not here are ignored."""
-
-    model_config = ConfigDict(strict=True, use_attribute_docstrings=True, defer_build=True)
 
 
 class StreamOptions(Wire):

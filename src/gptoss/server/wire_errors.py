@@ -17,6 +17,7 @@ from gptoss.errors import (
     ServerError,
     shortened,
 )
+from gptoss.forms import fault_of
 from gptoss.server.error_bodies import (
     AnthropicError,
     AnthropicErrorDetail,
@@ -25,7 +26,6 @@ from gptoss.server.error_bodies import (
     ErrorDetail,
     ErrorType,
 )
-from gptoss.server.faults import fault_of
 from gptoss.server.replies import sent
 
 _TYPE_BY_STATUS: Mapping[int, ErrorType] = {

@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, WithJsonSchema
 from typing_extensions import TypeAliasType
 
+from gptoss.forms import Form, Kinds
 from gptoss.server.hosted_tools import refusal_of
-from gptoss.server.kinds import Kinds
 from gptoss.server.request_schemas.form import CalledName, Word
-from gptoss.server.wire import Part
 
 # Harmony says what is wrong with a name.
 _ToolName = Annotated[str, WithJsonSchema(TypeAdapter(Word).json_schema())]
@@ -18,7 +17,7 @@ _CalledName = Annotated[str, WithJsonSchema(TypeAdapter(CalledName).json_schema(
 _Read = Kinds("type", but=", which the model cannot read")
 
 
-class TextBlockParam(Part):
+class TextBlockParam(Form):
     """Text. The model reads no other blocks of a user's."""
 
     type: Literal["text"]
@@ -28,7 +27,7 @@ class TextBlockParam(Part):
 Text = Annotated[TextBlockParam, _Read]
 
 
-class ToolResultParam(Part):
+class ToolResultParam(Form):
     """The result of a call, after the assistant's message that made it."""
 
     type: Literal["tool_result"]
@@ -39,7 +38,7 @@ class ToolResultParam(Part):
     """true: the model is told that the text is an error."""
 
 
-class ThinkingBlockParam(Part):
+class ThinkingBlockParam(Form):
     """The chain of thought, as it came."""
 
     type: Literal["thinking"]
@@ -48,13 +47,13 @@ class ThinkingBlockParam(Part):
     """Where `thinking` is empty, the text is taken from it."""
 
 
-class RedactedThinkingParam(Part):
+class RedactedThinkingParam(Form):
     """Is not read."""
 
     type: Literal["redacted_thinking"]
 
 
-class ToolUseParam(Part):
+class ToolUseParam(Form):
     """A call that the assistant made."""
 
     type: Literal["tool_use"]
@@ -70,14 +69,14 @@ AssistantBlock = Annotated[
 ]
 
 
-class UserParam(Part):
+class UserParam(Form):
     """What the user says, and results of tools."""
 
     role: Literal["user", "system"]
     content: str | list[UserBlock]
 
 
-class AssistantParam(Part):
+class AssistantParam(Form):
     """What the assistant said. Where it comes last, it is gone on with."""
 
     role: Literal["assistant"]
@@ -87,14 +86,14 @@ class AssistantParam(Part):
 MessageParam = TypeAliasType("MessageParam", Annotated[UserParam | AssistantParam, Kinds("role")])
 
 
-class AnyToolChoice(Part):
+class AnyToolChoice(Form):
     """Whether tools may or must be called."""
 
     type: Literal["auto", "any", "none"]
     disable_parallel_tool_use: bool | None = None
 
 
-class NamedToolChoice(Part):
+class NamedToolChoice(Form):
     """The tool that must be called."""
 
     type: Literal["tool"]
@@ -106,35 +105,35 @@ class NamedToolChoice(Part):
 MessageToolChoice = Annotated[AnyToolChoice | NamedToolChoice, Kinds("type")]
 
 
-class BashTool(Part):
+class BashTool(Form):
     """A shell that the client has."""
 
     type: Literal["bash_20241022", "bash_20250124"]
     name: Literal["bash"]
 
 
-class OldEditorTool(Part):
+class OldEditorTool(Form):
     """A file editor that the client has."""
 
     type: Literal["text_editor_20241022", "text_editor_20250124"]
     name: Literal["str_replace_editor"]
 
 
-class EditorTool(Part):
+class EditorTool(Form):
     """A file editor that the client has."""
 
     type: Literal["text_editor_20250429", "text_editor_20250728"]
     name: Literal["str_replace_based_edit_tool"]
 
 
-class MemoryTool(Part):
+class MemoryTool(Form):
     """Notes that the client keeps."""
 
     type: Literal["memory_20250818"]
     name: Literal["memory"]
 
 
-class OwnTool(Part):
+class OwnTool(Form):
     """A tool of the caller's own."""
 
     type: Literal["custom"] | None = None

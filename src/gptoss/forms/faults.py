@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gptoss.errors import shortened, shown
-from gptoss.server.kinds import UNKNOWN_KIND
+from gptoss.forms.kinds import UNKNOWN_KIND
 
 # By pydantic's kinds of errors, with what it says of each.
 _WANTED = {
@@ -54,9 +54,21 @@ class _Fault:
     @property
     def wanted(self) -> str:
         """What should have been there; empty where that is not known."""
+        if self.error["type"] == UNKNOWN_KIND and self.is_of_type:
+            return "an object"
         words = _WANTED.get(self.error["type"], "")
         bounds = self.error.get("ctx", {}).items()
         return words.format_map({name: _whole(bound) for name, bound in bounds})
+
+    @property
+    def is_of_type(self) -> bool:
+        """Whether the value is not even of the type of what should have been there."""
+        kind, found = self.error["type"], self.error.get("input")
+        if kind == UNKNOWN_KIND:
+            return not isinstance(found, dict)
+        if kind == "literal_error":
+            return not isinstance(found, str)
+        return bool(kind.endswith("_type"))
 
 
 def fault_of(errors: Sequence[Error], body: object) -> tuple[str, str]:
@@ -94,7 +106,7 @@ def _of_member(errors: Sequence[Error], first: _Fault, body: object) -> list[_Fa
     faults = [each for each in faults if each.member not in others] or names
     furthest = max(faults, key=_how_far).path
     faults = [each for each in faults if each.path == furthest]
-    return [each for each in faults if not each.error["type"].endswith("_type")] or faults
+    return [each for each in faults if not each.is_of_type] or faults
 
 
 def _how_far(fault: _Fault) -> tuple[int, list[int]]:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
-from gptoss.server.fail_fast import FailFast
-from gptoss.server.faults import fault_of
-from gptoss.server.kinds import Kinds
+from gptoss.forms.fail_fast import FailFast
+from gptoss.forms.faults import fault_of
+from gptoss.forms.kinds import Kinds
 from gptoss.server.wire_errors import invalid
 
 

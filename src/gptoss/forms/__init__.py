@@ -1,0 +1,9 @@
+"""JSON from outside, held to types that are written once; what is wrong with it is told as got and wanted."""
+
+from gptoss.forms.checked import checked
+from gptoss.forms.fail_fast import FailFast
+from gptoss.forms.faults import fault_of
+from gptoss.forms.form import Form
+from gptoss.forms.kinds import Kinds
+
+__all__ = ["FailFast", "Form", "Kinds", "checked", "fault_of"]
