@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from gptoss.chat import answer_of, tool_choice_of
+from gptoss.chat.types.formats import AnswerFormat
 from gptoss.errors import SchemaError
 from gptoss.harmony import (
     BROWSER,
@@ -55,6 +58,11 @@ DECLARED = {
         ({"type": "regex", "regex": "a+"}, Answer(AnswerKind.REGEX, "a+")),
         ({"type": "lark", "lark": 'start: "a"'}, Answer(AnswerKind.LARK, 'start: "a"')),
         ({"type": "choice", "choice": ["a", "b"]}, Answer(AnswerKind.CHOICE, ("a", "b"))),
+        ({"type": "choice", "choice": ("a", "b")}, Answer(AnswerKind.CHOICE, ("a", "b"))),
+        (
+            MappingProxyType({"type": "json_schema", "schema": MappingProxyType(SCHEMA)}),
+            Answer(AnswerKind.JSON_SCHEMA, SCHEMA),
+        ),
     ],
 )
 def test_response_formats(form: Any, answer: Answer) -> None:
@@ -66,26 +74,39 @@ def test_response_formats(form: Any, answer: Answer) -> None:
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ("json", "got str as response_format"),
-        ({}, "got the response format None, wanted one of text, json_object"),
-        ({"type": "xml"}, "got the response format 'xml'"),
-        ({"type": ["text"]}, "got the response format"),
-        ({"type": "json_schema"}, "got nothing as schema"),
-        ({"type": "json_schema", "json_schema": "a"}, "got str as json_schema"),
-        ({"type": "json_schema", "json_schema": {"schema": True}}, "got bool as schema"),
+        ("json", "response_format: got 'json', wanted an object"),
+        ({}, "response_format.type: got nothing, wanted 'json_schema', 'text'"),
+        ({"type": "xml"}, "response_format.type: got 'xml', wanted 'json_schema'"),
+        ({"type": ["text"]}, r"response_format.type: got \['text'\], wanted"),
+        ({"type": "json_schema"}, "response_format.schema: got nothing"),
+        ({"type": "json_schema", "json_schema": "a"}, "json_schema: got 'a', wanted an object"),
+        ({"type": "json_schema", "json_schema": None}, "json_schema: got None, wanted an object"),
+        (
+            {"type": "json_schema", "json_schema": {"schema": True}},
+            "response_format.json_schema.schema: got True, wanted an object",
+        ),
         (
             {"type": "json_schema", "json_schema": {"schema": SCHEMA, "strict": 1}},
-            "got int as strict",
+            "strict: got 1, wanted true or false",
         ),
-        ({"type": "json_schema", "json_schema": {"schema": SCHEMA, "name": 1}}, "got int as name"),
+        (
+            {"type": "json_schema", "json_schema": {"schema": SCHEMA, "name": 1}},
+            "name: got 1, wanted text",
+        ),
+        (
+            {"type": "json_schema", "name": "two words", "schema": SCHEMA},
+            "name: got 'two words', wanted one word",
+        ),
         (
             {"type": "json_schema", "json_schema": {"schema": SCHEMA, "description": 1}},
-            "got int as desc",
+            "description: got 1, wanted text",
         ),
-        ({"type": "regex"}, "got nothing as regex"),
-        ({"type": "choice", "choice": "yes"}, "got str as choice"),
-        ({"type": "choice", "choice": []}, "wanted 1 to 1024 choices"),
-        ({"type": "choice", "choice": ["a", 1]}, "none of them empty"),
+        ({"type": "regex"}, "response_format.regex: got nothing, wanted this field"),
+        ({"type": "choice", "choice": "yes"}, "choice: got 'yes', wanted a list"),
+        ({"type": "choice", "choice": []}, "got 0 elements, wanted at least 1"),
+        ({"type": "choice", "choice": ["a"] * 1025}, "got more than 1024 elements"),
+        ({"type": "choice", "choice": ["a", ""]}, "choice.1: got '', wanted text of a length"),
+        ({"type": "choice", "choice": ["a", 1]}, "choice.1: got 1, wanted text"),
     ],
 )
 def test_formats_that_are_none(form: Any, said: str) -> None:
@@ -226,3 +247,8 @@ def test_rules_that_cannot_be_met(rules: dict[str, Any], said: str) -> None:
 def test_values_of_the_wrong_kind(kind: AnswerKind, value: Any) -> None:
     with pytest.raises(SchemaError, match=f"for an answer of the kind {kind}"):
         Answer(kind, value)
+
+
+def test_what_was_checked_is_taken_as_it_is() -> None:
+    made = TypeAdapter(AnswerFormat).validate_python({"type": "regex", "regex": "a+"})
+    assert answer_of(made)[0] == Answer(AnswerKind.REGEX, "a+")

@@ -83,7 +83,7 @@ class TestRules:
     def test_what_cannot_be_met_is_said_when_the_request_is_made(self) -> None:
         with pytest.raises(SchemaError, match="no tool is declared"):
             asked(HI, tool_choice="required")
-        with pytest.raises(SchemaError, match="wanted one of text"):
+        with pytest.raises(SchemaError, match="wanted 'json_schema', 'text'"):
             asked(HI, response_format={"type": "poem"})
 
     def test_without_a_grammar_there_are_none(self) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from gptoss.chat.types.formats import FlatSchemaFormat
 from gptoss.server.replies import in_order
-from gptoss.server.request_schemas.formats import FlatSchemaFormat
 from gptoss.server.responses.types.calls import FunctionCall, InputText
 from gptoss.server.responses.types.items import InputMessage
 from gptoss.server.responses.types.response import TextSettings

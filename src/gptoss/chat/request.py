@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gptoss.chat.opening import opened
 from gptoss.chat.prompt import prompt_of
@@ -16,6 +17,9 @@ from gptoss.errors import ContinuationError
 from gptoss.harmony import Channel, Effort, Message, SystemContent
 from gptoss.structured import Answer, ToolRule, TurnRules, declared_tools
 from gptoss.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from gptoss.chat.types.formats import AnswerFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class TurnRequest:
     tools: ToolSet = field(default_factory=ToolSet)
     tool_choice: object = None
     parallel_calls: bool = False
-    response_format: Mapping[str, object] | None = None
+    response_format: Mapping[str, object] | AnswerFormat | None = None
     sampling: SamplingParams = field(default_factory=SamplingParams)
     limits: TurnLimits = field(default_factory=TurnLimits)
     num: int = 1

@@ -9,11 +9,11 @@ from pydantic import ConfigDict, Field
 from gptoss.chat.messages import read_messages
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.tools import tool_set
+from gptoss.chat.types.formats import AnswerFormat
 from gptoss.errors import shown
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import refuse_hosted
 from gptoss.server.request_schemas.chat import ChatMessages, TextAlone
-from gptoss.server.request_schemas.formats import AnswerFormat
 from gptoss.server.request_schemas.tools import ChatTools, ToolChoice
 from gptoss.server.request_schemas.wholes import TOP_NEEDS_LOGPROBS
 from gptoss.server.settings import ServerSettings
@@ -60,7 +60,7 @@ class ChatRequest(SamplingFields):
     """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""
     parallel_tool_calls: bool | None = None
     """Whether one answer may have several calls; true unless said otherwise."""
-    response_format: Annotated[dict[str, Any], Shown(AnswerFormat)] | None = None
+    response_format: AnswerFormat | None = None
     """The form of the answer, which is enforced."""
     reasoning_effort: EffortName | None = None
     """How long it thinks: `none` not at all; `minimal` is `low`, `xhigh` and `max` are `high`."""

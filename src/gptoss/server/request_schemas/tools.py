@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
+from gptoss.chat.types.formats import TextFormat
 from gptoss.server.request_schemas.form import Form, Word
-from gptoss.server.request_schemas.formats import TextFormat
 from gptoss.structured.rules import MAX_TOOLS
 
 

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from gptoss.chat.blocks import Block
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.tools import ToolSet
-from gptoss.errors import shown
-from gptoss.server.replies import in_order
-from gptoss.server.request_schemas.formats import (
+from gptoss.chat.types.formats import (
     AnswerFormat,
-    ChoiceFormat,
     FlatAnswerFormat,
     FlatSchemaFormat,
-    JsonObjectFormat,
-    LarkFormat,
-    RegexFormat,
     TextFormat,
 )
+from gptoss.errors import shown
+from gptoss.server.replies import in_order
 from gptoss.server.request_schemas.responses import Included, ResponseInput
 from gptoss.server.request_schemas.tools import ResponseTools, ToolChoice
 from gptoss.server.request_schemas.wholes import RESPONSE_NEEDS
@@ -62,19 +58,6 @@ _VOID = (
     "computer_call_output.output.image_url",
     "code_interpreter_call.outputs",
 )
-_SCHEMA_FIELDS = {
-    "name": "name",
-    "schema": "schema_",
-    "strict": "strict",
-    "description": "description",
-}
-_PLAIN_FORMATS: dict[str, type[BaseModel]] = {
-    "text": TextFormat,
-    "json_object": JsonObjectFormat,
-    "regex": RegexFormat,
-    "lark": LarkFormat,
-    "choice": ChoiceFormat,
-}
 
 SummaryName = Literal["auto", "concise", "detailed"]
 _Items = Annotated[list[dict[str, Any]], Field(max_length=MOST_MESSAGES)]
@@ -99,7 +82,7 @@ class Reasoning(Wire):
 class TextOptions(Wire):
     """The form of the answer."""
 
-    format: Annotated[dict[str, Any], Shown(AnswerFormat)] | None = None
+    format: AnswerFormat | None = None
     """The form of the answer, which is enforced."""
     verbosity: Verbosity | None = None
     """Is taken, and does nothing."""
@@ -277,22 +260,18 @@ def require_few(num_items: int, settings: ServerSettings) -> None:
 
 
 def _echoed_text(text: TextOptions) -> TextSettings:
-    made = in_order(TextSettings, format=_flat_format(text.format))
+    made = in_order(TextSettings, format=_echoed_format(text.format))
     if text.verbosity is not None:
         made.verbosity = text.verbosity
     return made
 
 
-def _flat_format(form: dict[str, Any] | None) -> FlatAnswerFormat:
-    """A format in this API's form, also where it was sent in that of Chat Completions."""
+def _echoed_format(form: AnswerFormat | None) -> FlatAnswerFormat:
+    """A format with the name that its schema goes by, and without what is null."""
     if form is None:
-        return in_order(TextFormat, type="text")
-    if form["type"] != "json_schema":
-        kind = _PLAIN_FORMATS[form["type"]]
-        known = {name: form[name] for name in form if name in kind.model_fields}
-        return cast(FlatAnswerFormat, in_order(cast(Any, kind), **known))
-    given = form.get("json_schema", form)
-    fields = {"name": "answer"} | {
-        name: given[field] for field, name in _SCHEMA_FIELDS.items() if given.get(field) is not None
-    }
-    return in_order(FlatSchemaFormat, type="json_schema", **fields)
+        return TextFormat(type="text")
+    if form.type != "json_schema":
+        return form
+    said = {"strict": form.strict, "description": form.description}
+    given: Any = {name: value for name, value in said.items() if value is not None}
+    return in_order(FlatSchemaFormat, type=form.type, name=form.name, schema_=form.schema_, **given)

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet, declared_tool, tool_set
+from gptoss.chat.types.formats import TextFormat
 from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import refuse_hosted
 from gptoss.server.replies import in_order
-from gptoss.server.request_schemas.formats import TextFormat
 from gptoss.server.request_schemas.tools import FlatGrammarFormat
 from gptoss.server.responses.text import wrong
 from gptoss.server.responses.types.tools import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from gptoss.chat.types.formats import FlatAnswerFormat
 from gptoss.server.replies import ABSENT, Count, Reply, UnixSeconds
-from gptoss.server.request_schemas.formats import FlatAnswerFormat
 from gptoss.server.responses.types.items import OutputItem
 from gptoss.server.responses.types.tools import DeclaredTool
 from gptoss.server.shared.extension import Extension

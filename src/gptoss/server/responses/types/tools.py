@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from gptoss.chat.types.formats import TextFormat
 from gptoss.server.replies import ABSENT, Reply
-from gptoss.server.request_schemas.formats import TextFormat
 from gptoss.server.request_schemas.tools import FlatGrammarFormat
 
 

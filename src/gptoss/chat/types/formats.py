@@ -1,4 +1,4 @@
-"""The form of an answer, as `gptoss.chat.answer_of` reads it."""
+"""The form of an answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 from typing_extensions import TypeAliasType
 
-from gptoss.server.request_schemas.form import Form, Word
+from gptoss.chat.types.words import Filled, Word
+from gptoss.forms import Form, Kinds
 from gptoss.structured.rules import MAX_CHOICES
 
 
@@ -43,9 +44,7 @@ class ChoiceFormat(Form):
     """One of several texts."""
 
     type: Literal["choice"]
-    choice: Annotated[
-        list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=MAX_CHOICES)
-    ]
+    choice: Annotated[list[Filled], Field(min_length=1, max_length=MAX_CHOICES)]
 
 
 class NamedSchema(Form):
@@ -77,5 +76,8 @@ class FlatSchemaFormat(NamedSchema):
 
 
 PlainFormat = TextFormat | JsonObjectFormat | RegexFormat | LarkFormat | ChoiceFormat
-AnswerFormat = TypeAliasType("AnswerFormat", NestedSchemaFormat | FlatSchemaFormat | PlainFormat)
 FlatAnswerFormat = TypeAliasType("FlatAnswerFormat", FlatSchemaFormat | PlainFormat)
+AnswerFormat = TypeAliasType(
+    "AnswerFormat",
+    Annotated[FlatSchemaFormat | PlainFormat, Kinds("type", nested=(NestedSchemaFormat,))],
+)

@@ -1,0 +1,1 @@
+"""What callers of all kinds write: messages, tools, tool choices, response formats. Each is described here alone."""
