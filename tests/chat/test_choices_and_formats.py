@@ -124,6 +124,8 @@ def test_formats_that_are_none(form: Any, said: str) -> None:
         ({"type": "function", "function": {"name": "a"}}, (ToolChoice.REQUIRED, ("functions.a",))),
         ({"type": "function", "name": "b"}, (ToolChoice.REQUIRED, ("functions.b",))),
         ({"type": "python"}, (ToolChoice.REQUIRED, ("python",))),
+        ({"name": "python"}, (ToolChoice.REQUIRED, ("python",))),
+        ({"name": "run"}, (ToolChoice.REQUIRED, ("functions.run",))),
         ({"type": "custom", "name": "run"}, (ToolChoice.REQUIRED, ("functions.run",))),
         ({"type": "custom", "custom": {"name": "run"}}, (ToolChoice.REQUIRED, ("functions.run",))),
         ({"type": "shell"}, (ToolChoice.REQUIRED, ("functions.shell",))),
@@ -167,8 +169,9 @@ def test_without_tools_nothing_is_called() -> None:
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        ("any", "got the tool choice 'any', wanted auto, none, required"),
-        (3, "got int as tool choice"),
+        ("any", "tool_choice: got 'any', wanted 'auto', 'none' or 'required'"),
+        (3, "tool_choice: got 3, wanted 'auto', 'none', 'required' or an object"),
+        ({"type": "poem"}, "tool_choice.type: got 'poem', wanted 'function', 'custom', "),
         (
             {"type": "function", "function": {"name": "c"}},
             "got the tool choice 'c', wanted a declared tool: crm.find, a, b, run, shell, python",
@@ -182,13 +185,17 @@ def test_without_tools_nothing_is_called() -> None:
         ({"type": "local_shell"}, "got the tool choice 'local_shell', wanted a declared tool"),
         ({"type": "function", "name": "find"}, "got the tool choice 'find', wanted a declared"),
         ({"type": "function", "name": "a", "namespace": "crm"}, "got the tool choice 'a', wanted"),
-        ({"type": "function", "function": {}}, "without a name|tool choice 'function'"),
-        ({}, "without a name"),
-        ({"type": "allowed_tools"}, "got allowed_tools that is not"),
-        ({"type": "allowed_tools", "mode": "some", "tools": []}, "got allowed_tools that is not"),
+        ({"type": "function", "function": {}}, "tool_choice.function.name: got nothing"),
+        ({"function": {"name": "a"}}, "tool_choice.type: got nothing, wanted this field"),
+        ({}, "tool_choice.name: got nothing, wanted this field"),
+        ({"type": "allowed_tools"}, "tool_choice.tools: got nothing, wanted this field"),
+        (
+            {"type": "allowed_tools", "mode": "some", "tools": []},
+            "tool_choice.mode: got 'some', wanted 'auto' or 'required'",
+        ),
         (
             {"type": "allowed_tools", "mode": "auto", "tools": ["a"]},
-            "got str as a tool of the tool choice",
+            "tool_choice.tools.0: got 'a', wanted an object",
         ),
     ],
 )

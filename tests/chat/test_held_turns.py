@@ -115,7 +115,7 @@ def test_tools_and_formats_that_are_none(scripted_model: ScriptedModel) -> None:
         Chat(scripted_model(""), tools=["weather"])  # type: ignore[list-item]
     with pytest.raises(MessageError, match="got 'yes' as strict"):
         Chat(scripted_model(""), tools=[{"name": "f", "strict": "yes"}])
-    with pytest.raises(SchemaError, match="got the response format 'xml'"):
+    with pytest.raises(SchemaError, match="type: got 'xml', wanted"):
         Chat(scripted_model(""), response_format={"type": "xml"})
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from gptoss.errors import SchemaError, listed, shown
 from gptoss.structured.rules import ToolChoice
 
-_CHOICES = ", ".join(ToolChoice)
-_NAMED = ("function", "custom")
+if TYPE_CHECKING:
+    from gptoss.chat.types.choices import BuiltInChoice, ChosenTools, NamedChoice
 
 
 def tool_choice_of(
@@ -17,8 +18,9 @@ def tool_choice_of(
     """Whether a tool is called, and the recipients that may be; None: all of them.
 
     choice    None (auto, or none where no tool is declared), "auto", "none", "required",
-              {"type": "function", "function": {"name"}}, the same with "custom", {"type": KIND} for a tool whose kind
-              is its name, or {"type": "allowed_tools", "mode", "tools"};
+              {"type": "function", "function": {"name"}}, the same with "custom", {"name"} for a tool of any kind,
+              {"type": KIND} for a client's or built-in one whose kind is its name, or
+              {"type": "allowed_tools", "mode", "tools"};
               what stands in "function", "custom" or "allowed_tools" may also stand beside "type", as the Responses API
               has it
     declared  recipients of the declared tools, and the kind of each. A name means `functions.NAME`, else the tool of
@@ -28,44 +30,29 @@ def tool_choice_of(
     """
     if choice is None:
         return (ToolChoice.AUTO if declared else ToolChoice.NONE), None
-    if isinstance(choice, str):
-        if choice not in tuple(ToolChoice):
-            raise SchemaError(
-                f"got the tool choice {shown(choice)}, wanted {_CHOICES} or an object"
-            )
+    if isinstance(choice, str) and choice in tuple(ToolChoice):
         return ToolChoice(choice), None
-    if not isinstance(choice, Mapping):
-        raise SchemaError(
-            f"got {type(choice).__name__} as tool choice, wanted {_CHOICES} or an object"
-        )
-    kind = choice.get("type")
-    if kind != "allowed_tools":
-        return ToolChoice.REQUIRED, (_recipient(choice, declared),)
-    allowed = choice.get("allowed_tools", choice)
-    mode = allowed.get("mode", "auto") if isinstance(allowed, Mapping) else None
-    tools = allowed.get("tools") if isinstance(allowed, Mapping) else None
-    if mode not in (ToolChoice.AUTO, ToolChoice.REQUIRED) or not isinstance(tools, list | tuple):
-        raise SchemaError(
-            'got allowed_tools that is not {"mode": "auto" or "required", "tools": [...]}'
-        )
-    return ToolChoice(mode), tuple(_recipient(tool, declared) for tool in tools)
+    chosen = _checked(choice)
+    if chosen.type == "allowed_tools":
+        allowed = tuple(_recipient(each, declared) for each in chosen.tools)
+        return ToolChoice(chosen.mode), allowed
+    return ToolChoice.REQUIRED, (_recipient(chosen, declared),)
 
 
-def _recipient(tool: object, declared: Mapping[str, str]) -> str:
+def _checked(choice: object) -> ChosenTools | BuiltInChoice:
+    # Loaded when first asked for: most turns name no tool.
+    from gptoss.chat.types.choices import ChoiceName, OwnChoice
+    from gptoss.forms import checked
+
+    made: ChosenTools | BuiltInChoice
+    made = checked(ChoiceName | OwnChoice, choice, "tool_choice", SchemaError)
+    return made
+
+
+def _recipient(chosen: NamedChoice | BuiltInChoice, declared: Mapping[str, str]) -> str:
     """Of a tool that is named in a choice."""
-    if not isinstance(tool, Mapping):
-        raise SchemaError(
-            f"got {type(tool).__name__} as a tool of the tool choice, wanted an object"
-        )
-    kind = tool.get("type")
-    fields = tool.get(str(kind), tool) if kind in _NAMED else tool
-    name = fields.get("name", kind) if isinstance(fields, Mapping) else None
-    if not isinstance(name, str):
-        raise SchemaError(
-            'got a tool choice without a name, wanted {"type": "function", "function": {"name"}}'
-        )
-    namespace = fields.get("namespace") if isinstance(fields, Mapping) else None
-    meant = (f"functions.{name}", name) if namespace is None else (f"{namespace}.{name}",)
+    name, space, kind = chosen.name, chosen.namespace, chosen.type
+    meant = (f"functions.{name}", name) if space is None else (f"{space}.{name}",)
     found = [recipient for recipient in meant if recipient in declared]
     for recipient in found:
         if kind in (None, declared[recipient]):

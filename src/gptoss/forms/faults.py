@@ -82,7 +82,8 @@ def fault_of(errors: Sequence[Error], body: object) -> tuple[str, str]:
     path, told = meant.path, _told(meant)
     if meant.wanted:
         same = (fault.wanted for fault in faults if fault.path == path and fault.wanted)
-        told = f"got {shown(meant.error['input'])}, wanted {_either(dict.fromkeys(same))}"
+        words = dict.fromkeys(part for wanted in same for part in wanted.split(" or "))
+        told = f"got {shown(meant.error['input'])}, wanted {_either(words)}"
     elif meant.error["type"] == UNKNOWN_KIND and isinstance(meant.error["input"], dict):
         path = (*path, meant.error["ctx"]["field"])
     return ".".join(shortened(str(part), _PART_CHARACTERS) for part in path), told
@@ -100,7 +101,10 @@ def _of_member(errors: Sequence[Error], first: _Fault, body: object) -> list[_Fa
     names = [
         each
         for each in faults
-        if each.error["type"] == "literal_error" and len(each.path) == len(start) + 1
+        if each.error["type"] == "literal_error"
+        and len(each.path) == len(start) + 1
+        # In these, a name has been looked at before.
+        and not str(each.member).startswith("tagged-union")
     ]
     others = {each.member for each in names}
     faults = [each for each in faults if each.member not in others] or names

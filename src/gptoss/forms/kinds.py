@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -46,7 +45,7 @@ class Kinds:
                 models[name] = model
                 if name in nested:
                     choices[_nested(name)] = core_schema.no_info_after_validator_function(
-                        partial(_flat, model, name), handler.generate_schema(nested[name])
+                        _flattener(model, name), handler.generate_schema(nested[name])
                     )
                 choices[name] = handler.generate_schema(model)
         told: dict[str, Any] = {
@@ -110,17 +109,21 @@ def _nested(name: str) -> str:
     return f"{name}, nested"
 
 
-def _flat(model: type[BaseModel], name: str, given: BaseModel) -> BaseModel:
-    """An object with the fields of the one inside beside its own; both are checked."""
-    outer = dict(given.__dict__)
-    inner = outer.pop(name)
-    made = model.__new__(model)
-    object.__setattr__(made, "__dict__", {**outer, **inner.__dict__})
-    given_fields = (given.model_fields_set - {name}) | inner.model_fields_set
-    object.__setattr__(made, "__pydantic_fields_set__", given_fields)
-    object.__setattr__(made, "__pydantic_extra__", None)
-    object.__setattr__(made, "__pydantic_private__", None)
-    return made
+def _flattener(model: type[BaseModel], name: str) -> Callable[[BaseModel], BaseModel]:
+    """A function that returns an object with the fields of the one inside beside its own; both are checked."""
+
+    def flat(given: BaseModel) -> BaseModel:
+        outer = dict(given.__dict__)
+        inner = outer.pop(name)
+        fields_set = (given.model_fields_set - {name}) | inner.model_fields_set
+        made = model.__new__(model)
+        object.__setattr__(made, "__dict__", {**outer, **inner.__dict__})
+        object.__setattr__(made, "__pydantic_fields_set__", fields_set)
+        object.__setattr__(made, "__pydantic_extra__", None)
+        object.__setattr__(made, "__pydantic_private__", None)
+        return made
+
+    return flat
 
 
 def _literals(annotation: Any) -> Iterator[str]:

@@ -9,12 +9,13 @@ from pydantic import ConfigDict, Field
 from gptoss.chat.messages import read_messages
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.tools import tool_set
+from gptoss.chat.types.choices import ToolChoice
 from gptoss.chat.types.formats import AnswerFormat
 from gptoss.errors import shown
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import refuse_hosted
 from gptoss.server.request_schemas.chat import ChatMessages, TextAlone
-from gptoss.server.request_schemas.tools import ChatTools, ToolChoice
+from gptoss.server.request_schemas.tools import ChatTools
 from gptoss.server.request_schemas.wholes import TOP_NEEDS_LOGPROBS
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shown import Shown
@@ -56,7 +57,7 @@ class ChatRequest(SamplingFields):
         Annotated[list[dict[str, Any]], Field(max_length=MOST_TOOLS), Shown(ChatTools)] | None
     ) = None
     """What the model may call. Calls are held to the schemas."""
-    tool_choice: Annotated[str | dict[str, Any], Shown(ToolChoice)] | None = None
+    tool_choice: ToolChoice | None = None
     """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""
     parallel_tool_calls: bool | None = None
     """Whether one answer may have several calls; true unless said otherwise."""

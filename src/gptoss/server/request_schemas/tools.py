@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from typing_extensions import TypeAliasType
 
 from gptoss.chat.types.formats import TextFormat
 from gptoss.server.request_schemas.form import Form, Word
@@ -130,79 +129,3 @@ ResponseTools = Annotated[
     list[FlatFunctionTool | FlatCustomTool | NamespaceTool | ShellTool | ClientRunTool],
     Field(max_length=MAX_TOOLS),
 ]
-
-
-class FunctionName(Form):
-    """A tool that is declared."""
-
-    name: str
-    namespace: str | None = None
-    """In which it is declared, if it is in one."""
-
-
-class NestedCustomChoice(Form):
-    """A custom tool that is declared, as Chat Completions has it."""
-
-    type: Literal["custom"]
-    custom: FunctionName
-
-
-class FlatCustomChoice(FunctionName):
-    """A custom tool that is declared, as the Responses API has it."""
-
-    type: Literal["custom"]
-
-
-class ClientRunChoice(Form):
-    """A tool that is declared and that has no name but its type."""
-
-    type: Literal["local_shell", "shell", "apply_patch"]
-
-
-class NestedFunctionChoice(Form):
-    """A function that is declared, as Chat Completions has it."""
-
-    type: Literal["function"]
-    function: FunctionName
-
-
-class FlatFunctionChoice(FunctionName):
-    """A function that is declared, as the Responses API has it."""
-
-    type: Literal["function"]
-
-
-NamedChoice = (
-    NestedFunctionChoice
-    | FlatFunctionChoice
-    | NestedCustomChoice
-    | FlatCustomChoice
-    | ClientRunChoice
-)
-
-
-class AllowedToolList(Form):
-    """Some of the declared tools."""
-
-    mode: Literal["auto", "required"] = "auto"
-    """Whether one of them may or must be called."""
-    tools: list[NamedChoice]
-
-
-class NestedAllowedTools(Form):
-    """Which tools may be called, as Chat Completions has it."""
-
-    type: Literal["allowed_tools"]
-    allowed_tools: AllowedToolList
-
-
-class FlatAllowedTools(AllowedToolList):
-    """Which tools may be called, as the Responses API has it."""
-
-    type: Literal["allowed_tools"]
-
-
-ToolChoice = TypeAliasType(
-    "ToolChoice",
-    Literal["auto", "none", "required"] | NamedChoice | NestedAllowedTools | FlatAllowedTools,
-)

@@ -20,9 +20,9 @@ from gptoss.chat.types.formats import (
 from gptoss.errors import shown
 from gptoss.server.replies import in_order
 from gptoss.server.request_schemas.responses import Included, ResponseInput
-from gptoss.server.request_schemas.tools import ResponseTools, ToolChoice
+from gptoss.server.request_schemas.tools import ResponseTools
 from gptoss.server.request_schemas.wholes import RESPONSE_NEEDS
-from gptoss.server.responses.tools import check_choice, echoed_choice, echoed_tools, tools_of
+from gptoss.server.responses.tools import ResponseToolChoice, echoed_choice, echoed_tools, tools_of
 from gptoss.server.responses.types.response import ReasoningSettings, Response, TextSettings
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shared.ids import new_id
@@ -104,7 +104,7 @@ class ResponseRequest(SamplingFields):
         Annotated[list[dict[str, Any]], Field(max_length=MOST_TOOLS), Shown(ResponseTools)] | None
     ) = None
     """What the model may call. Calls are held to the schemas."""
-    tool_choice: Annotated[str | dict[str, Any], Shown(ToolChoice)] | None = None
+    tool_choice: ResponseToolChoice | None = None
     """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""
     parallel_tool_calls: bool | None = None
     """Whether one response may have several calls; true unless said otherwise."""
@@ -180,7 +180,6 @@ class ResponseRequest(SamplingFields):
                     f"got include {shown(name)}, wanted {ENCRYPTED} or {LOGPROBS}",
                     param="include",
                 )
-        check_choice(self.tool_choice)
 
     @property
     def ignored(self) -> tuple[str, ...]:

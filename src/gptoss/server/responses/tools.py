@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from typing_extensions import TypeAliasType
 
 from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet, declared_tool, tool_set
+from gptoss.chat.types.choices import (
+    NESTED,
+    ChoiceName,
+    ChosenTools,
+    ClientRunChoice,
+    FlatAllowedTools,
+    NamedChoice,
+)
 from gptoss.chat.types.formats import TextFormat
 from gptoss.errors import shown
+from gptoss.forms import Kinds
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.client_tools import CLIENT_TOOLS
-from gptoss.server.hosted_tools import refuse_hosted
+from gptoss.server.hosted_tools import refusal_of, refuse_hosted
 from gptoss.server.replies import in_order
 from gptoss.server.request_schemas.tools import FlatGrammarFormat
 from gptoss.server.responses.text import wrong
@@ -20,6 +31,7 @@ from gptoss.server.responses.types.tools import (
     DeclaredFunction,
     DeclaredNamespace,
     DeclaredShell,
+    EchoedChoice,
 )
 from gptoss.server.responses.types.tools import DeclaredTool as EchoedTool
 from gptoss.server.wire_errors import ApiError
@@ -29,7 +41,6 @@ _CUSTOM_FIELDS = ("name", "description", "format")
 # Namespaces that mean something else to the model, or hold the tools without one.
 _TAKEN_NAMES = (FUNCTIONS, BROWSER.name, PYTHON.name)
 _KINDS = ("function", "custom", "namespace", *CLIENT_TOOLS)
-_CHOICES = ("function", "custom", "allowed_tools", *CLIENT_TOOLS)
 # What tools may ask for and there is not, and what to do instead.
 _REFUSED = {
     "defer_loading": "every tool is told to the model from the start; leave it out",
@@ -37,6 +48,11 @@ _REFUSED = {
 }
 
 Tool = Mapping[str, Any]
+# A choice says its type here.
+ResponseToolChoice = TypeAliasType(
+    "ResponseToolChoice",
+    ChoiceName | Annotated[ChosenTools, Kinds("type", nested=NESTED, refusal=refusal_of)],
+)
 
 
 def tools_of(tools: Sequence[Tool]) -> ToolSet:
@@ -58,32 +74,31 @@ def tools_of(tools: Sequence[Tool]) -> ToolSet:
     return tool_set(declared, about)
 
 
-def check_choice(choice: str | Mapping[str, Any] | None) -> None:
-    """Raises ApiError for a kind of choice that is none."""
-    if not isinstance(choice, Mapping):
-        return
-    kind = choice.get("type")
-    if kind not in _CHOICES:
-        refuse_hosted(kind, "tool_choice.type")
-        raise wrong("tool_choice.type", ", ".join(_CHOICES), kind)
-
-
 def echoed_tools(tools: Sequence[Tool]) -> list[EchoedTool]:
     """As a response has them."""
     return [_echoed(tool) for tool in tools]
 
 
-def echoed_choice(choice: str | Mapping[str, Any] | None) -> Any:
+def echoed_choice(choice: ResponseToolChoice | None) -> EchoedChoice:
     """A tool choice in this API's form, also where it was sent in that of Chat Completions."""
-    if not isinstance(choice, Mapping):
+    if choice is None or isinstance(choice, str):
         return choice or "auto"
-    kind = choice.get("type")
-    if kind == "local_shell":
+    if isinstance(choice, ClientRunChoice) and choice.type == "local_shell":
         # OpenAI's types have no choice of it alone; this one means the same.
-        return {"type": "allowed_tools", "mode": "required", "tools": [{"type": kind}]}
-    inner = choice.get(str(kind))
-    flat = {"type": kind, **inner} if isinstance(inner, Mapping) else choice
-    return {"mode": "auto", **flat} if kind == "allowed_tools" else flat
+        return in_order(FlatAllowedTools, type="allowed_tools", mode="required", tools=[choice])
+    if isinstance(choice, FlatAllowedTools):
+        tools = [_echoed_name(each) for each in choice.tools]
+        return in_order(FlatAllowedTools, mode=choice.mode, type=choice.type, tools=tools)
+    return _echoed_name(choice)
+
+
+def _echoed_name(choice: NamedChoice) -> NamedChoice:
+    if isinstance(choice, ClientRunChoice):
+        return choice
+    given = {} if choice.namespace is None else {"namespace": choice.namespace}
+    kind: Any = type(choice)
+    named: NamedChoice = in_order(kind, type=choice.type, name=choice.name, **given)
+    return named
 
 
 def _namespace(tool: Tool, where: str, known: Mapping[str, str]) -> tuple[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from gptoss.chat.types.formats import FlatAnswerFormat
 from gptoss.server.replies import ABSENT, Count, Reply, UnixSeconds
 from gptoss.server.responses.types.items import OutputItem
-from gptoss.server.responses.types.tools import DeclaredTool
+from gptoss.server.responses.types.tools import DeclaredTool, EchoedChoice
 from gptoss.server.shared.extension import Extension
 from gptoss.server.shared.usage import CachedTokens, ReasoningTokens
 from gptoss.server.wire import EffortName, Verbosity
@@ -108,8 +108,8 @@ class Response(Reply):
     store: bool
     temperature: float
     text: TextSettings
-    tool_choice: Literal["auto", "none", "required"] | dict[str, Any]
-    """Tools that were named, as the request has them."""
+    tool_choice: EchoedChoice
+    """What the request says; `auto` where it says nothing."""
     tools: list[DeclaredTool]
     top_logprobs: Count
     top_p: float

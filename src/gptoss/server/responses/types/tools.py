@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from gptoss.chat.types.choices import ChoiceName, ChosenTools
 from gptoss.chat.types.formats import TextFormat
 from gptoss.server.replies import ABSENT, Reply
 from gptoss.server.request_schemas.tools import FlatGrammarFormat
@@ -59,3 +60,4 @@ DeclaredTool = Annotated[
     DeclaredFunction | DeclaredCustomTool | DeclaredNamespace | DeclaredClientTool | DeclaredShell,
     Field(discriminator="type"),
 ]
+EchoedChoice = ChoiceName | ChosenTools

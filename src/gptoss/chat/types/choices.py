@@ -1,0 +1,106 @@
+"""Which tools are called."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from typing_extensions import TypeAliasType
+
+from gptoss.forms import Form, Kinds
+
+
+class FunctionName(Form):
+    """A tool that is declared."""
+
+    name: str
+    namespace: str | None = None
+    """In which it is declared, if it is in one."""
+
+
+class NestedFunctionChoice(Form):
+    """A function that is declared, as Chat Completions has it."""
+
+    type: Literal["function"]
+    function: FunctionName
+
+
+class FlatFunctionChoice(FunctionName):
+    """A function that is declared, as the Responses API has it."""
+
+    type: Literal["function"] | None = None
+    """Null: a tool of any type."""
+
+
+class NestedCustomChoice(Form):
+    """A custom tool that is declared, as Chat Completions has it."""
+
+    type: Literal["custom"]
+    custom: FunctionName
+
+
+class FlatCustomChoice(FunctionName):
+    """A custom tool that is declared, as the Responses API has it."""
+
+    type: Literal["custom"]
+
+
+class _KindAlone(Form):
+    type: str
+
+    @property
+    def name(self) -> str:
+        """What the tool is called."""
+        return self.type
+
+    @property
+    def namespace(self) -> None:
+        """In which it is declared: in none."""
+        return None
+
+
+class ClientRunChoice(_KindAlone):
+    """A tool that is declared and that has no name but its type."""
+
+    type: Literal["local_shell", "shell", "apply_patch"]
+
+
+class BuiltInChoice(_KindAlone):
+    """The tool that the model was trained with and that has no other name."""
+
+    type: Literal["python"]
+
+
+NamedChoice = FlatFunctionChoice | FlatCustomChoice | ClientRunChoice
+NESTED_CHOICES = (NestedFunctionChoice, NestedCustomChoice)
+
+
+class AllowedToolList(Form):
+    """Some of the declared tools."""
+
+    mode: Literal["auto", "required"] = "auto"
+    """Whether one of them may or must be called."""
+    tools: list[Annotated[NamedChoice, Kinds("type", unnamed="function", nested=NESTED_CHOICES)]]
+
+
+class NestedAllowedTools(Form):
+    """Which tools may be called, as Chat Completions has it."""
+
+    type: Literal["allowed_tools"]
+    allowed_tools: AllowedToolList
+
+
+class FlatAllowedTools(AllowedToolList):
+    """Which tools may be called, as the Responses API has it."""
+
+    type: Literal["allowed_tools"]
+
+
+ChoiceName = Literal["auto", "none", "required"]
+ChosenTools = NamedChoice | FlatAllowedTools
+NESTED = (*NESTED_CHOICES, NestedAllowedTools)
+# Of Python callers alone: a server has no built-in tools.
+OwnChoice = Annotated[ChosenTools | BuiltInChoice, Kinds("type", unnamed="function", nested=NESTED)]
+ToolChoice = TypeAliasType(
+    "ToolChoice",
+    ChoiceName | Annotated[ChosenTools, Kinds("type", unnamed="function", nested=NESTED)],
+)
