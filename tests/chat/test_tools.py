@@ -57,8 +57,16 @@ def test_kinds() -> None:
             ],
             "got two tools that are called by 'a.b.c'",
         ),
-        (["a"], "got str as a tool"),
-        ([{"type": "function", "function": {"name": "a", "strict": "yes"}}], "got 'yes' as strict"),
+        (["a"], "tools.0: got 'a', wanted an object"),
+        (
+            [PYTHON, {"type": "function", "function": {"name": "a", "strict": "yes"}}],
+            "tools.1.function.strict: got 'yes', wanted true or false",
+        ),
+        (
+            [{"type": "poem", "name": "a"}],
+            "tools.0.type: got 'poem', wanted 'function' or 'custom'",
+        ),
+        ([{"name": "a b"}], "tools.0.name: got 'a b', wanted one word"),
     ],
 )
 def test_what_is_none(tools: list[Any], said: str) -> None:

@@ -7,10 +7,19 @@ from typing import Any, Protocol
 
 from tests.server.conftest import sums
 from tests.server.responses_shapes import asked
-from tests.server.tool_items import ALL, SAID, WRITTEN, Json, in_json, output_of
+from tests.server.tool_items import ALL, SAID, SHELL, WRITTEN, Json, in_json, output_of
 
 CHAT, RESPONSES = "/v1/chat/completions", "/v1/responses"
 ITEMS = "/v1/responses/{response_id}/input_items"
+SKILL = {"name": "sort", "description": "Sorts.", "path": "skills/sort"}
+SKILLED = {"type": "shell", "environment": {"type": "local", "skills": [SKILL]}}
+NAMED: list[Json] = [
+    {"type": "custom", "name": "run"},
+    {"type": "custom", "name": "query", "namespace": "crm"},
+    {"type": "function", "name": "find", "namespace": "crm"},
+    {"type": "shell"},
+]
+CHOICES = [*NAMED, {"type": "allowed_tools", "mode": "auto", "tools": NAMED}]
 DELETE = {"type": "delete_file", "path": "a.py"}
 TEXT = {"type": "custom", "name": "free", "description": "Takes text.", "format": {"type": "text"}}
 
@@ -34,6 +43,9 @@ def of_tools(nano: Asker, scripted: Callable[[str], Asker]) -> None:
         assert len(nano.ask("GET", ITEMS, response_id=after["id"])["data"]) == 3
     cut = asked("Go", tools=ALL, max_output_tokens=20)
     assert scripted(WRITTEN["shell"]).both(RESPONSES, cut)["gptoss"]["cut_calls"]
+    tools = [SKILLED if tool == SHELL else tool for tool in ALL]
+    for choice in CHOICES:
+        nano.both(RESPONSES, asked(tools=tools, tool_choice=choice, max_output_tokens=1))
     nano.both(RESPONSES, asked(text={"verbosity": "low"}, max_output_tokens=1))
     custom = [{"type": "custom", "custom": {"name": name}} for name in ("run", "other")]
     made = scripted(WRITTEN["run"]).both(CHAT, sums(tools=custom))

@@ -141,10 +141,13 @@ def test_calls_of_both_kinds_come_back(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"tools": [{"type": "custom"}]}, "without a name"),
+        ({"tools": [{"type": "custom"}]}, "tools.0.name: got nothing"),
         ({"tools": [{"type": "custom", "custom": {"name": "a b"}}]}, "one word"),
         ({"tools": [RUN, RUN]}, "got 'run' twice"),
-        ({"tools": [{"type": "custom", "name": "r", "format": "text"}]}, "as the format of r"),
+        (
+            {"tools": [{"type": "custom", "name": "r", "format": "text"}]},
+            "tools.0.format: got 'text', wanted",
+        ),
         (
             {
                 "tools": [
@@ -161,7 +164,7 @@ def test_calls_of_both_kinds_come_back(client: TestClient) -> None:
         ({"tools": [{"type": "web_search"}]}, "ask a search engine"),
         ({"tools": [{"type": "mcp", "server_label": "x"}]}, "declare its tools as functions"),
         ({"tools": [{"type": "shell"}]}, "/v1/responses has that type"),
-        ({"tools": [{"type": "wand"}]}, "wanted function or custom"),
+        ({"tools": [{"type": "wand"}]}, "wanted 'function' or 'custom'"),
         (
             {"messages": [{"role": "assistant", "tool_calls": [{"id": "a", "type": "custom"}]}]},
             "without a name and an input",

@@ -118,7 +118,7 @@ def test_errors(live_server: LiveServer) -> None:
         assert missing.value.code == "previous_response_not_found"
         with pytest.raises(openai.BadRequestError) as wrong:
             client.responses.create(model="nano", input="1", tools=[{"type": "web_search"}])
-        assert wrong.value.param == "tools[0].type"
+        assert wrong.value.param == "tools.0.type"
 
 
 def test_many_at_once(live_server: LiveServer) -> None:

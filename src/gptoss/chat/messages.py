@@ -20,7 +20,6 @@ from gptoss.harmony import (
     Role,
     SystemContent,
     custom_call,
-    is_custom,
 )
 from gptoss.harmony.frozen_json import freeze, thaw
 from gptoss.harmony.names import Marker, entries
@@ -47,7 +46,7 @@ def from_chat(
 
     Raises MessageError for a shape that is none of these, or a result of a call that was never made.
     """
-    declared = tool_set(entries("tools", tools, dict))
+    declared = tool_set(tools)
     said = read_messages(messages, declared)
     return opened(said, system or SystemContent(), tools=declared.developer, told=response_format)
 
@@ -118,7 +117,11 @@ class _Reader:
     def _read_call(self, call: object, where: str) -> None:
         if not isinstance(call, Mapping):
             raise MessageError(f"got a tool call in {where} that is not an object")
-        message = self._custom(call, where) if is_custom(call) else _function_call(call, where)
+        message = (
+            self._custom(call, where)
+            if call.get("type") == "custom"
+            else _function_call(call, where)
+        )
         ids = (str(call["id"]),) if isinstance(call.get("id"), str) else ()
         self._blocks.call(message, *ids)
         self._last_call = message

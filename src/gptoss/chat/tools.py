@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gptoss.errors import MessageError, shown
 from gptoss.harmony import (
@@ -12,10 +13,11 @@ from gptoss.harmony import (
     CustomTool,
     ToolDescription,
     ToolNamespace,
-    custom_from_chat,
-    is_custom,
 )
 from gptoss.structured import Answer, AnswerKind
+
+if TYPE_CHECKING:
+    from gptoss.chat.types.tools import FlatCustomTool, FlatFunctionTool
 
 FUNCTIONS = "functions"
 _BUILT_IN = (BROWSER.name, PYTHON.name)
@@ -97,7 +99,7 @@ def tool_set(tools: Iterable[Tool], about: Mapping[str, str] | None = None) -> T
     """
     whole: list[ToolNamespace] = []
     declared: list[DeclaredTool] = []
-    for tool in tools:
+    for index, tool in enumerate(tools):
         match tool:
             case ToolNamespace():
                 whole.append(tool)
@@ -105,12 +107,8 @@ def tool_set(tools: Iterable[Tool], about: Mapping[str, str] | None = None) -> T
                 declared.append(tool)
             case ToolDescription():
                 declared.append(DeclaredTool(tool))
-            case Mapping():
-                declared.append(declared_tool(tool))
             case _:
-                raise MessageError(
-                    f"got {type(tool).__name__} as a tool, wanted a function as chat APIs have it"
-                )
+                declared.append(declared_tool(_checked(tool, f"tools.{index}")))
     grouped: dict[str, list[ToolDescription]] = {}
     for each in declared:
         grouped.setdefault(each.namespace, []).append(each.description)
@@ -127,40 +125,28 @@ def tool_set(tools: Iterable[Tool], about: Mapping[str, str] | None = None) -> T
     return found
 
 
-def declared_tool(tool: Mapping[str, object], namespace: str = FUNCTIONS) -> DeclaredTool:
-    """A function or a custom tool as chat APIs have it. Raises MessageError for anything else."""
-    if is_custom(tool):
-        custom = custom_from_chat(tool)
-        return DeclaredTool(custom.described(), "custom", namespace, text=_text_of(custom))
-    description = _function(tool)
-    return DeclaredTool(description, "function", namespace, is_strict=_is_strict(tool))
+def declared_tool(
+    tool: FlatFunctionTool | FlatCustomTool, namespace: str = FUNCTIONS
+) -> DeclaredTool:
+    """A function or a custom tool as the model is told of it."""
+    about = tool.description or ""
+    if tool.type == "function":
+        described = ToolDescription(tool.name, about, tool.parameters)
+        return DeclaredTool(described, "function", namespace, is_strict=tool.strict or False)
+    custom, text = CustomTool(tool.name, about), None
+    if tool.format is not None and tool.format.type == "grammar":
+        custom = CustomTool(tool.name, about, tool.format.syntax, tool.format.definition)
+        text = Answer(AnswerKind(tool.format.syntax), tool.format.definition)
+    return DeclaredTool(custom.described(), "custom", namespace, text=text)
 
 
-def _function(tool: Mapping[str, object]) -> ToolDescription:
-    """A function as chat APIs have it, alone or in its `function` field."""
-    function = tool.get("function", tool)
-    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
-        raise MessageError("got a tool without a function's name")
-    parameters = function.get("parameters")
-    description = function.get("description")
-    description = "" if description is None else description
-    if not isinstance(description, str):
-        raise MessageError(f"got the description of {function['name']} that is not text")
-    if parameters is not None and not isinstance(parameters, Mapping):
-        raise MessageError(f"got the parameters of {function['name']} that are not a JSON object")
-    return ToolDescription(str(function["name"]), description, parameters)
+def _checked(tool: object, where: str) -> FlatFunctionTool | FlatCustomTool:
+    # Loaded when first asked for: most conversations declare no tool.
+    from gptoss.chat.types.tools import ChatTool
+    from gptoss.forms import checked
 
-
-def _text_of(tool: CustomTool) -> Answer | None:
-    return None if tool.syntax is None else Answer(AnswerKind(tool.syntax), tool.definition)
-
-
-def _is_strict(tool: Mapping[str, object]) -> bool:
-    function = tool.get("function", tool)
-    strict = function.get("strict") if isinstance(function, Mapping) else None
-    if not isinstance(strict, bool | None):
-        raise MessageError(f"got {shown(strict)} as strict of a tool, wanted true or false")
-    return strict is True
+    made: FlatFunctionTool | FlatCustomTool = checked(ChatTool, tool, where, MessageError)
+    return made
 
 
 def _require_distinct(tools: ToolSet) -> None:

@@ -6,8 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
 from gptoss.errors import shortened, shown
 from gptoss.forms.kinds import UNKNOWN_KIND
+
+_FIELD_FAULT = "field_fault"
 
 # By pydantic's kinds of errors, with what it says of each.
 _WANTED = {
@@ -71,6 +75,11 @@ class _Fault:
         return bool(kind.endswith("_type"))
 
 
+def field_fault(field: str, told: str) -> PydanticCustomError:
+    """An error of one field, for a validator that looks at the whole object; `told` is all that is said of it."""
+    return PydanticCustomError(_FIELD_FAULT, "wrong", {"field": field, "told": told})
+
+
 def fault_of(errors: Sequence[Error], body: object) -> tuple[str, str]:
     """The place of the first thing that is wrong, empty for the whole body, and what is to be said of it.
 
@@ -84,7 +93,9 @@ def fault_of(errors: Sequence[Error], body: object) -> tuple[str, str]:
         same = (fault.wanted for fault in faults if fault.path == path and fault.wanted)
         words = dict.fromkeys(part for wanted in same for part in wanted.split(" or "))
         told = f"got {shown(meant.error['input'])}, wanted {_either(words)}"
-    elif meant.error["type"] == UNKNOWN_KIND and isinstance(meant.error["input"], dict):
+    elif meant.error["type"] in (UNKNOWN_KIND, _FIELD_FAULT) and isinstance(
+        meant.error["input"], dict
+    ):
         path = (*path, meant.error["ctx"]["field"])
     return ".".join(shortened(str(part), _PART_CHARACTERS) for part in path), told
 
@@ -165,6 +176,8 @@ def _told(fault: _Fault) -> str:
             return str(ctx["error"])
         case "value_error":
             return f"{ctx['error']}, got {shown(got)}"
+        case kind if kind == _FIELD_FAULT:
+            return str(ctx["told"])
         case kind if kind == UNKNOWN_KIND:
             return _unknown(got, ctx)
     return f"{error['msg']}, got {shown(got)}"

@@ -66,12 +66,15 @@ class Kinds:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """By the field, if all of them have it, and no two have the same there; a single model's own."""
-        assert schema["type"] == "tagged-union"
-        choices = schema["choices"]
+        union: Any = schema
+        # Other annotations may have put validators around it.
+        while union["type"] != "tagged-union":
+            union = union["schema"]
+        choices = union["choices"]
         if self.nested or len(choices) == 1:
             return handler(core_schema.union_schema(list(choices.values())))
         if self.unnamed is not None:
-            return handler(schema)
+            return handler(union)
         return handler(core_schema.tagged_union_schema(choices, self.field))
 
     def _names(self, model: type[BaseModel]) -> Iterator[str]:

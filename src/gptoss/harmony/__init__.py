@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from gptoss.harmony.custom_tools import CustomTool, custom_call, custom_from_chat, is_custom
+from gptoss.harmony.custom_tools import CustomTool, custom_call
 from gptoss.harmony.events import (
     ContentDelta,
     Event,
@@ -69,12 +69,10 @@ __all__ = [
     "ToolDescription",
     "ToolNamespace",
     "custom_call",
-    "custom_from_chat",
     "declared_recipients",
     "from_dict",
     "from_json",
     "functions",
-    "is_custom",
     "loss_mask",
     "render",
     "render_for_training",

@@ -9,16 +9,12 @@ through the escapes of a JSON string: there the message is the text and nothing 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeGuard
 
-from gptoss.errors import MessageError, shown
 from gptoss.harmony.messages import Message
 from gptoss.harmony.names import Channel, Marker, Role
 from gptoss.harmony.tools import ToolDescription
 
-SYNTAXES = ("lark", "regex")
 _FIELD = "input"
 _WRAPPED: dict[str, object] = {
     "type": "object",
@@ -31,9 +27,6 @@ _TOLD = {
     "lark": "Its input is bare text, no JSON, of this Lark grammar:",
     "regex": "Its input is bare text, no JSON, that matches this regular expression:",
 }
-_FORMATS = (
-    '{"type": "text"} or {"type": "grammar", "syntax": "lark" or "regex", "definition": "..."}'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,46 +53,6 @@ class CustomTool:
             return ToolDescription(self.name, self.description, _WRAPPED)
         lines = [self.description, _TOLD[self.syntax], self.definition]
         return ToolDescription(self.name, "\n".join(line for line in lines if line), _BARE)
-
-
-def is_custom(tool: object) -> TypeGuard[Mapping[str, object]]:
-    """Whether chat APIs would take it for a tool of this kind, or for a call of one."""
-    return isinstance(tool, Mapping) and tool.get("type") == "custom"
-
-
-def custom_from_chat(tool: Mapping[str, object]) -> CustomTool:
-    """From `{"type": "custom", "name", "description", "format"}`, all but the type also in a field `custom`.
-
-    Raises MessageError for what is none.
-    """
-    fields = tool.get("custom", tool)
-    name = fields.get("name") if isinstance(fields, Mapping) else None
-    if not isinstance(fields, Mapping) or not isinstance(name, str):
-        raise MessageError("got a custom tool without a name, wanted text as its name")
-    description = fields.get("description")
-    description = "" if description is None else description
-    if not isinstance(description, str):
-        raise MessageError(f"got the description of {name} that is not text")
-    form = fields.get("format")
-    if form is None or (isinstance(form, Mapping) and form.get("type") == "text"):
-        return CustomTool(name, description)
-    if not isinstance(form, Mapping) or form.get("type") != "grammar":
-        raise MessageError(f"got {shown(form)} as the format of {name}, wanted {_FORMATS}")
-    grammar = form.get("grammar", form)
-    syntax, definition = (
-        (grammar.get("syntax"), grammar.get("definition"))
-        if isinstance(grammar, Mapping)
-        else (None, None)
-    )
-    if syntax not in SYNTAXES or not isinstance(syntax, str):
-        raise MessageError(
-            f"got the syntax {shown(syntax)} in the format of {name}, wanted {' or '.join(SYNTAXES)}"
-        )
-    if not isinstance(definition, str) or not definition:
-        raise MessageError(
-            f"got {shown(definition)} as the definition in the format of {name}, wanted a grammar"
-        )
-    return CustomTool(name, description, syntax, definition)
 
 
 def custom_call(recipient: str, text: str, *, is_wrapped: bool) -> Message:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from gptoss.errors import shown
-from gptoss.server.wire_errors import ApiError
-
 # By how the type's name begins; dates and `preview` may follow.
 _REMEDIES = {
     "web_search": "declare a function that searches, and ask a search engine in it",
@@ -27,10 +24,3 @@ def refusal_of(kind: object) -> str | None:
         if isinstance(kind, str) and kind.startswith(name):
             return f"which is not supported: the server runs no tools of its own; {remedy}"
     return None
-
-
-def refuse_hosted(kind: object, where: str) -> None:
-    """Raises ApiError if a tool of that type is one of these."""
-    refusal = refusal_of(kind)
-    if refusal is not None:
-        raise ApiError(400, f"got {shown(kind)} as {where}, {refusal}", param=where)

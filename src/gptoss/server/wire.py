@@ -15,12 +15,15 @@ from gptoss.harmony import Effort
 from gptoss.server.request_schemas.sampling import BIAS, MAX_BIASES, MAX_STOPS, Filled, StopList
 from gptoss.server.shown import Shown
 from gptoss.server.wire_errors import ApiError
+from gptoss.structured.rules import MAX_TOOLS
 
 EffortName = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Verbosity = Literal["low", "medium", "high"]
 
 # More of them are not even looked at, whatever the settings say.
 MOST_MESSAGES, MOST_TOOLS = 1 << 16, 1 << 10
+# The model may be told of fewer.
+Tools = Field(max_length=MOST_TOOLS, json_schema_extra={"maxItems": MAX_TOOLS})
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Stops = Annotated[list[str], Field(max_length=MAX_STOPS), Shown(StopList)]
 Stop = Annotated[str, Shown(Filled)] | Stops | None

@@ -8,25 +8,25 @@ from pydantic import ConfigDict, Field
 
 from gptoss.chat.messages import read_messages
 from gptoss.chat.request import TurnRequest
-from gptoss.chat.tools import tool_set
+from gptoss.chat.tools import declared_tool, tool_set
 from gptoss.chat.types.choices import ToolChoice
 from gptoss.chat.types.formats import AnswerFormat
-from gptoss.errors import shown
+from gptoss.chat.types.tools import NESTED_TOOLS, Tool
+from gptoss.forms import Kinds
 from gptoss.server.client_tools import CLIENT_TOOLS
-from gptoss.server.hosted_tools import refuse_hosted
+from gptoss.server.hosted_tools import refusal_of
 from gptoss.server.request_schemas.chat import ChatMessages, TextAlone
-from gptoss.server.request_schemas.tools import ChatTools
 from gptoss.server.request_schemas.wholes import TOP_NEEDS_LOGPROBS
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shown import Shown
 from gptoss.server.wire import (
     MOST_MESSAGES,
-    MOST_TOOLS,
     Count,
     EffortName,
     SamplingFields,
     Stop,
     StreamOptions,
+    Tools,
     Verbosity,
     effort_of,
     ignored_verbosity,
@@ -43,6 +43,16 @@ _REFUSED = {
 }
 
 
+def _refusal(kind: object) -> str | None:
+    """The reason why there is no tool of that type here, with what to do instead; None if nobody has it."""
+    if kind in (*CLIENT_TOOLS, "namespace"):
+        return "wanted 'function' or 'custom'; /v1/responses has that type"
+    return refusal_of(kind)
+
+
+_Tool = Annotated[Tool, Kinds("type", unnamed="function", nested=NESTED_TOOLS, refusal=_refusal)]
+
+
 class ChatRequest(SamplingFields):
     """The body of `/v1/chat/completions`. Fields that are not here are ignored, as OpenAI does, or refused by name."""
 
@@ -53,9 +63,7 @@ class ChatRequest(SamplingFields):
         list[dict[str, Any]], Field(min_length=1, max_length=MOST_MESSAGES), Shown(ChatMessages)
     ]
     """The conversation."""
-    tools: (
-        Annotated[list[dict[str, Any]], Field(max_length=MOST_TOOLS), Shown(ChatTools)] | None
-    ) = None
+    tools: Annotated[list[_Tool], Tools] | None = None
     """What the model may call. Calls are held to the schemas."""
     tool_choice: ToolChoice | None = None
     """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""
@@ -117,9 +125,7 @@ class ChatRequest(SamplingFields):
         return self._turn(num)
 
     def _turn(self, num: int) -> TurnRequest:
-        for index, tool in enumerate(self.tools or ()):
-            _check_tool(tool, f"tools[{index}]")
-        tools = tool_set(self.tools or ())
+        tools = tool_set(declared_tool(each) for each in self.tools or ())
         most = self.max_completion_tokens or self.max_tokens
         top = (self.top_logprobs or 0) if self.logprobs else None
         return TurnRequest(
@@ -135,16 +141,3 @@ class ChatRequest(SamplingFields):
             num=num,
             continues=self.continue_final_message or False,
         )
-
-
-def _check_tool(tool: dict[str, Any], where: str) -> None:
-    kind = tool.get("type", "function")
-    if kind in ("function", "custom"):
-        return
-    refuse_hosted(kind, f"{where}.type")
-    remedy = "; /v1/responses has that type" if kind in (*CLIENT_TOOLS, "namespace") else ""
-    raise ApiError(
-        400,
-        f"got a tool of the type {shown(kind)} in {where}, wanted function or custom{remedy}",
-        param=f"{where}.type",
-    )

@@ -20,19 +20,19 @@ from gptoss.chat.types.formats import (
 from gptoss.errors import shown
 from gptoss.server.replies import in_order
 from gptoss.server.request_schemas.responses import Included, ResponseInput
-from gptoss.server.request_schemas.tools import ResponseTools
 from gptoss.server.request_schemas.wholes import RESPONSE_NEEDS
-from gptoss.server.responses.tools import ResponseToolChoice, echoed_choice, echoed_tools, tools_of
+from gptoss.server.responses.tools import echoed_choice, echoed_tools, tools_of
 from gptoss.server.responses.types.response import ReasoningSettings, Response, TextSettings
+from gptoss.server.responses.types.tools import ResponseTool, ResponseToolChoice
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shared.ids import new_id
 from gptoss.server.shown import Shown
 from gptoss.server.wire import (
     MOST_MESSAGES,
-    MOST_TOOLS,
     Count,
     EffortName,
     SamplingFields,
+    Tools,
     Verbosity,
     Wire,
     effort_of,
@@ -100,9 +100,7 @@ class ResponseRequest(SamplingFields):
     """What the application wants of the model. Not taken over from an earlier response."""
     previous_response_id: str | None = None
     """The response to go on from, with everything before it."""
-    tools: (
-        Annotated[list[dict[str, Any]], Field(max_length=MOST_TOOLS), Shown(ResponseTools)] | None
-    ) = None
+    tools: Annotated[list[ResponseTool], Tools] | None = None
     """What the model may call. Calls are held to the schemas."""
     tool_choice: ResponseToolChoice | None = None
     """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""

@@ -1,14 +1,14 @@
-"""Tools that the model may call, and which of them it must, as `gptoss.chat` and `gptoss.structured` read them."""
+"""Tools that the model may call: functions, and those that take text."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from gptoss.chat.types.formats import TextFormat
-from gptoss.server.request_schemas.form import Form, Word
-from gptoss.structured.rules import MAX_TOOLS
+from gptoss.chat.types.words import Filled, Word
+from gptoss.forms import Form, Kinds
 
 
 class FunctionDefinition(Form):
@@ -42,7 +42,7 @@ class Grammar(Form):
 
     syntax: Literal["lark", "regex"]
     """A Lark grammar as llguidance reads it, or a regular expression of Rust's crate `regex`."""
-    definition: Annotated[str, Field(min_length=1)]
+    definition: Filled
 
 
 class FlatGrammarFormat(Grammar):
@@ -65,7 +65,10 @@ class CustomDefinition(Form):
     """Distinct among all tools."""
     description: str | None = None
     """For the model."""
-    format: TextFormat | FlatGrammarFormat | NestedGrammarFormat | None = None
+    format: (
+        Annotated[TextFormat | FlatGrammarFormat, Kinds("type", nested=(NestedGrammarFormat,))]
+        | None
+    ) = None
     """What the text may be; null: any."""
 
 
@@ -82,50 +85,8 @@ class FlatCustomTool(CustomDefinition):
     type: Literal["custom"]
 
 
-class NamespaceTool(Form):
-    """Functions and custom tools under one name, which their calls have as `namespace`."""
-
-    type: Literal["namespace"]
-    name: Word
-    """Distinct among all namespaces; not `functions`, `python` or `browser`."""
-    description: str | None = None
-    """For the model."""
-    tools: Annotated[list[FlatFunctionTool | FlatCustomTool], Field(min_length=1)]
-
-
-class Skill(Form):
-    """A directory with instructions that the model may read with the shell."""
-
-    name: str
-    description: str
-    path: str
-
-
-class ShellEnvironment(Form):
-    """Where commands run: with the client, always."""
-
-    type: Literal["local"]
-    skills: list[Skill] | None = None
-
-
-class ShellTool(Form):
-    """A shell that the client has."""
-
-    type: Literal["shell"]
-    environment: ShellEnvironment | None = None
-
-
-class ClientRunTool(Form):
-    """A program to run, or a file to change, with the client."""
-
-    type: Literal["local_shell", "apply_patch"]
-
-
-ChatTools = Annotated[
-    list[NestedFunctionTool | FlatFunctionTool | NestedCustomTool | FlatCustomTool],
-    Field(max_length=MAX_TOOLS),
-]
-ResponseTools = Annotated[
-    list[FlatFunctionTool | FlatCustomTool | NamespaceTool | ShellTool | ClientRunTool],
-    Field(max_length=MAX_TOOLS),
-]
+Tool = FlatFunctionTool | FlatCustomTool
+NESTED_TOOLS = (NestedFunctionTool, NestedCustomTool)
+ChatTool = TypeAliasType(
+    "ChatTool", Annotated[Tool, Kinds("type", unnamed="function", nested=NESTED_TOOLS)]
+)
