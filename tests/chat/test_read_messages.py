@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from gptoss.chat import from_chat
+from gptoss.chat import from_chat, read_messages
 from gptoss.errors import MessageError
 from gptoss.harmony import (
     DeveloperContent,
@@ -109,28 +110,91 @@ def test_reasoning_without_an_answer_makes_no_answer() -> None:
 @pytest.mark.parametrize(
     ("message", "error"),
     [
-        ("hi", "got str as messages, wanted a list of dict"),
-        ({"content": "hi"}, "got the role None in message 0"),
-        ({"role": "bot", "content": "hi"}, "got the role 'bot' in message 0, wanted one of system"),
-        ({"role": "user"}, "got NoneType as content of message 0"),
-        ({"role": "user", "content": [{"type": "image_url"}]}, "the type 'image_url' in message 0"),
-        ({"role": "user", "content": "q", "name": "a b"}, "'a b' as name, wanted one word"),
-        ({"role": "user", "content": "q", "name": 3}, "got int as name"),
-        ({"role": "assistant", "tool_calls": "f"}, "tool_calls in message 0 that are not a list"),
-        ({"role": "assistant", "tool_calls": {}}, "tool_calls in message 0 that are not a list"),
-        ({"role": "assistant", "reasoning": "r", "thinking": 0}, "got int as content of message 0"),
+        ("hi", "messages.0: got 'hi', wanted an object"),
+        ({"content": "hi"}, "messages.0.role: got nothing, wanted 'system', 'developer', "),
+        ({"role": "bot", "content": "hi"}, "messages.0.role: got 'bot', wanted 'system', "),
+        ({"role": "user"}, "messages.0.content: got nothing, wanted this field"),
+        ({"role": "user", "content": None}, "content: got None, wanted text or a list"),
         (
-            {"role": "assistant", "tool_calls": ["f"]},
-            "a tool call in message 0 that is not an object",
+            {"role": "user", "content": [TEXT, {"type": "image_url"}]},
+            "messages.0.content.1.type: got 'image_url', wanted text: the model reads no other",
         ),
-        ({"role": "assistant", "tool_calls": [{}]}, "without a function's name in message 0"),
-        ({"role": "tool", "tool_call_id": "9", "content": "r"}, "the call '9' in message 0"),
-        ({"role": "tool", "content": "r"}, "no assistant message before it made that call"),
+        ({"role": "user", "content": [{}]}, "content.0.text: got nothing, wanted this field"),
+        ({"role": "user", "content": ["a"]}, "content.0: got 'a', wanted an object"),
+        ({"role": "user", "content": "q", "name": "a b"}, "name: got 'a b', wanted one word"),
+        ({"role": "user", "content": "q", "name": 3}, "name: got 3, wanted text"),
+        ({"role": "assistant", "tool_calls": "f"}, "tool_calls: got 'f', wanted a list"),
+        ({"role": "assistant", "tool_calls": {}}, "tool_calls: got {}, wanted a list"),
+        (
+            {"role": "assistant", "reasoning": "r", "thinking": 0},
+            "messages.0.thinking: got 0, wanted text or a list",
+        ),
+        ({"role": "assistant", "tool_calls": ["f"]}, "tool_calls.0: got 'f', wanted an object"),
+        ({"role": "assistant", "tool_calls": [{}]}, "tool_calls.0.name: got nothing"),
+        (
+            {"role": "assistant", "tool_calls": [{"function": {"name": "a b"}}]},
+            "messages.0.tool_calls.0.function.name: got 'a b', wanted one word",
+        ),
+        (
+            {"role": "tool", "tool_call_id": "9", "content": "r"},
+            "messages.0.tool_call_id: got '9', but no assistant message before it made that call",
+        ),
+        (
+            {"role": "tool", "content": "r"},
+            "messages.0: got a tool's result, but no assistant message before it made a call",
+        ),
     ],
 )
 def test_wrong_shapes_are_refused(message: Any, error: str) -> None:
     with pytest.raises(MessageError, match=error):
         from_chat([message])
+
+
+@pytest.mark.parametrize("messages", ["hi", 3, None, {"role": "user", "content": "q"}])
+def test_what_is_no_list_is_refused(messages: Any) -> None:
+    with pytest.raises(MessageError, match=r"^messages: got .*, wanted a list$"):
+        read_messages(messages)
+
+
+def test_calls_of_all_forms() -> None:
+    called = {"name": "f", "arguments": {"a": 1}}
+    forms: list[dict[str, Any]] = [
+        {"id": "1", "type": "function", "function": called},
+        {"id": "1", "function": called},
+        {"id": "1", "type": "tool_use", **called},
+        {"id": "1", **called},
+    ]
+    said = [
+        read_messages(
+            [
+                {"role": "assistant", "tool_calls": (MappingProxyType(form),)},
+                {"role": "function", "tool_call_id": "1", "content": (TEXT,)},
+            ]
+        )
+        for form in forms
+    ]
+    call = Message(Role.ASSISTANT, '{"a": 1}', "commentary", "functions.f", JSON)
+    result = Message(Role.TOOL, "Weather ", "commentary", "assistant", name="functions.f")
+    assert said == [[call, result]] * len(forms)
+
+
+def test_a_custom_call_of_either_form() -> None:
+    custom = {"name": "run", "input": "1"}
+    nested, flat = (
+        read_messages([{"role": "assistant", "tool_calls": [{"type": "custom", **form}]}])
+        for form in ({"custom": custom}, custom)
+    )
+    assert nested == flat
+    assert nested[0].text == '{"input": "1"}'
+
+
+def test_a_result_without_an_id() -> None:
+    for before, name in (
+        ([{"role": "assistant", "tool_calls": [call("g", "{}")]}], "g"),
+        ([], "f"),
+    ):
+        result = {"role": "tool", "name": "f", "content": "r"}
+        assert read_messages([*before, result])[-1].name == f"functions.{name}"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +218,9 @@ def test_arguments_that_are_nested_too_deeply_are_refused(depth: int) -> None:
     arguments: dict[str, Any] = {}
     for _ in range(depth):
         arguments = {"a": arguments}
-    with pytest.raises(MessageError, match="the arguments of f in message 0 nested deeper than 64"):
+    with pytest.raises(
+        MessageError, match=r"arguments of messages\.0\.tool_calls\.0 nested deeper than 64"
+    ):
         from_chat([{"role": "assistant", "tool_calls": [call("f", arguments)]}])
     while arguments:  # So that freeing it does not recurse either.
         arguments = arguments.pop("a")

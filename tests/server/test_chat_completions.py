@@ -209,7 +209,7 @@ class TestWhole:
         reply = client.post(CHAT, json=sums(**{field: value}))
         assert reply.status_code == 400
         error = reply.json()["error"]
-        assert error["param"] == field
+        assert error["param"].partition(".")[0] == field
         assert field in error["message"]
 
     def test_another_model(self, openai_sdk: openai.OpenAI) -> None:

@@ -167,7 +167,7 @@ def test_calls_of_both_kinds_come_back(client: TestClient) -> None:
         ({"tools": [{"type": "wand"}]}, "wanted 'function' or 'custom'"),
         (
             {"messages": [{"role": "assistant", "tool_calls": [{"id": "a", "type": "custom"}]}]},
-            "without a name and an input",
+            "messages.0.tool_calls.0.name: got nothing",
         ),
         ({"verbosity": "loud"}, "verbosity"),
     ],

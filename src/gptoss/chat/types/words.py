@@ -28,8 +28,5 @@ Word = Annotated[
     str, AfterValidator(_word), WithJsonSchema({"type": "string", "pattern": rf"^{_LETTER}+$"})
 ]
 # Of a function that was called, behind `functions.`.
-CalledName = Annotated[
-    str,
-    AfterValidator(_end_of_word),
-    WithJsonSchema({"type": "string", "pattern": rf"^{_LETTER}*$"}),
-]
+CALLED_NAME = {"type": "string", "pattern": rf"^{_LETTER}*$"}
+CalledName = Annotated[str, AfterValidator(_end_of_word), WithJsonSchema(CALLED_NAME)]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
-from gptoss.chat.messages import read_messages
+from gptoss.chat.conversation import conversation
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.tools import declared_tool, tool_set
 from gptoss.chat.types.choices import ToolChoice
 from gptoss.chat.types.formats import AnswerFormat
+from gptoss.chat.types.messages import ChatMessage
 from gptoss.chat.types.tools import NESTED_TOOLS, Tool
 from gptoss.forms import Kinds
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import refusal_of
-from gptoss.server.request_schemas.chat import ChatMessages, TextAlone
-from gptoss.server.request_schemas.wholes import TOP_NEEDS_LOGPROBS
 from gptoss.server.settings import ServerSettings
-from gptoss.server.shown import Shown
 from gptoss.server.wire import (
     MOST_MESSAGES,
     Count,
@@ -53,15 +52,19 @@ def _refusal(kind: object) -> str | None:
 _Tool = Annotated[Tool, Kinds("type", unnamed="function", nested=NESTED_TOOLS, refusal=_refusal)]
 
 
+_TOP_NEEDS_LOGPROBS: JsonDict = {
+    "if": {"properties": {"top_logprobs": {"type": "integer"}}, "required": ["top_logprobs"]},
+    "then": {"properties": {"logprobs": {"const": True}}, "required": ["logprobs"]},
+}
+
+
 class ChatRequest(SamplingFields):
     """The body of `/v1/chat/completions`. Fields that are not here are ignored, as OpenAI does, or refused by name."""
 
-    model_config = ConfigDict(json_schema_extra=TOP_NEEDS_LOGPROBS)
+    model_config = ConfigDict(json_schema_extra=_TOP_NEEDS_LOGPROBS)
 
     model: str | None = None
-    messages: Annotated[
-        list[dict[str, Any]], Field(min_length=1, max_length=MOST_MESSAGES), Shown(ChatMessages)
-    ]
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MOST_MESSAGES)]
     """The conversation."""
     tools: Annotated[list[_Tool], Tools] | None = None
     """What the model may call. Calls are held to the schemas."""
@@ -96,7 +99,7 @@ class ChatRequest(SamplingFields):
     """Whether the assistant's last message is gone on with."""
     verbosity: Verbosity | None = None
     """Is taken, and does nothing."""
-    modalities: Annotated[list[str], Shown(TextAlone)] | None = None
+    modalities: Annotated[list[Literal["text"]], Field(min_length=1)] | None = None
     """The model writes text."""
 
     @property
@@ -107,10 +110,6 @@ class ChatRequest(SamplingFields):
     def asked(self, settings: ServerSettings) -> TurnRequest:
         """Raises ApiError and GptossError for what cannot be met."""
         self.refuse(_REFUSED)
-        if self.modalities not in (None, ["text"]):
-            raise ApiError(
-                400, "got modalities, wanted ['text']: the model writes text", param="modalities"
-            )
         num = self.n or 1
         if num > settings.max_answers:
             raise ApiError(400, f"got n {num}, wanted at most {settings.max_answers}", param="n")
@@ -129,7 +128,7 @@ class ChatRequest(SamplingFields):
         most = self.max_completion_tokens or self.max_tokens
         top = (self.top_logprobs or 0) if self.logprobs else None
         return TurnRequest(
-            messages=read_messages(self.messages, tools),
+            messages=conversation(self.messages, tools),
             effort=effort_of(self.reasoning_effort),
             reasons=self.reasoning_effort != "none",
             tools=tools,

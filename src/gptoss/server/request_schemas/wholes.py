@@ -14,10 +14,6 @@ def one_of_text(*names: str) -> Json:
     }
 
 
-TOP_NEEDS_LOGPROBS: Json = {
-    "if": {"properties": {"top_logprobs": {"type": "integer"}}, "required": ["top_logprobs"]},
-    "then": {"properties": {"logprobs": {"const": True}}, "required": ["logprobs"]},
-}
 RESPONSE_NEEDS: Json = {
     # One that runs on its own is read from the store.
     "if": {"properties": {"background": {"const": True}}, "required": ["background"]},

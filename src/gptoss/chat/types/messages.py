@@ -1,13 +1,23 @@
-"""Messages of chat requests, as `gptoss.chat.read_messages` reads them."""
+"""Messages of a conversation, as chat APIs and datasets have them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, WithJsonSchema
 from typing_extensions import TypeAliasType
 
-from gptoss.server.request_schemas.form import CalledName, Form, Word
+from gptoss.chat.types.words import CALLED_NAME, CalledName, Word
+from gptoss.errors import shown
+from gptoss.forms import Form, Kinds, field_fault
+
+
+def _readable(part: object) -> object:
+    """The same. Raises an error for a part of another kind than text."""
+    kind = part.get("type") if isinstance(part, dict) and part.get("text") is None else None
+    if kind not in (None, "text"):
+        raise field_fault("type", f"got {shown(kind)}, wanted text: the model reads no other")
+    return part
 
 
 class TextPart(Form):
@@ -18,7 +28,7 @@ class TextPart(Form):
     text: str
 
 
-Content = str | list[TextPart]
+Content = str | list[Annotated[TextPart, BeforeValidator(_readable)]]
 
 
 class InstructionMessage(Form):
@@ -45,12 +55,19 @@ class CalledFunction(Form):
     """JSON as text, or the object itself."""
 
 
-class AssistantCall(Form):
-    """A call that the assistant made."""
+class NestedFunctionCall(Form):
+    """A call that the assistant made, as Chat Completions has it."""
 
     id: Any = None
     """Text that the result names."""
     function: CalledFunction
+
+
+class FlatFunctionCall(CalledFunction):
+    """A call that the assistant made, as datasets have it. Of whatever type that is not `custom`."""
+
+    id: Any = None
+    """Text that the result names."""
 
 
 class CalledCustomTool(Form):
@@ -60,13 +77,30 @@ class CalledCustomTool(Form):
     input: str
 
 
-class AssistantCustomCall(Form):
-    """A call of a custom tool that the assistant made."""
+class NestedCustomCall(Form):
+    """A call of a custom tool that the assistant made, as Chat Completions has it."""
 
     id: Any = None
     """Text that the result names."""
     type: Literal["custom"]
     custom: CalledCustomTool
+
+
+class FlatCustomCall(CalledCustomTool):
+    """A call of a custom tool that the assistant made, all in one object."""
+
+    id: Any = None
+    """Text that the result names."""
+    type: Literal["custom"]
+
+
+AssistantCall = TypeAliasType(
+    "AssistantCall",
+    Annotated[
+        FlatFunctionCall | FlatCustomCall,
+        Kinds("type", unnamed="function", nested=(NestedFunctionCall, NestedCustomCall)),
+    ],
+)
 
 
 class AssistantMessage(Form):
@@ -80,7 +114,7 @@ class AssistantMessage(Form):
     """The same, as other servers call it."""
     thinking: Content | None = None
     """The same, as datasets call it."""
-    tool_calls: list[AssistantCall | AssistantCustomCall] | None = None
+    tool_calls: list[AssistantCall] | None = None
 
 
 class ToolMessage(Form):
@@ -90,17 +124,11 @@ class ToolMessage(Form):
     content: Content
     tool_call_id: str | None = None
     """The `id` of the call; null: the last call before it."""
-    name: CalledName | None = None
+    name: Annotated[str, WithJsonSchema(CALLED_NAME)] | None = None
     """The function, where there is no call."""
 
 
 ChatMessage = TypeAliasType(
     "ChatMessage",
-    Annotated[
-        InstructionMessage | UserMessage | AssistantMessage | ToolMessage,
-        Field(discriminator="role"),
-    ],
+    Annotated[InstructionMessage | UserMessage | AssistantMessage | ToolMessage, Kinds("role")],
 )
-# What `modalities` may be.
-TextAlone = Annotated[list[Literal["text"]], Field(min_length=1, max_length=1)]
-ChatMessages = Annotated[list[ChatMessage], Field(min_length=1)]

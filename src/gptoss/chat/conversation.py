@@ -1,0 +1,120 @@
+"""Chat messages that were checked -> the conversation as the model reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from gptoss.chat.blocks import Blocks, result_of
+from gptoss.chat.tools import ToolSet
+from gptoss.chat.types.messages import (
+    AssistantCall,
+    AssistantMessage,
+    ChatMessage,
+    Content,
+    FlatCustomCall,
+    InstructionMessage,
+    ToolMessage,
+    UserMessage,
+)
+from gptoss.errors import MessageError, shown
+from gptoss.harmony import Channel, DeveloperContent, Message, Role, custom_call
+from gptoss.harmony.frozen_json import freeze, thaw
+from gptoss.harmony.names import Marker
+
+_JSON = f"{Marker.CONSTRAIN}json"
+
+
+def conversation(messages: Sequence[ChatMessage], tools: ToolSet) -> list[Message]:
+    """All that was said, results of tools behind their calls.
+
+    tools  that are declared: calls of some are bare text
+
+    Raises MessageError for a result of a call that was never made, and for arguments that are too deep.
+    """
+    reader = _Reader(tools)
+    for index, message in enumerate(messages):
+        where = f"messages.{index}"
+        match message:
+            case InstructionMessage():
+                reader.say(Message(Role.DEVELOPER, DeveloperContent(_text(message.content))))
+            case UserMessage():
+                reader.say(Message(Role.USER, _text(message.content), name=message.name))
+            case AssistantMessage():
+                reader.read_assistant(message, where)
+            case ToolMessage():
+                reader.read_result(message, where)
+    return reader.messages
+
+
+class _Reader:
+    """Reads message by message."""
+
+    def __init__(self, tools: ToolSet) -> None:
+        self._tools = tools
+        self._blocks = Blocks()
+        self._last_call: Message | None = None
+        self.say = self._blocks.say
+
+    @property
+    def messages(self) -> list[Message]:
+        return self._blocks.messages
+
+    def read_assistant(self, message: AssistantMessage, where: str) -> None:
+        """The chain of thought, what was said, and the calls."""
+        # The first that says something counts.
+        given = (message.reasoning, message.reasoning_content, message.thinking)
+        reasoning = next((text for text in map(_text, given) if text), "")
+        if reasoning:
+            self.say(Message(Role.ASSISTANT, reasoning, Channel.ANALYSIS))
+        calls = message.tool_calls or ()
+        text = _text(message.content)
+        if text or not (calls or reasoning):
+            channel = Channel.COMMENTARY if calls else Channel.FINAL
+            self.say(Message(Role.ASSISTANT, text, channel))
+        for index, call in enumerate(calls):
+            self._read_call(call, f"{where}.tool_calls.{index}")
+
+    def _read_call(self, call: AssistantCall, where: str) -> None:
+        recipient = f"functions.{call.name}"
+        if isinstance(call, FlatCustomCall):
+            is_wrapped = recipient not in self._tools.texts
+            made = custom_call(recipient, call.input, is_wrapped=is_wrapped)
+        else:
+            arguments = _arguments(call.arguments, f"the arguments of {where}")
+            made = Message(Role.ASSISTANT, arguments, Channel.COMMENTARY, recipient, _JSON)
+        self._blocks.call(made, *((call.id,) if isinstance(call.id, str) else ()))
+        self._last_call = made
+
+    def read_result(self, message: ToolMessage, where: str) -> None:
+        """The result of the call that it names, else of the last one, or of the function that it names."""
+        call_id, text = message.tool_call_id, _text(message.content)
+        if call_id is not None:
+            if not self._blocks.result(call_id, text):
+                raise _no_call(f"{where}.tool_call_id: got {shown(call_id)}", "that call")
+        elif self._last_call is not None:
+            self.say(result_of(self._last_call.recipient, text))
+        elif message.name is not None:
+            self.say(result_of(f"functions.{message.name}", text))
+        else:
+            raise _no_call(f"{where}: got a tool's result", "a call")
+
+
+def _no_call(got: str, missing: str) -> MessageError:
+    return MessageError(
+        f"{got}, but no assistant message before it made {missing}; send the call as well"
+    )
+
+
+def _arguments(given: object, what: str) -> str:
+    """JSON as text."""
+    if isinstance(given, str):
+        return given
+    return json.dumps(thaw(freeze(given, what)), ensure_ascii=False)
+
+
+def _text(content: Content | None) -> str:
+    """Text, or text parts put together."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "".join(part.text for part in content)
