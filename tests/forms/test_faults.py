@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from gptoss.forms.fail_fast import FailFast
-from gptoss.forms.faults import fault_of
-from gptoss.forms.kinds import Kinds
+from gptoss.forms import FailFast, Kinds, fault_of, field_fault
 from gptoss.server.wire_errors import invalid
 
 
@@ -51,6 +49,17 @@ def _refusal(kind: object) -> str | None:
     return "which is a picture" if kind == "image" else None
 
 
+class _Modal(_Part):
+    kind: Literal["modal"]
+    mode: Literal["fast", "slow"] = "fast"
+
+
+def _whole(own: object) -> object:
+    if isinstance(own, dict) and "old" in own:
+        raise field_fault("old", f"got {own['old']!r}, which is no more")
+    return own
+
+
 class _Body(_Part):
     content: str | list[Annotated[_Text | _Result, Kinds("type", refusal=_refusal)]] = ""
     tool: Annotated[_Own | _Fixed, Kinds("kind", unnamed="own")] | None = None
@@ -58,6 +67,9 @@ class _Body(_Part):
     share: Annotated[float, Field(gt=0, le=2)] | None = None
     few: Annotated[list[int], Field(min_length=1, max_length=2)] | None = None
     by_name: dict[str, int] | None = None
+    by_key: dict[Annotated[str, Field(pattern="^[0-9]$")], int] | None = None
+    choice: Literal["auto", "none"] | Annotated[_Modal | _Own, Kinds("kind")] | None = None
+    checked: list[Annotated[_Own, BeforeValidator(_whole)]] | None = None
     odd: int | None = None
 
     @field_validator("odd")
@@ -123,6 +135,17 @@ def fault(**body: Any) -> str:
         ({"few": []}, "few: got 0 elements, wanted at least 1"),
         ({"few": [1, 2, 3]}, "few: got more than 2 elements, wanted at most that"),
         ({"by_name": {"a": 1, "b": None}}, "by_name.b: got None, wanted a whole number"),
+        ({"by_key": {"1": 1, "a": 1}}, "by_key.a: got 'a', wanted text that matches ^[0-9]$"),
+        ({"by_key": {"1": None}}, "by_key.1: got None, wanted a whole number"),
+        # Names beside objects: what is an object is told as one.
+        ({"choice": "all"}, "choice: got 'all', wanted 'auto' or 'none'"),
+        ({"choice": 3}, "choice: got 3, wanted 'auto', 'none' or an object"),
+        ({"choice": {"kind": "x"}}, "choice.kind: got 'x', wanted 'modal' or 'own'"),
+        (
+            {"choice": {"kind": "modal", "mode": "x"}},
+            "choice.mode: got 'x', wanted 'fast' or 'slow'",
+        ),
+        ({"checked": [{"old": 3}]}, "checked.0.old: got 3, which is no more"),
         ({"odd": 2}, "odd: got 2, wanted an odd number"),
         ({"odd": 4}, "odd: even, got 4"),
         # The first one, whatever is wrong behind it.

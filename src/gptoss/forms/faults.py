@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ _WANTED = {
     "model_attributes_type": "an object",
     "model_type": "an object",
     "none_required": "null",
+    "string_pattern_mismatch": "text that matches {pattern}",
     "string_too_long": "text of a length of at most {max_length}",
     "string_too_short": "text of a length of at least {min_length}",
     "string_type": "text",
@@ -131,8 +132,17 @@ def _how_far(fault: _Fault) -> tuple[int, list[int]]:
 def _fault(error: Error, body: object) -> _Fault:
     place: Path = tuple(error["loc"])
     place = place[1:] if place[:1] == ("body",) else place
-    inner, last = (place[:-1], place[-1:]) if error["type"] == "missing" else (place, ())
-    kept = None if body is None else _steps(body, inner, error.get("input"))
+    found = error.get("input")
+    # Where a key is wrong, no value is what was found.
+    is_key = place[-1:] == ("[key]",)
+    place = place[:-1] if is_key else place
+    num_inner = len(place) - (is_key or error["type"] == "missing")
+    inner, last = place[:num_inner], place[num_inner:]
+
+    def is_found(value: object) -> bool:
+        return isinstance(value, dict) and found in value if is_key else value is found
+
+    kept = None if body is None else _steps(body, inner, is_found)
     if kept is None:
         return _Fault(error, place)
     path = (*(inner[index] for index in kept), *last)
@@ -142,10 +152,12 @@ def _fault(error: Error, body: object) -> _Fault:
     return _Fault(error, path, union, inner[union])
 
 
-def _steps(value: object, place: Path, found: object, start: int = 0) -> tuple[int, ...] | None:
+def _steps(
+    value: object, place: Path, is_found: Callable[[object], bool], start: int = 0
+) -> tuple[int, ...] | None:
     """Which parts of pydantic's place lead through a value to what was found there; the others are names of types."""
     if start == len(place):
-        return () if value is found else None
+        return () if is_found(value) else None
     part = place[start]
     is_there = (
         part in value
@@ -153,10 +165,10 @@ def _steps(value: object, place: Path, found: object, start: int = 0) -> tuple[i
         else isinstance(value, list) and isinstance(part, int) and part < len(value)
     )
     if is_there:
-        rest = _steps(value[part], place, found, start + 1)  # type: ignore[index]
+        rest = _steps(value[part], place, is_found, start + 1)  # type: ignore[index]
         if rest is not None:
             return (start, *rest)
-    return _steps(value, place, found, start + 1)
+    return _steps(value, place, is_found, start + 1)
 
 
 def _told(fault: _Fault) -> str:

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field
 
-from gptoss.chat.request import TurnLimits
+from gptoss.chat.types.words import Filled
 from gptoss.engine import SamplingParams
+from gptoss.engine.sampling_params import MAX_BIAS
 from gptoss.forms import FailFast
 from gptoss.harmony import Effort
-from gptoss.server.request_schemas.sampling import BIAS, MAX_BIASES, MAX_STOPS, Filled, StopList
-from gptoss.server.shown import Shown
 from gptoss.server.wire_errors import ApiError
 from gptoss.structured.rules import MAX_TOOLS
 
@@ -22,12 +21,18 @@ Verbosity = Literal["low", "medium", "high"]
 
 # More of them are not even looked at, whatever the settings say.
 MOST_MESSAGES, MOST_TOOLS = 1 << 16, 1 << 10
+MAX_STOPS, MAX_BIASES = 16, 1024
 # The model may be told of fewer.
 Tools = Field(max_length=MOST_TOOLS, json_schema_extra={"maxItems": MAX_TOOLS})
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
-Stops = Annotated[list[str], Field(max_length=MAX_STOPS), Shown(StopList)]
-Stop = Annotated[str, Shown(Filled)] | Stops | None
-Bias = Annotated[dict[str, float], Field(max_length=MAX_BIASES), WithJsonSchema(BIAS)]
+StopList = Annotated[list[Filled], Field(max_length=MAX_STOPS)]
+Stop = Filled | StopList | None
+# How they are written as keys of an object.
+_TokenId = Annotated[str, Field(pattern="^[0-9]{1,9}$")]
+_Biases = Annotated[
+    dict[_TokenId, Annotated[float, Field(ge=-MAX_BIAS, le=MAX_BIAS)]],
+    Field(max_length=MAX_BIASES, json_schema_extra={"additionalProperties": False}),
+]
 
 
 class Wire(FailFast):
@@ -69,7 +74,7 @@ class SamplingFields(Wire):
     """Subtracted once from the logit of each token that the answer has."""
     repetition_penalty: Annotated[float, Field(ge=0.01, le=10)] | None = None
     """Divides the logits of tokens that the prompt or the answer has. 1: none."""
-    logit_bias: Bias | None = None
+    logit_bias: _Biases | None = None
     """By token id, as text: -100 to 100, added to its logit."""
 
     def sampling(self, logprobs: int | None = None) -> SamplingParams:
@@ -81,19 +86,9 @@ class SamplingFields(Wire):
         }
         # OpenAI's seeds may be negative.
         seed = None if self.seed is None else self.seed % 2**64
-        special = {"seed": seed, "logit_bias": _bias(self.logit_bias), "logprobs": logprobs}
+        bias = {int(token): value for token, value in (self.logit_bias or {}).items()}
+        special = {"seed": seed, "logit_bias": bias, "logprobs": logprobs}
         return SamplingParams(**given | special)
-
-
-def _bias(bias: Mapping[str, float] | None) -> dict[int, float]:
-    found = {}
-    for name, value in (bias or {}).items():
-        if not (name.isascii() and name.isdecimal()) or len(name) > 9:
-            raise ApiError(
-                400, f"got logit_bias for {name[:40]!r}, wanted token ids", param="logit_bias"
-            )
-        found[int(name)] = value
-    return found
 
 
 def effort_of(name: EffortName | None) -> Effort:
@@ -105,11 +100,3 @@ def effort_of(name: EffortName | None) -> Effort:
 def ignored_verbosity(verbosity: Verbosity | None, field: str) -> tuple[str, ...]:
     """The field, unless it asks for what the model does anyway: it has no such dial, and is not told what it lacks."""
     return () if verbosity in (None, "medium") else (field,)
-
-
-def limits(max_tokens: int | None, reasoning_tokens: int | None, stop: Stop) -> TurnLimits:
-    """Where a turn ends. Raises ApiError for an empty stop string."""
-    strings = (stop,) if isinstance(stop, str) else tuple(stop or ())
-    if "" in strings:
-        raise ApiError(400, "got an empty stop string, wanted text", param="stop")
-    return TurnLimits(max_tokens, reasoning_tokens, strings)

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from gptoss.chat.conversation import conversation
-from gptoss.chat.request import TurnRequest
+from gptoss.chat.request import TurnLimits, TurnRequest
 from gptoss.chat.tools import declared_tool, tool_set
 from gptoss.chat.types.choices import ToolChoice
 from gptoss.chat.types.formats import AnswerFormat
@@ -29,7 +29,6 @@ from gptoss.server.wire import (
     Verbosity,
     effort_of,
     ignored_verbosity,
-    limits,
 )
 from gptoss.server.wire_errors import ApiError
 
@@ -136,7 +135,7 @@ class ChatRequest(SamplingFields):
             parallel_calls=self.parallel_tool_calls is not False,
             response_format=self.response_format,
             sampling=self.sampling(top),
-            limits=limits(most, self.reasoning_tokens, self.stop),
+            limits=TurnLimits.of(most, self.reasoning_tokens, self.stop or ()),
             num=num,
             continues=self.continue_final_message or False,
         )

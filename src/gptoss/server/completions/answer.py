@@ -16,7 +16,6 @@ from gptoss.server.completions.reply import (
 )
 from gptoss.server.completions.request import CompletionRequest
 from gptoss.server.shared.logprobs import NEVER
-from gptoss.server.wire import limits
 from gptoss.tokenizer.stop_strings import StopStrings
 
 
@@ -40,7 +39,7 @@ class Answer:
         self._body = body
         self.prompt = prompt
         self._generation = generation
-        self._stops = StopStrings(limits(None, None, body.stop).stop)
+        self._stops = StopStrings(body.stops)
         # Characters before those of the tokens whose logprobs were not told yet.
         self._offset = len(self._tokenizer.decode(prompt)) if body.echo else 0
         self.tokens: list[Token] = []

@@ -12,8 +12,6 @@ from gptoss.runtime import LoadedModel
 from gptoss.server.completions.answer import Answer
 from gptoss.server.completions.request import DEFAULT_TOKENS, CompletionRequest
 from gptoss.server.pool import IsGone
-from gptoss.server.request_schemas.completions import MAX_PROMPTS
-from gptoss.server.wire import limits
 from gptoss.server.wire_errors import ApiError
 from gptoss.tokenizer.limited import LimitedTokenizer
 
@@ -26,10 +24,6 @@ def prompts_of(
     each_of: Sequence[object] = [prompt]
     if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int):
         each_of = prompt
-    if len(each_of) > MAX_PROMPTS:
-        raise ApiError(
-            400, f"got {len(each_of)} prompts, wanted at most {MAX_PROMPTS}", param="prompt"
-        )
     special_ids = model.tokenizer.special_ids
     for each in each_of:
         tokenizer = LimitedTokenizer(model.tokenizer, model.context, is_gone)
@@ -42,8 +36,6 @@ def prompts_of(
                 "conversations have /v1/chat/completions",
                 param="prompt",
             )
-        if not ids:
-            raise ApiError(400, "got an empty prompt, wanted text or token ids", param="prompt")
         found.append(ids)
     return found
 
@@ -52,8 +44,6 @@ def answers_to(
     prompts: Sequence[list[int]], body: CompletionRequest, model: LoadedModel, owner: str
 ) -> list[Answer]:
     """All answers, being generated, or none; those to one prompt stand beside each other."""
-    # Refuses an empty stop string, as the chat does.
-    limits(None, None, body.stop)
     sampling = body.sampling(body.logprobs)
     # Without the chat format, they are noise.
     forbidden = sorted(set(model.tokenizer.special_ids) - model.stop_ids)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-from gptoss.server.request_schemas.completions import MAX_PROMPTS, Prompts
+from gptoss.chat.types.words import Filled
 from gptoss.server.settings import ServerSettings
-from gptoss.server.shown import Shown
 from gptoss.server.wire import Count, SamplingFields, Stop, StreamOptions
 from gptoss.server.wire_errors import ApiError
 
 # What OpenAI's API writes when nothing is said.
 DEFAULT_TOKENS = 16
-TokenIds = list[Annotated[int, Field(ge=0)]]
+MAX_PROMPTS = 32
+TokenIds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 
 
 def _counted(prompt: object) -> object:
@@ -28,14 +28,14 @@ def _counted(prompt: object) -> object:
 class CompletionRequest(SamplingFields):
     """The body of `/v1/completions`."""
 
-    model_config = ConfigDict(json_schema_extra={"required": ["prompt"]})
-
     model: str | None = None
     prompt: Annotated[
-        str | Annotated[list[str], Field(min_length=1)] | TokenIds | list[TokenIds],
+        Filled
+        | Annotated[list[Filled], Field(min_length=1, max_length=MAX_PROMPTS)]
+        | TokenIds
+        | Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_PROMPTS)],
         BeforeValidator(_counted),
-        Shown(Prompts),
-    ] = ""
+    ]
     """Text, token ids, or several of either. Special tokens have no place in it."""
     max_tokens: Count | None = None
     """Of each text; 16 unless said otherwise."""
@@ -52,7 +52,7 @@ class CompletionRequest(SamplingFields):
     stream: bool | None = None
     """Whether it comes in pieces, as events."""
     stream_options: StreamOptions | None = None
-    suffix: Annotated[str, Shown(Literal[""])] | None = None
+    suffix: Literal[""] | None = None
     """The model was not trained for any."""
 
     @property
@@ -60,10 +60,13 @@ class CompletionRequest(SamplingFields):
         """Texts to each prompt."""
         return self.n or 1
 
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts at which it ends."""
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+
     def check(self, settings: ServerSettings) -> None:
         """Raises ApiError for what there is not, or not so much of."""
-        if self.suffix:
-            raise ApiError(400, "got suffix, which the model was not trained for", param="suffix")
         if self.best_of not in (None, self.num):
             raise ApiError(
                 400, "got best_of, wanted the same as n: all answers are given", param="best_of"

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, WithJsonSchema
+from pydantic import Field
 from typing_extensions import TypeAliasType
 
+from gptoss.chat.types.words import CalledName, Word
 from gptoss.forms import Form, Kinds
 from gptoss.server.hosted_tools import refusal_of
-from gptoss.server.request_schemas.form import CalledName, Word
 
-# Harmony says what is wrong with a name.
-_ToolName = Annotated[str, WithJsonSchema(TypeAdapter(Word).json_schema())]
-_CalledName = Annotated[str, WithJsonSchema(TypeAdapter(CalledName).json_schema())]
 _Read = Kinds("type", but=", which the model cannot read")
 
 
@@ -58,7 +55,7 @@ class ToolUseParam(Form):
 
     type: Literal["tool_use"]
     id: str
-    name: _CalledName
+    name: CalledName
     input: Any = Field(default_factory=dict)
     """A JSON object."""
 
@@ -137,7 +134,7 @@ class OwnTool(Form):
     """A tool of the caller's own."""
 
     type: Literal["custom"] | None = None
-    name: _ToolName
+    name: Word
     """Distinct among all tools."""
     description: str | None = None
     """For the model."""

@@ -17,7 +17,6 @@ from gptoss.server.messages.params import (
     Text,
 )
 from gptoss.server.messages.tools import declared
-from gptoss.server.request_schemas.sampling import StopList
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire import (
     MOST_MESSAGES,
@@ -25,9 +24,9 @@ from gptoss.server.wire import (
     Count,
     EffortName,
     SamplingFields,
+    StopList,
     Wire,
     effort_of,
-    limits,
 )
 from gptoss.server.wire_errors import ApiError
 
@@ -141,8 +140,8 @@ class MessagesRequest(CountRequest):
 
     def asked(self, settings: ServerSettings) -> TurnRequest:
         """Raises ApiError and GptossError for what cannot be met."""
-        ends = limits(self.max_tokens, self.reasoning_tokens, self.stop_sequences)
-        return self.turn(settings, ends)
+        stops = tuple(self.stop_sequences or ())
+        return self.turn(settings, TurnLimits(self.max_tokens, self.reasoning_tokens, stops))
 
 
 def _choice(choice: MessageToolChoice) -> str | dict[str, Any] | None:

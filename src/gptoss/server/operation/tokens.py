@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from gptoss.chat.request import TurnRequest
 from gptoss.errors import RequestError
@@ -16,7 +17,6 @@ from gptoss.server.caller import on_thread
 from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.pool import IsGone
 from gptoss.server.replies import ABSENT, Count, Reply, sent
-from gptoss.server.request_schemas.wholes import one_of_text
 from gptoss.server.service import Service
 from gptoss.server.wire import Wire
 from gptoss.server.wire_errors import ApiError
@@ -26,10 +26,19 @@ from gptoss.tokenizer.limited import LimitedTokenizer
 MAX_IDS = 1 << 18
 
 
+# At least one of them is text.
+_HAS_TEXT: JsonDict = {
+    "anyOf": [
+        {"properties": {"content": {"type": "string"}}, "required": ["content"]},
+        {"properties": {"prompt": {"type": "string"}}, "required": ["prompt"]},
+    ]
+}
+
+
 class TokenizeRequest(Wire):
     """Text to cut. Special tokens spelled in it are text, as everywhere."""
 
-    model_config = ConfigDict(json_schema_extra=one_of_text("content", "prompt"))
+    model_config = ConfigDict(json_schema_extra=_HAS_TEXT)
 
     content: str | None = None
     """The text."""

@@ -1,16 +1,12 @@
-"""What all schemas of requests have in common."""
+"""What all schemas of input items have in common."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pydantic import BaseModel, ConfigDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from gptoss.chat.types.words import CalledName
 
-# As `gptoss.harmony` has it: what stands in the header of a message. Python's space has more in it than JavaScript's.
-_LETTER = r"[^\s\x1c-\x1f\x85<>|:=]"
-Word = Annotated[str, Field(pattern=rf"^{_LETTER}+$")]
-# Of a function that was called, behind `functions.`.
-CalledName = Annotated[str, Field(pattern=rf"^{_LETTER}*$")]
+__all__ = ["CalledName", "Form"]
 
 
 class Form(BaseModel):

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from gptoss.chat.blocks import Block
-from gptoss.chat.request import TurnRequest
+from gptoss.chat.request import TurnLimits, TurnRequest
 from gptoss.chat.tools import ToolSet
 from gptoss.chat.types.formats import (
     AnswerFormat,
@@ -20,7 +21,6 @@ from gptoss.chat.types.formats import (
 from gptoss.errors import shown
 from gptoss.server.replies import in_order
 from gptoss.server.request_schemas.responses import Included, ResponseInput
-from gptoss.server.request_schemas.wholes import RESPONSE_NEEDS
 from gptoss.server.responses.tools import echoed_choice, echoed_tools, tools_of
 from gptoss.server.responses.types.response import ReasoningSettings, Response, TextSettings
 from gptoss.server.responses.types.tools import ResponseTool, ResponseToolChoice
@@ -37,7 +37,6 @@ from gptoss.server.wire import (
     Wire,
     effort_of,
     ignored_verbosity,
-    limits,
 )
 from gptoss.server.wire_errors import ApiError
 
@@ -58,6 +57,26 @@ _VOID = (
     "computer_call_output.output.image_url",
     "code_interpreter_call.outputs",
 )
+
+# What fields ask of each other.
+_NEEDS: JsonDict = {
+    # One that runs on its own is read from the store.
+    "if": {"properties": {"background": {"const": True}}, "required": ["background"]},
+    "then": {"properties": {"store": {"enum": [True, None]}}},
+    # A response that is gone on from has input of its own.
+    "anyOf": [
+        {"properties": {"input": {"type": "string", "minLength": 1}}, "required": ["input"]},
+        {"properties": {"input": {"type": "array", "minItems": 1}}, "required": ["input"]},
+        {
+            "properties": {"instructions": {"type": "string", "minLength": 1}},
+            "required": ["instructions"],
+        },
+        {
+            "properties": {"previous_response_id": {"type": "string"}},
+            "required": ["previous_response_id"],
+        },
+    ],
+}
 
 SummaryName = Literal["auto", "concise", "detailed"]
 _Items = Annotated[list[dict[str, Any]], Field(max_length=MOST_MESSAGES)]
@@ -91,7 +110,7 @@ class TextOptions(Wire):
 class ResponseRequest(SamplingFields):
     """The body of `/v1/responses`. Fields that are not here are ignored, as OpenAI does, or refused by name."""
 
-    model_config = ConfigDict(json_schema_extra=RESPONSE_NEEDS)
+    model_config = ConfigDict(json_schema_extra=_NEEDS)
 
     model: str | None = None
     input: Annotated[str | _Items, Shown(ResponseInput)] | None = None
@@ -124,7 +143,7 @@ class ResponseRequest(SamplingFields):
     """Whether the response is kept; true unless said otherwise."""
     stream: bool | None = None
     """Whether the response comes in pieces, as events."""
-    stream_options: Annotated[Wire, Shown(dict[str, Any])] | None = None
+    stream_options: dict[str, Any] | None = None
     """Is taken, and does nothing."""
     background: bool | None = None
     """Whether it is answered at once with a response that is written on its own, and can be asked for."""
@@ -205,7 +224,7 @@ class ResponseRequest(SamplingFields):
             parallel_calls=self.parallel_tool_calls is not False,
             response_format=self.text.format if self.text else None,
             sampling=self.sampling((self.top_logprobs or 0) if self.has_logprobs else None),
-            limits=limits(self.max_output_tokens, self.reasoning_tokens, None),
+            limits=TurnLimits(self.max_output_tokens, self.reasoning_tokens),
             continues=self.continue_final_message or False,
         )
 
