@@ -186,7 +186,7 @@ def test_without_tools_nothing_is_called() -> None:
         ({"type": "function", "name": "find"}, "got the tool choice 'find', wanted a declared"),
         ({"type": "function", "name": "a", "namespace": "crm"}, "got the tool choice 'a', wanted"),
         ({"type": "function", "function": {}}, "tool_choice.function.name: got nothing"),
-        ({"function": {"name": "a"}}, "tool_choice.type: got nothing, wanted this field"),
+        ({"function": {"name": "a"}}, "tool_choice.name: got nothing, wanted this field"),
         ({}, "tool_choice.name: got nothing, wanted this field"),
         ({"type": "allowed_tools"}, "tool_choice.tools: got nothing, wanted this field"),
         (

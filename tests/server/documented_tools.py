@@ -19,7 +19,8 @@ NAMED: list[Json] = [
     {"type": "function", "name": "find", "namespace": "crm"},
     {"type": "shell"},
 ]
-CHOICES = [*NAMED, {"type": "allowed_tools", "mode": "auto", "tools": NAMED}]
+ANY = [*NAMED, {"name": "find", "namespace": "crm"}]
+CHOICES = [*NAMED, {"type": "allowed_tools", "mode": "auto", "tools": ANY}]
 DELETE = {"type": "delete_file", "path": "a.py"}
 TEXT = {"type": "custom", "name": "free", "description": "Takes text.", "format": {"type": "text"}}
 

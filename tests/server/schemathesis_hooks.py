@@ -113,7 +113,7 @@ def _declare(body: Json) -> None:
 
 def _tool_of(choice: Json, index: int) -> Json:
     """A tool that a choice names."""
-    kind = choice["type"]
+    kind = choice.get("type", "function")
     fields = choice.get(kind, choice)
     if kind not in ("function", "custom"):
         return {"type": kind}

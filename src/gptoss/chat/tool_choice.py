@@ -9,7 +9,12 @@ from gptoss.errors import SchemaError, listed, shown
 from gptoss.structured.rules import ToolChoice
 
 if TYPE_CHECKING:
-    from gptoss.chat.types.choices import BuiltInChoice, ChosenTools, NamedChoice
+    from gptoss.chat.types.choices import (
+        BuiltInChoice,
+        ChosenTools,
+        NamedOrUntyped,
+        UntypedChoice,
+    )
 
 
 def tool_choice_of(
@@ -39,17 +44,17 @@ def tool_choice_of(
     return ToolChoice.REQUIRED, (_recipient(chosen, declared),)
 
 
-def _checked(choice: object) -> ChosenTools | BuiltInChoice:
+def _checked(choice: object) -> ChosenTools | UntypedChoice | BuiltInChoice:
     # Loaded when first asked for: most turns name no tool.
     from gptoss.chat.types.choices import ChoiceName, OwnChoice
     from gptoss.forms import checked
 
-    made: ChosenTools | BuiltInChoice
+    made: ChosenTools | UntypedChoice | BuiltInChoice
     made = checked(ChoiceName | OwnChoice, choice, "tool_choice", SchemaError)
     return made
 
 
-def _recipient(chosen: NamedChoice | BuiltInChoice, declared: Mapping[str, str]) -> str:
+def _recipient(chosen: NamedOrUntyped | BuiltInChoice, declared: Mapping[str, str]) -> str:
     """Of a tool that is named in a choice."""
     name, space, kind = chosen.name, chosen.namespace, chosen.type
     meant = (f"functions.{name}", name) if space is None else (f"{space}.{name}",)

@@ -18,9 +18,9 @@ UNKNOWN_KIND = "unknown_kind"
 class Kinds:
     """As an annotation of a union of models, or a single one: that is checked which a field names, and no other.
 
-    field    has a literal type in each of the models. One that has no such field is the unnamed one, and all names that
-             the others have not mean it too
+    field    has a literal type in each of the models. One that has no such field is the unnamed one
     unnamed  which it is where the field is absent or null; None: an error
+    others   whether names that none of the models has mean the unnamed one too
     nested   models whose own fields stand in one that is called by their name: `{"type": "a", "a": {...}}`. What is of
              their form becomes an object of the union's model of that name, as if its fields stood beside the name
     but      what is said of a name that none of them has, before the names that are wanted
@@ -29,6 +29,7 @@ class Kinds:
 
     field: str
     unnamed: str | None = None
+    others: bool = False
     nested: tuple[type[BaseModel], ...] = ()
     but: str = ""
     refusal: Callable[[object], str | None] | None = None
@@ -50,7 +51,7 @@ class Kinds:
                 choices[name] = handler.generate_schema(model)
         told: dict[str, Any] = {
             "field": self.field,
-            "wanted": list(models),
+            "wanted": [name for name, model in models.items() if self._is_named(model)],
             "but": self.but,
             "refusal": self.refusal,
         }
@@ -77,9 +78,12 @@ class Kinds:
             return handler(union)
         return handler(core_schema.tagged_union_schema(choices, self.field))
 
+    def _is_named(self, model: type[BaseModel]) -> bool:
+        return self.field in model.model_fields
+
     def _names(self, model: type[BaseModel]) -> Iterator[str]:
         """What a model is called in the field."""
-        if self.field in model.model_fields:
+        if self._is_named(model):
             yield from _literals(model.model_fields[self.field].annotation)
         elif self.unnamed is not None:
             yield self.unnamed
@@ -93,13 +97,12 @@ class Kinds:
         pydantic alone would keep all others waiting until it is through with them.
         """
         name_by_model = {model: name for name, model in models.items()}
-        takes_others = any(self.field not in model.model_fields for model in name_by_model)
 
         def name_of(given: object) -> object:
             if not isinstance(given, dict):
                 return name_by_model.get(cast(Any, type(given)), self.unnamed)
             name = given.get(self.field)
-            if name is None or (takes_others and name not in list(models)):
+            if name is None or (self.others and name not in list(models)):
                 name = self.unnamed
             is_nested = isinstance(name, str) and name in nested and name in given
             return _nested(str(name)) if is_nested else name

@@ -17,6 +17,15 @@ class FunctionName(Form):
     """In which it is declared, if it is in one."""
 
 
+class UntypedChoice(FunctionName):
+    """A tool that is declared, of whichever type."""
+
+    @property
+    def type(self) -> None:
+        """None is said."""
+        return None
+
+
 class NestedFunctionChoice(Form):
     """A function that is declared, as Chat Completions has it."""
 
@@ -27,8 +36,7 @@ class NestedFunctionChoice(Form):
 class FlatFunctionChoice(FunctionName):
     """A function that is declared, as the Responses API has it."""
 
-    type: Literal["function"] | None = None
-    """Null: a tool of any type."""
+    type: Literal["function"]
 
 
 class NestedCustomChoice(Form):
@@ -71,6 +79,7 @@ class BuiltInChoice(_KindAlone):
 
 
 NamedChoice = FlatFunctionChoice | FlatCustomChoice | ClientRunChoice
+NamedOrUntyped = NamedChoice | UntypedChoice
 NESTED_CHOICES = (NestedFunctionChoice, NestedCustomChoice)
 
 
@@ -79,7 +88,7 @@ class AllowedToolList(Form):
 
     mode: Literal["auto", "required"] = "auto"
     """Whether one of them may or must be called."""
-    tools: list[Annotated[NamedChoice, Kinds("type", unnamed="function", nested=NESTED_CHOICES)]]
+    tools: list[Annotated[NamedOrUntyped, Kinds("type", unnamed="any", nested=NESTED_CHOICES)]]
 
 
 class NestedAllowedTools(Form):
@@ -99,8 +108,11 @@ ChoiceName = Literal["auto", "none", "required"]
 ChosenTools = NamedChoice | FlatAllowedTools
 NESTED = (*NESTED_CHOICES, NestedAllowedTools)
 # Of Python callers alone: a server has no built-in tools.
-OwnChoice = Annotated[ChosenTools | BuiltInChoice, Kinds("type", unnamed="function", nested=NESTED)]
+OwnChoice = Annotated[
+    ChosenTools | UntypedChoice | BuiltInChoice, Kinds("type", unnamed="any", nested=NESTED)
+]
 ToolChoice = TypeAliasType(
     "ToolChoice",
-    ChoiceName | Annotated[ChosenTools, Kinds("type", unnamed="function", nested=NESTED)],
+    ChoiceName
+    | Annotated[ChosenTools | UntypedChoice, Kinds("type", unnamed="any", nested=NESTED)],
 )

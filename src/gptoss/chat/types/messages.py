@@ -98,7 +98,9 @@ AssistantCall = TypeAliasType(
     "AssistantCall",
     Annotated[
         FlatFunctionCall | FlatCustomCall,
-        Kinds("type", unnamed="function", nested=(NestedFunctionCall, NestedCustomCall)),
+        Kinds(
+            "type", unnamed="function", others=True, nested=(NestedFunctionCall, NestedCustomCall)
+        ),
     ],
 )
 

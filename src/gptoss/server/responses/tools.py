@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet, declared_tool, tool_set
-from gptoss.chat.types.choices import ClientRunChoice, FlatAllowedTools, NamedChoice
+from gptoss.chat.types.choices import (
+    ClientRunChoice,
+    FlatAllowedTools,
+    NamedOrUntyped,
+    UntypedChoice,
+)
 from gptoss.chat.types.tools import FlatFunctionTool, FlatGrammarFormat, Tool
 from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
@@ -31,6 +36,8 @@ from gptoss.server.wire_errors import ApiError
 
 # Namespaces that mean something else to the model, or hold the tools without one.
 _TAKEN_NAMES = (FUNCTIONS, BROWSER.name, PYTHON.name)
+
+_Named = TypeVar("_Named", bound=NamedOrUntyped)
 
 
 def tools_of(tools: Sequence[ResponseTool]) -> ToolSet:
@@ -144,10 +151,10 @@ def _echoed_definition(tool: Tool) -> DeclaredFunction | DeclaredCustomTool:
     return made
 
 
-def _echoed_name(choice: NamedChoice) -> NamedChoice:
-    if isinstance(choice, ClientRunChoice):
+def _echoed_name(choice: _Named) -> _Named:
+    if isinstance(choice, ClientRunChoice | UntypedChoice):
         return choice
     given = {} if choice.namespace is None else {"namespace": choice.namespace}
     kind: Any = type(choice)
-    named: NamedChoice = in_order(kind, type=choice.type, name=choice.name, **given)
+    named: _Named = in_order(kind, type=choice.type, name=choice.name, **given)
     return named

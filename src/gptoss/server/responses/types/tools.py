@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypeAliasType
 
-from gptoss.chat.types.choices import NESTED, ChoiceName, ChosenTools, NamedChoice
+from gptoss.chat.types.choices import NESTED, ChoiceName, ChosenTools, NamedChoice, NamedOrUntyped
 from gptoss.chat.types.formats import TextFormat
 from gptoss.chat.types.tools import FlatCustomTool, FlatFunctionTool, FlatGrammarFormat, Tool
 from gptoss.chat.types.words import Word
@@ -155,7 +155,7 @@ class EchoedAllowedTools(Reply):
 
     mode: Literal["auto", "required"]
     type: Literal["allowed_tools"]
-    tools: list[NamedChoice]
+    tools: list[NamedOrUntyped]
 
 
 EchoedChoice = ChoiceName | NamedChoice | EchoedAllowedTools
