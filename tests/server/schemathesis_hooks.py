@@ -15,6 +15,8 @@ Json = dict[str, Any]
 
 # So that the whole run takes minutes: no check looks at how much is written.
 MAX_TOKENS = 4
+# Digits of larger ones are refused wherever they stand: a body has them as they were, such as 1e300.
+_MOST_WHOLE = 1e18
 _CLIENT_RUN = ("shell", "local_shell", "apply_patch")
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _SCHEMA = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 3}}}
@@ -43,7 +45,8 @@ def _whole_numbers(value: Any) -> Any:
         return {key: _whole_numbers(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_whole_numbers(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _MOST_WHOLE
+    return int(value) if is_whole else value
 
 
 def _shorten(body: Json) -> None:
