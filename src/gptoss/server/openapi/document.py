@@ -109,6 +109,10 @@ def _document(app: FastAPI, service: Service) -> Json:
     )
     has_keys = bool(service.settings.keys.digests)
     schema_of, replies = _reply_schemas()
+    components = document["components"]
+    for named in (document["paths"], components["schemas"], replies):
+        _drop_titles(named)
+    _tell_apart(document, replies)
     errors: Json = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -126,9 +130,6 @@ def _document(app: FastAPI, service: Service) -> Json:
                 operation["requestBody"]["content"][_JSON]["examples"] = told
     _add_links(document)
     _describe_invocations(document)
-    components = document["components"]
-    for named in (document["paths"], components["schemas"], replies):
-        _drop_titles(named)
     _tell_sampling_last(components["schemas"])
     components["schemas"] = _merged(components["schemas"], replies)
     components["responses"] = dict(sorted(errors.items()))
@@ -271,6 +272,31 @@ def _merged(schemas: Json, more: Json) -> Json:
         if schemas[name] != more[name]:
             raise AssertionError(f"got two schemas of the name {name}; rename one")
     return dict(sorted({**schemas, **more}.items()))
+
+
+def _tell_apart(document: Json, replies: Json) -> None:
+    """Rename what requests have by the name of something in replies that is not alike: `Text` becomes `TextParam`."""
+    schemas = document["components"]["schemas"]
+    names = {
+        name: f"{name}Param"
+        for name in schemas.keys() & replies.keys()
+        if schemas[name] != replies[name]
+    }
+    reference_of = {
+        _REFERENCE.format(model=n): _REFERENCE.format(model=m) for n, m in names.items()
+    }
+    waiting: list[object] = [document]
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, dict):
+            # In unions there are references beside `$ref`.
+            texts = [(key, value) for key, value in at.items() if isinstance(value, str)]
+            at |= {key: reference_of[value] for key, value in texts if value in reference_of}
+            waiting += at.values()
+        elif isinstance(at, list):
+            waiting += at
+    told = {names.get(name, name): schema for name, schema in schemas.items()}
+    document["components"]["schemas"] = told
 
 
 def _drop_titles(schema: object) -> None:
