@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from gptoss.server.replies import in_order
 from gptoss.server.responses.items import text_part
 from gptoss.server.responses.request import ResponseRequest
 from gptoss.server.responses.store import KeptItem, ResponseStore
@@ -28,8 +27,7 @@ def response(
 
 def said(name: str, text: str = "") -> OutputMessage:
     """An item of that id."""
-    return in_order(
-        OutputMessage,
+    return OutputMessage(
         id=name,
         type="message",
         role="assistant",
@@ -41,7 +39,7 @@ def said(name: str, text: str = "") -> OutputMessage:
 
 def kept(name: str, text: str = "") -> KeptItem:
     """The same as the store has it."""
-    return KeptItem(name, said(name, text).written().decode())
+    return KeptItem(name, said(name, text))
 
 
 def read(store: ResponseStore, name: str, owner: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from fastapi._compat import ModelField
@@ -15,7 +15,7 @@ from gptoss.forms.fail_fast import MANY, parts
 from gptoss.server import bodies
 from gptoss.server.bodies import Bodies
 from gptoss.server.chat_completions.request import ChatRequest
-from gptoss.server.client_tools import CLIENT_TOOLS
+from gptoss.server.client_tools import ClientAction
 from gptoss.server.completions.request import CompletionRequest
 from gptoss.server.held import SMALL_BYTES
 from gptoss.server.messages.request import CountRequest, MessagesRequest
@@ -40,7 +40,7 @@ MODELS = [
     MessagesRequest,
     ResponseRequest,
     TokenizeRequest,
-    *(tool.fields for tool in CLIENT_TOOLS.values()),
+    *get_args(ClientAction),
 ]
 
 

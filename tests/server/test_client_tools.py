@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from gptoss.server.client_tools import CLIENT_TOOLS, ExecAction, ShellAction
-from gptoss.server.wire_errors import ApiError
+from gptoss.server.responses.request import ResponseRequest
+from gptoss.server.wire_errors import invalid
 
 
 @pytest.mark.parametrize(
@@ -26,5 +27,39 @@ def test_the_first_that_is_wrong_ends_it(kind: Any, fields: dict[str, Any]) -> N
 
 
 def test_the_place_is_named() -> None:
-    with pytest.raises(ApiError, match=r"input\.3\.action\.command\.1"):
-        CLIENT_TOOLS["local_shell"].read({"action": {"command": ["ls", 1]}}, "input.3")
+    action = {"command": ["ls", 1]}
+    body = {"input": [{"type": "local_shell_call", "call_id": "c", "action": action}]}
+    with pytest.raises(ValidationError) as caught:
+        ResponseRequest.model_validate(body)
+    assert invalid(caught.value.errors(), body).param == "input.0.action.command.1"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("local_shell", '{"command": ["ls"], "working_directory": "a", "env": {"A": "b"}}'),
+        ("shell", '{"commands": ["ls"], "timeout_ms": 1, "max_output_length": 2}'),
+        ("apply_patch", '{"type": "create_file", "path": "a", "diff": ""}'),
+        ("apply_patch", '{"type": "delete_file", "path": "a"}'),
+    ],
+)
+def test_what_the_model_wrote_is_what_it_reads(name: str, arguments: str) -> None:
+    tool = CLIENT_TOOLS[name]
+    action = tool.said(arguments)
+    assert action is not None
+    assert tool.arguments(action) == arguments
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("local_shell", '{"command": ["ls"'),
+        ("local_shell", '{"command": "ls"}'),
+        ("shell", '{"commands": ["ls"], "timeout_ms": 0}'),
+        ("apply_patch", '{"type": "create_file", "path": "a"}'),
+        ("apply_patch", '{"type": "delete_file", "path": "a", "diff": "b"}'),
+        ("apply_patch", '{"type": "move_file", "path": "a"}'),
+    ],
+)
+def test_what_is_not_whole_is_no_call(name: str, arguments: str) -> None:
+    assert CLIENT_TOOLS[name].said(arguments) is None

@@ -9,9 +9,10 @@ import pytest
 
 from gptoss.chat.types.formats import FlatSchemaFormat
 from gptoss.server.replies import in_order
-from gptoss.server.responses.types.calls import FunctionCall, InputText
+from gptoss.server.responses.types.calls import FunctionCall
 from gptoss.server.responses.types.items import InputMessage
 from gptoss.server.responses.types.response import TextSettings
+from gptoss.server.responses.types.texts import InputText
 
 
 def test_the_order_is_the_one_that_is_given() -> None:

@@ -41,7 +41,7 @@ def test_sealed_thoughts_come_back(client: TestClient) -> None:
     assert with_seal["usage"]["input_tokens"] > without["usage"]["input_tokens"]
     cut = {**sealed, "encrypted_content": thought["encrypted_content"][:-8] + "AAAAAAA="}
     error = refused(client, 400, **asked([user, cut]))
-    assert error["param"] == "input[1].encrypted_content"
+    assert error["param"] == "input.1.encrypted_content"
 
 
 def test_what_is_kept(client: TestClient) -> None:

@@ -69,26 +69,26 @@ def test_what_is_refused(client: TestClient, fields: Json, param: str | None) ->
 @pytest.mark.parametrize(
     ("item", "param"),
     [
-        ({"type": "custom_tool_call", "call_id": "c", "name": "run"}, "input[0].input"),
-        ({"type": "custom_tool_call", "call_id": "c", "input": "a"}, "input[0].name"),
-        ({**SAID["query"], "call_id": "c", "namespace": 3}, "input[0].namespace"),
-        ({"type": "local_shell_call", "call_id": "c"}, "input[0].action"),
+        ({"type": "custom_tool_call", "call_id": "c", "name": "run"}, "input.0.input"),
+        ({"type": "custom_tool_call", "call_id": "c", "input": "a"}, "input.0.name"),
+        ({**SAID["query"], "call_id": "c", "namespace": 3}, "input.0.namespace"),
+        ({"type": "local_shell_call", "call_id": "c"}, "input.0.action"),
         (
             {"type": "local_shell_call", "call_id": "c", "action": {"command": "ls"}},
-            "input[0].action.command",
+            "input.0.action.command",
         ),
         (
             {"type": "shell_call", "call_id": "c", "action": {"commands": ["a", 1]}},
-            "input[0].action.commands.1",
+            "input.0.action.commands.1",
         ),
-        ({**SAID["shell"]}, "input[0].call_id"),
+        ({**SAID["shell"]}, "input.0.call_id"),
         (
             {
                 "type": "apply_patch_call",
                 "call_id": "c",
                 "operation": {"type": "update_file", "path": "a"},
             },
-            "input[0].operation",
+            "input.0.operation.diff",
         ),
         (
             {
@@ -96,7 +96,7 @@ def test_what_is_refused(client: TestClient, fields: Json, param: str | None) ->
                 "call_id": "c",
                 "operation": {"type": "delete_file", "path": "a", "diff": "b"},
             },
-            "input[0].operation",
+            "input.0.operation.diff",
         ),
         (
             {
@@ -104,25 +104,25 @@ def test_what_is_refused(client: TestClient, fields: Json, param: str | None) ->
                 "call_id": "c",
                 "operation": {"type": "move", "path": "a"},
             },
-            "input[0].operation.type",
+            "input.0.operation.type",
         ),
-        ({"type": "shell_call_output", "call_id": "c", "output": "a"}, "input[0].output"),
-        ({"type": "shell_call_output", "call_id": "c", "output": [{}]}, "input[0].output[0]"),
+        ({"type": "shell_call_output", "call_id": "c", "output": "a"}, "input.0.output"),
+        ({"type": "shell_call_output", "call_id": "c", "output": [{}]}, "input.0.output.0.stdout"),
         (
             {
                 "type": "shell_call_output",
                 "call_id": "c",
                 "output": [{"stdout": 1, "stderr": "", "outcome": {"type": "timeout"}}],
             },
-            "input[0].output[0].stdout",
+            "input.0.output.0.stdout",
         ),
-        ({"type": "apply_patch_call_output", "call_id": "c"}, "input[0].status"),
-        ({"type": "local_shell_call_output", "output": "a"}, "input[0].id"),
-        ({"type": "local_shell_call_output", "call_id": "c", "output": []}, "input[0].output"),
-        ({"type": "custom_tool_call_output", "call_id": "c", "output": 3}, "input[0].output"),
+        ({"type": "apply_patch_call_output", "call_id": "c"}, "input.0.status"),
+        ({"type": "local_shell_call_output", "output": "a"}, "input.0"),
+        ({"type": "local_shell_call_output", "call_id": "c", "output": []}, "input.0.output"),
+        ({"type": "custom_tool_call_output", "call_id": "c", "output": 3}, "input.0.output"),
         ({"type": "custom_tool_call_output", "call_id": "c", "output": "a"}, "input"),
         ({"type": "shell_call_output", "call_id": "c", "output": []}, "input"),
-        ({"type": "web_search_call", "id": "w"}, "input[0]"),
+        ({"type": "web_search_call", "id": "w"}, "input.0.type"),
     ],
     ids=lambda item: repr(item)[:70],
 )

@@ -6,59 +6,65 @@ come back from there.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError
 
-from gptoss.forms import FailFast
-from gptoss.server.wire_errors import invalid
+from gptoss.forms import Kinds
+from gptoss.server.exchanged import Exchanged, IfNull, Maybe, OrElse
+from gptoss.server.replies import ABSENT
 
 _MOST = 2**31 - 1
 _Positive = Annotated[int, Field(ge=1)]
 
 
-class _Fields(FailFast):
-    """What stands in an item, and in the arguments of the call, in the order of the schema."""
+class ExecAction(Exchanged):
+    """A program to run."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-
-class ExecAction(_Fields):
-    """Of a `local_shell_call`."""
-
+    type: Annotated[Literal["exec"], OrElse("exec")]
+    env: Annotated[dict[str, str], IfNull({})]
     command: list[str]
-    working_directory: str | None = None
-    timeout_ms: _Positive | None = None
-    env: dict[str, str] | None = None
-    user: str | None = None
+    """The program and its arguments."""
+    working_directory: Maybe[str] = ABSENT
+    timeout_ms: Maybe[_Positive] = ABSENT
+    user: Maybe[str] = ABSENT
+
+    def model_post_init(self, _: Any) -> None:
+        """What the model did not write is told as well."""
+        self.model_fields_set.update(("type", "env"))
 
 
-class ShellAction(_Fields):
-    """Of a `shell_call`."""
+class ShellAction(Exchanged):
+    """Commands to run."""
 
     commands: list[str]
-    timeout_ms: _Positive | None = None
-    max_output_length: _Positive | None = None
+    timeout_ms: Maybe[_Positive] = ABSENT
+    max_output_length: Maybe[_Positive] = ABSENT
 
 
-class PatchOperation(_Fields):
-    """Of an `apply_patch_call`."""
+class FileDiff(Exchanged):
+    """A file to create or update."""
 
-    type: Literal["create_file", "update_file", "delete_file"]
+    type: Literal["create_file", "update_file"]
     path: str
-    diff: str | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> PatchOperation:
-        if (self.diff is None) != (self.type == "delete_file"):
-            raise ValueError(f"{self.type} with{'out' if self.diff is None else ''} a diff")
-        return self
+    diff: str
+    """V4A, of this file alone."""
 
 
-ClientAction = ExecAction | ShellAction | PatchOperation
+class FileDeletion(Exchanged):
+    """A file to delete."""
+
+    type: Literal["delete_file"]
+    path: str
+    diff: None = Field(default=None, exclude=True)
+
+
+PatchOperation = Annotated[FileDiff | FileDeletion, Kinds("type")]
+ClientAction = ExecAction | ShellAction | FileDiff | FileDeletion
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class ClientTool:
 
     name         its type, and what the model calls it by
     field        of its item in which what it does stands
-    fields       these, checked
+    action       the type of that
     id_prefix    of its items' ids
     description  for the model
     parameters   JSON Schema of what the model writes
@@ -75,42 +81,35 @@ class ClientTool:
 
     name: str
     field: str
-    fields: type[ExecAction] | type[ShellAction] | type[PatchOperation]
+    action: Any
     id_prefix: str
     description: str
-    parameters: Mapping[str, object]
+    parameters: Mapping[str, Any]
 
     @property
     def item_type(self) -> str:
         """Of a call."""
         return f"{self.name}_call"
 
-    @property
-    def output_type(self) -> str:
-        """Of its result."""
-        return f"{self.name}_call_output"
-
     def said(self, arguments: str) -> ClientAction | None:
         """The arguments of a call, checked; None if they are not whole."""
         try:
-            return self.fields.model_validate_json(arguments)
+            return _reader(self.action).validate_json(arguments)
         except ValidationError:
             return None
 
-    def read(self, item: Mapping[str, object], where: str) -> ClientAction:
-        """Check what stands in an item that came in. Raises ApiError with the place of what is wrong."""
-        try:
-            return self.fields.model_validate(item.get(self.field))
-        except ValidationError as error:
-            errors: list[Any] = error.errors()
-            errors[0]["loc"] = (where, self.field, *errors[0]["loc"])
-            raise invalid(errors) from None
-
-    def arguments(self, said: Mapping[str, object]) -> str:
-        """Arguments as the model wrote them, from what stands in an item."""
+    def arguments(self, action: ClientAction) -> str:
+        """Arguments as the model writes them, from what stands in an item."""
+        forms = self.parameters.get("anyOf", [self.parameters])
+        names = dict.fromkeys(name for form in forms for name in form["properties"])
         # It writes no `env` that is empty.
-        kept = {name: said[name] for name in self.fields.model_fields if said.get(name, {}) != {}}
-        return json.dumps(kept, ensure_ascii=False)
+        said = {name: value for name, value in action.model_dump().items() if value != {}}
+        return json.dumps({n: said[n] for n in names if n in said}, ensure_ascii=False)
+
+
+@functools.cache
+def _reader(kind: Any) -> TypeAdapter[ClientAction]:
+    return TypeAdapter(kind)
 
 
 def _object(required: tuple[str, ...], **properties: object) -> dict[str, object]:
@@ -154,7 +153,7 @@ CLIENT_TOOLS = {
         ClientTool(
             name="local_shell",
             field="action",
-            fields=ExecAction,
+            action=ExecAction,
             id_prefix="lsh_",
             description="Runs a program on the user's machine, and returns what it writes.",
             parameters=_object(
@@ -169,7 +168,7 @@ CLIENT_TOOLS = {
         ClientTool(
             name="shell",
             field="action",
-            fields=ShellAction,
+            action=ShellAction,
             id_prefix="sh_",
             description="Runs commands in a shell on the user's machine, each on its own, "
             "and returns what each writes and how it ended.",
@@ -183,7 +182,7 @@ CLIENT_TOOLS = {
         ClientTool(
             name="apply_patch",
             field="operation",
-            fields=PatchOperation,
+            action=PatchOperation,
             id_prefix="apc_",
             description=_PATCH,
             parameters={
@@ -205,4 +204,3 @@ CLIENT_TOOLS = {
     )
 }
 CLIENT_CALLS = {tool.item_type: tool for tool in CLIENT_TOOLS.values()}
-CLIENT_OUTPUTS = {tool.output_type: tool for tool in CLIENT_TOOLS.values()}

@@ -60,8 +60,15 @@ def _calls(size: int) -> list[dict[str, Any]]:
 
 
 def _read_items(given: list[dict[str, Any]]) -> object:
+    body = ResponseRequest.model_validate({"input": given})
     reader = InputReader(lambda _: None, lambda *_: "")
-    return blocks_of(reader.read(given), ToolSet())
+    return blocks_of(reader.read(body.input or ()), ToolSet())
+
+
+def _wrong_command(size: int) -> dict[str, Any]:
+    """A call of a shell that is wrong in many places."""
+    action = {"command": [1] * size, "env": dict.fromkeys(map(str, range(size)), 1)}
+    return {"input": [{"type": "local_shell_call", "call_id": "c", "action": action}]}
 
 
 def _count_shares(size: int) -> None:
@@ -129,6 +136,7 @@ CASES = (
     ),
     Case("wrong messages", lambda n: {"messages": [1] * n}, _check_wrong(ChatRequest), 100_000),
     Case("wrong items", lambda n: {"input": [1] * n}, _check_wrong(ResponseRequest), 100_000),
+    Case("wrong items of a shell", _wrong_command, _check_wrong(ResponseRequest), 20_000),
     Case("wrong prompts", lambda n: {"prompt": [{}] * n}, _check_wrong(CompletionRequest), 100_000),
     Case(
         "a wrong value",

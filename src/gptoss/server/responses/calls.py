@@ -7,16 +7,23 @@ from functools import partial
 from typing import Any
 
 from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet
-from gptoss.server.client_tools import CLIENT_TOOLS, ClientTool
-from gptoss.server.replies import in_order
-from gptoss.server.responses.client_calls import action_of, client_call
+from gptoss.server.client_tools import (
+    CLIENT_TOOLS,
+    ClientAction,
+    ClientTool,
+    ExecAction,
+    ShellAction,
+)
 from gptoss.server.responses.items import Unplaced
 from gptoss.server.responses.types.calls import (
-    Action,
+    ApplyPatchCall,
     ClientCall,
     CustomToolCall,
     FunctionCall,
-    ReplyShellAction,
+    ItemStatus,
+    LocalEnvironment,
+    LocalShellCall,
+    ShellCall,
 )
 from gptoss.server.responses.types.events import (
     ArgumentsDelta,
@@ -26,7 +33,6 @@ from gptoss.server.responses.types.events import (
     CustomInputDelta,
     CustomInputDone,
 )
-from gptoss.server.responses.types.items import ItemStatus
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wrapped_text import WrappedText
 
@@ -48,13 +54,12 @@ class OpenFunctionCall:
 
     def item(self, status: ItemStatus) -> FunctionCall:
         """The item so far."""
-        return in_order(
-            FunctionCall,
+        return FunctionCall(
             id=self.id,
             type="function_call",
             call_id=self._call_id,
             name=self._name,
-            **_in_namespace(self._namespace),
+            namespace=self._namespace,
             arguments="".join(self._texts),
             status=status,
         )
@@ -87,13 +92,12 @@ class OpenCustomCall:
 
     def item(self, status: ItemStatus) -> CustomToolCall:
         """The item so far."""
-        return in_order(
-            CustomToolCall,
+        return CustomToolCall(
             id=self.id,
             type="custom_tool_call",
             call_id=self._call_id,
             name=self._name,
-            **_in_namespace(self._namespace),
+            namespace=self._namespace,
             input="".join(self._texts),
             status=status,
         )
@@ -123,7 +127,7 @@ class OpenClientCall:
         self._call_id = new_id(CALL_ID_PREFIX)
         self._tool = tool
         self._texts: list[str] = []
-        self._action: Action | None = None
+        self._action: ClientAction | None = None
 
     @property
     def arguments(self) -> str:
@@ -136,28 +140,27 @@ class OpenClientCall:
 
     def read(self) -> bool:
         """Whether they are whole; then the call can be told."""
-        said = self._tool.said(self.arguments)
-        self._action = None if said is None else action_of(said)
-        return said is not None
+        self._action = self._tool.said(self.arguments)
+        return self._action is not None
 
     def item(self, status: ItemStatus) -> ClientCall:
         """The item so far."""
-        action = self._action
-        if status == "in_progress" and isinstance(action, ReplyShellAction):
-            # They come one by one after that.
-            action = action.model_copy(update={"commands": []})
-        fields = {
-            "id": self.id,
-            "type": self._tool.item_type,
-            "call_id": self._call_id,
-            self._tool.field: action,
-            "status": status,
-        }
-        return client_call(self._tool, fields)
+        fields: dict[str, Any] = {"id": self.id, "call_id": self._call_id, "status": status}
+        match self._action:
+            case ExecAction() as action:
+                return LocalShellCall(type="local_shell_call", action=action, **fields)
+            case ShellAction() as action:
+                if status == "in_progress":
+                    # They come one by one after that.
+                    action = action.model_copy(update={"commands": []})
+                place = LocalEnvironment(type="local")
+                return ShellCall(type="shell_call", action=action, environment=place, **fields)
+        assert self._action is not None
+        return ApplyPatchCall(type="apply_patch_call", operation=self._action, **fields)
 
     def end(self) -> Iterator[Unplaced]:
         """The events before `response.output_item.done`."""
-        commands = self._action.commands if isinstance(self._action, ReplyShellAction) else ()
+        commands = self._action.commands if isinstance(self._action, ShellAction) else ()
         for index, command in enumerate(commands):
             yield partial(
                 CommandChanged,
@@ -197,7 +200,3 @@ def open_call(recipient: str, tools: ToolSet) -> OpenCall:
 
 def _namespace(tool: DeclaredTool) -> str | None:
     return None if tool.namespace == FUNCTIONS else tool.namespace
-
-
-def _in_namespace(namespace: str | None) -> dict[str, Any]:
-    return {} if namespace is None else {"namespace": namespace}

@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from gptoss.chat.blocks import Block, Blocks
 from gptoss.chat.tools import ToolSet
 from gptoss.errors import shown
 from gptoss.harmony import Channel, DeveloperContent, Message, Role
-from gptoss.server.replies import in_order
-from gptoss.server.responses.call_items import (
-    CALLS,
-    OUTPUTS,
-    call_message,
-    output_text,
-    read_call,
-    read_output,
-)
-from gptoss.server.responses.items import text_part
+from gptoss.server.client_tools import CLIENT_CALLS
+from gptoss.server.responses.call_items import call_message, output_text
 from gptoss.server.responses.store import KeptItem
-from gptoss.server.responses.text import joined, text_of, wrong
-from gptoss.server.responses.types.calls import Call, InputText, LocalShellCall
+from gptoss.server.responses.types.calls import (
+    MOST_ID_CHARACTERS,
+    ApplyPatchCallOutput,
+    Call,
+    LocalShellCall,
+)
 from gptoss.server.responses.types.items import (
     AnyItem,
+    InputItem,
     InputMessage,
+    ItemReference,
     OutputMessage,
     ReasoningItem,
-    ReasoningText,
-    SummaryText,
-    item_of,
 )
+from gptoss.server.responses.types.texts import InputText, ReasoningText, joined
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wire_errors import ApiError
 
-_PHASES = ("commentary", "final_answer")
-_MAX_ID_CHARACTERS = 200
-_KINDS = ", ".join(("message", "reasoning", "item_reference", *CALLS, *OUTPUTS))
+_CALL_PREFIXES = {
+    "function_call": "fc_",
+    "custom_tool_call": "ctc_",
+    **{kind: tool.id_prefix for kind, tool in CLIENT_CALLS.items()},
+}
+_ID_PREFIXES = {
+    "message": "msg_",
+    "reasoning": "rs_",
+    **_CALL_PREFIXES,
+    **{f"{kind}_output": f"{prefix[:-1]}o_" for kind, prefix in _CALL_PREFIXES.items()},
+}
 
 
 class InputReader:
-    """Reads a request's input into items of one form. Raises ApiError for what is no item, with its place.
+    """Reads a request's input into items that can be kept. Raises ApiError for what cannot be had, with its place.
 
     find    an item that is kept, by its id
     open_sealed  the text of what the server has sealed for this owner, and the place that an error names
@@ -57,137 +60,58 @@ class InputReader:
         self._open_sealed = open_sealed
         self._ids = set(taken)
 
-    def read(self, given: str | Sequence[object]) -> list[KeptItem]:
-        """The items of an input."""
-        if isinstance(given, str):
-            given = [{"role": "user", "content": given}]
-        return [self._item(item, f"input[{index}]") for index, item in enumerate(given)]
+    def read(self, given: str | Sequence[InputItem]) -> list[KeptItem]:
+        """The items of an input, which are completed: they get ids, thoughts are opened."""
+        items = [_said_by_user(given)] if isinstance(given, str) else given
+        return [self._item(item, f"input.{index}") for index, item in enumerate(items)]
 
-    def _item(self, item: object, where: str) -> KeptItem:
-        if not isinstance(item, Mapping):
-            raise wrong(where, "an item: an object", item)
-        kind = item.get("type")
-        if kind is None:
-            kind = "message" if "role" in item else "item_reference"
-        made: AnyItem
-        match kind:
-            case "message":
-                made = _message(item, where)
-            case str() if kind in CALLS:
-                made = read_call(item, where)
-            case str() if kind in OUTPUTS:
-                made = read_output(item, where)
-                if kind == "local_shell_call_output" and item.get("call_id") is None:
-                    # Its id is the call's, which is told already.
-                    return _kept(made)
-            case "reasoning":
-                made = self._reasoning(item, where)
-            case "item_reference":
-                return self._referenced(item, where)
-            case _:
-                raise ApiError(
-                    400,
-                    f"got an item of the type {shown(kind)} in {where}, wanted {_KINDS}",
-                    param=where,
-                )
-        made.id = self._id(item, where, made.id)
-        return _kept(made)
+    def _item(self, item: AnyItem | ItemReference, where: str) -> KeptItem:
+        if isinstance(item, ItemReference):
+            return self._referenced(item.id, where)
+        if item.id:
+            self._claim(item.id, where)
+        else:
+            item.id = new_id(_ID_PREFIXES[item.type])
+        if not isinstance(item, ApplyPatchCallOutput):
+            item.status = "completed"
+        if isinstance(item, ReasoningItem) and item.encrypted_content is not None:
+            text = self._open_sealed(item.encrypted_content, f"{where}.encrypted_content")
+            item.content = [ReasoningText(type="reasoning_text", text=text)] if text else []
+        return KeptItem(item.id, item)
 
-    def _id(self, item: Mapping[str, object], where: str, made: str) -> str:
-        given = item.get("id")
-        if given is None or given == "":
-            return made
-        if not isinstance(given, str) or len(given) > _MAX_ID_CHARACTERS:
-            raise wrong(f"{where}.id", f"text of at most {_MAX_ID_CHARACTERS} characters", given)
-        return self._claimed(given, where)
-
-    def _claimed(self, item_id: str, where: str) -> str:
+    def _claim(self, item_id: str, where: str) -> None:
         if item_id in self._ids:
             raise ApiError(
                 400,
-                f"got the item {shown(item_id, _MAX_ID_CHARACTERS)} a second time in {where}; "
+                f"got the item {shown(item_id, MOST_ID_CHARACTERS)} a second time in {where}; "
                 "items of previous_response_id are there already",
                 param=where,
                 code="duplicate_item",
             )
         self._ids.add(item_id)
-        return item_id
 
-    def _referenced(self, item: Mapping[str, object], where: str) -> KeptItem:
-        item_id = item.get("id")
-        if not isinstance(item_id, str):
-            raise wrong(f"{where}.id", "the id of an item", item_id)
+    def _referenced(self, item_id: str, where: str) -> KeptItem:
         found = self._find(item_id)
         if found is None:
             raise ApiError(
                 404,
-                f"got a reference to the item {item_id[:_MAX_ID_CHARACTERS]!r} in {where}, which is not kept here; "
+                f"got a reference to the item {item_id[:MOST_ID_CHARACTERS]!r} in {where}, which is not kept here; "
                 "send the item itself",
                 param=where,
                 code="item_not_found",
             )
-        self._claimed(item_id, where)
+        self._claim(item_id, where)
         return found
 
-    def _reasoning(self, item: Mapping[str, object], where: str) -> ReasoningItem:
-        """Its text, open or sealed; a summary alone says nothing of the thoughts, and is kept without effect."""
-        content = item.get("content")
-        text = text_of(content, f"{where}.content") if content is not None else ""
-        sealed = item.get("encrypted_content")
-        if sealed is not None:
-            if not isinstance(sealed, str):
-                raise wrong(f"{where}.encrypted_content", "text", sealed)
-            text = self._open_sealed(sealed, f"{where}.encrypted_content")
-        summary = item.get("summary")
-        made = in_order(
-            ReasoningItem,
-            id=new_id("rs_"),
-            type="reasoning",
-            summary=[]
-            if summary in (None, "", [])
-            else [
-                in_order(
-                    SummaryText, type="summary_text", text=text_of(summary, f"{where}.summary")
-                )
-            ],
-            content=[in_order(ReasoningText, type="reasoning_text", text=text)] if text else [],
-            status="completed",
-        )
-        if sealed is not None:
-            made.encrypted_content = sealed
-        return made
 
-
-def _message(item: Mapping[str, object], where: str) -> InputMessage | OutputMessage:
-    role: Any = item.get("role")
-    if role not in ("user", "system", "developer", "assistant"):
-        raise wrong(f"{where}.role", "user, assistant, system or developer", role)
-    text = text_of(item.get("content"), f"{where}.content")
-    if role != "assistant":
-        return in_order(
-            InputMessage,
-            id=new_id("msg_"),
-            type="message",
-            role=role,
-            status="completed",
-            content=[in_order(InputText, type="input_text", text=text)],
-        )
-    phase: Any = item.get("phase")
-    if phase is not None and phase not in _PHASES:
-        raise wrong(f"{where}.phase", " or ".join(_PHASES), phase)
-    return in_order(
-        OutputMessage,
-        id=new_id("msg_"),
+def _said_by_user(text: str) -> InputMessage:
+    return InputMessage(
+        id="",
         type="message",
-        role=role,
+        role="user",
         status="completed",
-        content=[text_part(text, [])],
-        phase=phase,
+        content=[InputText(type="input_text", text=text)],
     )
-
-
-def _kept(item: AnyItem) -> KeptItem:
-    return KeptItem(item.id, item.written().decode())
 
 
 def blocks_of(kept: Sequence[KeptItem], tools: ToolSet) -> list[Block]:
@@ -197,7 +121,7 @@ def blocks_of(kept: Sequence[KeptItem], tools: ToolSet) -> list[Block]:
 
     Raises ApiError for a result of a call that is not there.
     """
-    items = [item_of(each.text) for each in kept]
+    items = [each.item for each in kept]
     made = Blocks()
     for item, leads_to_call in zip(items, _leading_to_calls(items), strict=True):
         match item:
@@ -213,7 +137,7 @@ def blocks_of(kept: Sequence[KeptItem], tools: ToolSet) -> list[Block]:
                 if not made.result(item.call_id, output_text(item)):
                     raise ApiError(
                         400,
-                        f"got the output of the call {shown(item.call_id, _MAX_ID_CHARACTERS)}, but no "
+                        f"got the output of the call {shown(item.call_id, MOST_ID_CHARACTERS)}, but no "
                         "call with that call_id stands before it; send it too, or previous_response_id",
                         param="input",
                     )

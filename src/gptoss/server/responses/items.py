@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
-from gptoss.server.replies import in_order
+from gptoss.server.responses.types.calls import ItemStatus
 from gptoss.server.responses.types.events import (
     OutputTextDelta,
     OutputTextDone,
@@ -21,16 +21,8 @@ from gptoss.server.responses.types.events import (
     SummaryTextDelta,
     SummaryTextDone,
 )
-from gptoss.server.responses.types.items import (
-    ItemStatus,
-    OutputItem,
-    OutputMessage,
-    OutputText,
-    Phase,
-    ReasoningItem,
-    ReasoningText,
-    SummaryText,
-)
+from gptoss.server.responses.types.items import OutputItem, OutputMessage, Phase, ReasoningItem
+from gptoss.server.responses.types.texts import OutputText, ReasoningText, SummaryText
 from gptoss.server.shared.ids import new_id
 from gptoss.server.shared.logprobs import TokenLogprobs
 
@@ -76,17 +68,14 @@ class OpenReasoning:
         """The item so far."""
         text = "".join(self._texts)
         excerpt = self._excerpt() if self._is_over else ""
-        made = in_order(
-            ReasoningItem,
+        return ReasoningItem(
             id=self.id,
             type="reasoning",
             summary=[_summary_text(excerpt)] if excerpt else [],
             content=[_reasoning_text(text)] if text else [],
             status=status,
+            encrypted_content=self._sealed,
         )
-        if self._sealed is not None:
-            made.encrypted_content = self._sealed
-        return made
 
     def begin(self) -> Unplaced:
         """The event after `response.output_item.added`."""
@@ -130,8 +119,7 @@ class OpenMessage:
 
     def item(self, status: ItemStatus) -> OutputMessage:
         """The item so far."""
-        return in_order(
-            OutputMessage,
+        return OutputMessage(
             id=self.id,
             type="message",
             role="assistant",
@@ -190,15 +178,15 @@ def excerpt_of(reasoning: str, num_sentences: int) -> str:
 
 def text_part(text: str, logprobs: list[TokenLogprobs]) -> OutputText:
     """Text of the assistant, and its tokens, if they are wanted."""
-    return in_order(OutputText, type="output_text", text=text, annotations=[], logprobs=logprobs)
+    return OutputText(type="output_text", text=text, annotations=[], logprobs=logprobs)
 
 
 def _reasoning_text(text: str) -> ReasoningText:
-    return in_order(ReasoningText, type="reasoning_text", text=text)
+    return ReasoningText(type="reasoning_text", text=text)
 
 
 def _summary_text(text: str) -> SummaryText:
-    return in_order(SummaryText, type="summary_text", text=text)
+    return SummaryText(type="summary_text", text=text)
 
 
 def _part_changed(kind: PartChange, part: OutputText | ReasoningText) -> Unplaced:

@@ -18,15 +18,13 @@ from gptoss.chat.types.formats import (
     FlatSchemaFormat,
     TextFormat,
 )
-from gptoss.errors import shown
 from gptoss.server.replies import in_order
-from gptoss.server.request_schemas.responses import Included, ResponseInput
 from gptoss.server.responses.tools import echoed_choice, echoed_tools, tools_of
+from gptoss.server.responses.types.items import InputItem
 from gptoss.server.responses.types.response import ReasoningSettings, Response, TextSettings
 from gptoss.server.responses.types.tools import ResponseTool, ResponseToolChoice
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shared.ids import new_id
-from gptoss.server.shown import Shown
 from gptoss.server.wire import (
     MOST_MESSAGES,
     Count,
@@ -48,15 +46,6 @@ _REFUSED = {
     "moderation": "there is no moderation model",
 }
 ENCRYPTED, LOGPROBS = "reasoning.encrypted_content", "message.output_text.logprobs"
-# Of tools that are not here, so that there is never anything to include.
-_VOID = (
-    "file_search_call.results",
-    "web_search_call.results",
-    "web_search_call.action.sources",
-    "message.input_image.image_url",
-    "computer_call_output.output.image_url",
-    "code_interpreter_call.outputs",
-)
 
 # What fields ask of each other.
 _NEEDS: JsonDict = {
@@ -79,7 +68,17 @@ _NEEDS: JsonDict = {
 }
 
 SummaryName = Literal["auto", "concise", "detailed"]
-_Items = Annotated[list[dict[str, Any]], Field(max_length=MOST_MESSAGES)]
+# All but the first two are of tools that are not here, so that there is never anything to include.
+Included = Literal[
+    "reasoning.encrypted_content",
+    "message.output_text.logprobs",
+    "file_search_call.results",
+    "web_search_call.results",
+    "web_search_call.action.sources",
+    "message.input_image.image_url",
+    "computer_call_output.output.image_url",
+    "code_interpreter_call.outputs",
+]
 # OpenAI's are shorter.
 _Name = Annotated[str, Field(max_length=512)]
 _MetadataKey = Annotated[str, Field(max_length=64)]
@@ -113,7 +112,7 @@ class ResponseRequest(SamplingFields):
     model_config = ConfigDict(json_schema_extra=_NEEDS)
 
     model: str | None = None
-    input: Annotated[str | _Items, Shown(ResponseInput)] | None = None
+    input: str | Annotated[list[InputItem], Field(max_length=MOST_MESSAGES)] | None = None
     """Text, or items: what is said, calls and their results, and what came in earlier responses."""
     instructions: str | None = None
     """What the application wants of the model. Not taken over from an earlier response."""
@@ -131,7 +130,7 @@ class ResponseRequest(SamplingFields):
     """How it thinks, and what is said of it."""
     reasoning_tokens: Annotated[int, Field(ge=0)] | None = None
     """Ends the chain of thought after so many tokens, and lets it answer."""
-    include: Annotated[list[str], Shown(list[Included])] | None = None
+    include: list[Included] | None = None
     """What else is told; all but the first two are of tools that are not here."""
     max_output_tokens: Count | None = None
     """Of the response, its chain of thought included; otherwise what the context holds."""
@@ -190,13 +189,6 @@ class ResponseRequest(SamplingFields):
                 "got background with store false; a response that runs on its own is read from the store",
                 param="background",
             )
-        for name in self.include or ():
-            if name not in (ENCRYPTED, LOGPROBS, *_VOID):
-                raise ApiError(
-                    400,
-                    f"got include {shown(name)}, wanted {ENCRYPTED} or {LOGPROBS}",
-                    param="include",
-                )
 
     @property
     def ignored(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from gptoss.errors import ServerError, shown
 from gptoss.files.private import make_private, make_private_folder
 from gptoss.server.responses.store_format import prepare
 from gptoss.server.responses.types.events import ResponseEvent
+from gptoss.server.responses.types.items import AnyItem, item_of
 from gptoss.server.responses.types.response import Response, ResponseFailure, ResponseStatus
 from gptoss.server.wire_errors import ApiError
 
@@ -34,14 +35,25 @@ class KeptState(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class KeptItem:
-    """An item of a conversation, written as JSON. Responses share their items.
+    """An item of a conversation. Responses share their items.
 
+    made    the item, or how the store has it written
     number  its place in the store, if it has one
     """
 
     id: str
-    text: str
+    made: AnyItem | str
     number: int | None = None
+
+    @property
+    def item(self) -> AnyItem:
+        """The item itself."""
+        return item_of(self.made) if isinstance(self.made, str) else self.made
+
+    @property
+    def text(self) -> str:
+        """The item, written as JSON."""
+        return self.made if isinstance(self.made, str) else self.made.written().decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +137,7 @@ class ResponseStore:
             first = self._db.execute("SELECT count(*) FROM uses WHERE response = ?", (number,))
             start = int(first.fetchone()[0])
             for position, item in enumerate(response.output, start):
-                kept = KeptItem(item.id, item.written().decode())
-                self._use(number, owner, position, kept, is_output=True)
+                self._use(number, owner, position, KeptItem(item.id, item), is_output=True)
             self._make_room()
 
     def response(self, response_id: str, owner: str) -> bytes:

@@ -28,6 +28,7 @@ from gptoss.server.responses.calls import (
     open_call,
 )
 from gptoss.server.responses.items import OpenItem, OpenMessage, OpenReasoning, Unplaced
+from gptoss.server.responses.types.calls import ItemStatus
 from gptoss.server.responses.types.events import (
     ItemChange,
     ItemChanged,
@@ -37,7 +38,7 @@ from gptoss.server.responses.types.events import (
     ResponseEvent,
 )
 from gptoss.server.responses.types.events import Progress as ProgressEvent
-from gptoss.server.responses.types.items import ItemStatus, OutputItem, Phase
+from gptoss.server.responses.types.items import OutputItem, Phase
 from gptoss.server.responses.types.response import (
     CutCall,
     FailureCode,

@@ -2,197 +2,172 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema, model_validator
 
-from gptoss.server.replies import ABSENT, Reply
+from gptoss.chat.types.words import CALLED_NAME
+from gptoss.forms import Kinds
+from gptoss.server.client_tools import ExecAction, PatchOperation, ShellAction
+from gptoss.server.exchanged import Exchanged, IfNull, Maybe, OrElse
+from gptoss.server.replies import ABSENT
+from gptoss.server.responses.types.texts import ToolTexts
 
-CallStatus = Literal["in_progress", "completed", "incomplete"]
-_Whole = Literal["in_progress", "completed"]
+MOST_ID_CHARACTERS = 200
+# Distinct among all items of a conversation; one that is not given is made.
+ItemId = Annotated[str, Field(max_length=MOST_ID_CHARACTERS), IfNull("")]
+ItemStatus = Annotated[Literal["in_progress", "completed", "incomplete"], OrElse("completed")]
+_Whole = Annotated[Literal["in_progress", "completed"], OrElse("completed")]
+_Completed = Annotated[Literal["completed"], OrElse("completed")]
+# Harmony says what is wrong with a name.
+_Name = Annotated[str, WithJsonSchema(CALLED_NAME, mode="validation")]
 
 
-class ReplyCall(Reply):
-    """What all calls have, which the client is to answer with the output of the same name."""
+class ToolItem(Exchanged):
+    """What calls and their results have."""
 
-    id: str
+    id: ItemId
+    type: str
     call_id: str
-    """What the output must name."""
+    """Is the same for a call and its result, and distinct among calls."""
 
 
-class FunctionCall(ReplyCall):
+class FunctionCall(ToolItem):
     """A call of a function."""
 
     type: Literal["function_call"]
-    name: str
-    namespace: str = ABSENT
+    name: _Name
+    namespace: Maybe[_Name] = ABSENT
     """In which it is declared, if it is in one."""
     arguments: str
     """JSON as text; as far as it is, while it is written."""
-    status: CallStatus
+    status: ItemStatus
 
 
-class CustomToolCall(ReplyCall):
+class CustomToolCall(ToolItem):
     """A call of a custom tool."""
 
     type: Literal["custom_tool_call"]
-    name: str
-    namespace: str = ABSENT
+    name: _Name
+    namespace: Maybe[_Name] = ABSENT
     """In which it is declared, if it is in one."""
     input: str
     """The text; as far as it is, while it is written."""
-    status: CallStatus
+    status: ItemStatus
 
 
-class ReplyExecAction(Reply):
-    """A program to run."""
-
-    type: Literal["exec"]
-    command: list[str]
-    """The program and its arguments."""
-    env: dict[str, str]
-    working_directory: str = ABSENT
-    timeout_ms: int = ABSENT
-    user: str = ABSENT
-
-
-class LocalShellCall(ReplyCall):
+class LocalShellCall(ToolItem):
     """A call of `local_shell`. It is told when it is whole."""
 
     type: Literal["local_shell_call"]
-    action: ReplyExecAction
+    action: ExecAction
     status: _Whole
 
 
-class ReplyShellAction(Reply):
-    """Commands to run."""
-
-    commands: list[str]
-    timeout_ms: int = ABSENT
-    max_output_length: int = ABSENT
-
-
-class LocalEnvironment(Reply):
+class LocalEnvironment(Exchanged):
     """Where commands run: with the client."""
 
     type: Literal["local"]
 
 
-class ShellCall(ReplyCall):
+class ShellCall(ToolItem):
     """A call of `shell`. It is told when it is whole."""
 
     type: Literal["shell_call"]
-    action: ReplyShellAction
-    environment: LocalEnvironment
+    action: ShellAction
     status: _Whole
+    environment: Annotated[LocalEnvironment, OrElse(LocalEnvironment(type="local"))]
 
 
-class ReplyFileDiff(Reply):
-    """A file to create or update."""
-
-    type: Literal["create_file", "update_file"]
-    path: str
-    diff: str
-    """V4A, of this file alone."""
-
-
-class ReplyFileDeletion(Reply):
-    """A file to delete."""
-
-    type: Literal["delete_file"]
-    path: str
-
-
-class ApplyPatchCall(ReplyCall):
+class ApplyPatchCall(ToolItem):
     """A call of `apply_patch`. It is told when it is whole."""
 
     type: Literal["apply_patch_call"]
-    operation: Annotated[ReplyFileDiff | ReplyFileDeletion, Field(discriminator="type")]
+    operation: PatchOperation
     status: _Whole
 
 
-Action = ReplyExecAction | ReplyShellAction | ReplyFileDiff | ReplyFileDeletion
 ClientCall = LocalShellCall | ShellCall | ApplyPatchCall
 Call = FunctionCall | CustomToolCall | ClientCall
 
 
-class InputText(Reply):
-    """Text that was sent."""
-
-    type: Literal["input_text"]
-    text: str
-
-
-OutputContent = str | Annotated[list[InputText], Field(min_length=1, max_length=1)]
-
-
-class ReplyOutput(Reply):
-    """What all results have."""
-
-    id: str
-    call_id: str
-
-
-class FunctionCallOutput(ReplyOutput):
-    """The result of a call of a function."""
+class FunctionCallOutput(ToolItem):
+    """The result of a call of a function. The call stands before it."""
 
     type: Literal["function_call_output"]
-    output: OutputContent
-    status: Literal["completed"]
+    status: _Completed
+    output: ToolTexts
 
 
-class CustomToolCallOutput(ReplyOutput):
+class CustomToolCallOutput(ToolItem):
     """The result of a call of a custom tool."""
 
     type: Literal["custom_tool_call_output"]
-    output: OutputContent
-    status: Literal["completed"]
+    status: _Completed
+    output: ToolTexts
 
 
-class LocalShellCallOutput(ReplyOutput):
+class LocalShellCallOutput(ToolItem):
     """The result of a call of `local_shell`."""
 
     type: Literal["local_shell_call_output"]
+    id: Annotated[str, Field(json_schema_extra={"maxLength": MOST_ID_CHARACTERS}), IfNull("")]
+    """In a request, names the call where there is no `call_id`."""
+    call_id: Annotated[str, IfNull("")]
+    status: _Completed
     output: str
-    status: Literal["completed"]
+
+    @model_validator(mode="after")
+    def _name_call(self) -> Self:
+        """OpenAI's types have no `call_id` here, and the call's id in the field `id`."""
+        if not self.call_id:
+            self.call_id, self.id = self.id, ""
+        if not self.call_id:
+            raise ValueError("got neither call_id nor id, wanted the call's")
+        if len(self.id) > MOST_ID_CHARACTERS:
+            raise ValueError(
+                f"got an id of {len(self.id)} characters, wanted at most {MOST_ID_CHARACTERS}"
+            )
+        return self
 
 
-class ReplyExit(Reply):
+class Exit(Exchanged):
     """A command has ended."""
 
     type: Literal["exit"]
     exit_code: int
 
 
-class ReplyTimeout(Reply):
+class Timeout(Exchanged):
     """A command was ended."""
 
     type: Literal["timeout"]
 
 
-class ReplyShellChunk(Reply):
+class ShellChunk(Exchanged):
     """What a command wrote."""
 
     stdout: str
     stderr: str
-    outcome: Annotated[ReplyExit | ReplyTimeout, Field(discriminator="type")]
+    outcome: Annotated[Exit | Timeout, Kinds("type")]
 
 
-class ShellCallOutput(ReplyOutput):
+class ShellCallOutput(ToolItem):
     """The result of a call of `shell`."""
 
     type: Literal["shell_call_output"]
-    output: list[ReplyShellChunk]
-    max_output_length: int = ABSENT
-    status: Literal["completed"]
+    status: _Completed
+    output: list[ShellChunk]
+    max_output_length: Annotated[Maybe[int], OrElse(None)] = ABSENT
+    """As the call has it."""
 
 
-class ApplyPatchCallOutput(ReplyOutput):
+class ApplyPatchCallOutput(ToolItem):
     """The result of a call of `apply_patch`."""
 
     type: Literal["apply_patch_call_output"]
-    output: str = ABSENT
     status: Literal["completed", "failed"]
+    output: Maybe[str] = ABSENT
 
 
 CallOutput = (

@@ -8,13 +8,9 @@ from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from gptoss.server.replies import Count, FullReply, Made, Reply
-from gptoss.server.responses.types.items import (
-    OutputItem,
-    OutputText,
-    ReasoningText,
-    SummaryText,
-)
+from gptoss.server.responses.types.items import OutputItem
 from gptoss.server.responses.types.response import Response
+from gptoss.server.responses.types.texts import OutputText, ReasoningText, SummaryText
 from gptoss.server.shared.logprobs import TokenLogprobs
 
 ResponseChange = Literal[

@@ -1,87 +1,115 @@
-"""Items of the Responses API: what a response consists of, and what it answers."""
+"""Items of the Responses API: what is sent, what a response consists of, and what is kept of both."""
 
 from __future__ import annotations
 
 import functools
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypeAliasType
 
-from gptoss.server.replies import ABSENT, Nothing, Reply
-from gptoss.server.responses.types.calls import Call, CallOutput, InputText
-from gptoss.server.shared.logprobs import TokenLogprobs
+from gptoss.forms import Form, Kinds
+from gptoss.server.exchanged import Exchanged, IfNull, Maybe, OrElse
+from gptoss.server.replies import ABSENT, Reply
+from gptoss.server.responses.types.calls import Call, CallOutput, ItemId, ItemStatus
+from gptoss.server.responses.types.texts import (
+    InputTexts,
+    OutputTexts,
+    ReasoningTexts,
+    SummaryTexts,
+)
 
-ItemStatus = Literal["in_progress", "completed", "incomplete"]
 Phase = Literal["commentary", "final_answer"]
+_IsMessage = Annotated[Literal["message"], IfNull("message")]
 
 
-class SummaryText(Reply):
-    """A summary of the chain of thought: its first sentences, word for word."""
-
-    type: Literal["summary_text"]
-    text: str
-
-
-class ReasoningText(Reply):
-    """The chain of thought, raw: not meant for an application's users."""
-
-    type: Literal["reasoning_text"]
-    text: str
-
-
-class ReasoningItem(Reply):
+class ReasoningItem(Exchanged):
     """A chain of thought."""
 
-    id: str
+    id: ItemId
     type: Literal["reasoning"]
-    summary: Annotated[list[SummaryText], Field(max_length=1)]
-    """If `reasoning.summary` asked for one."""
-    content: Annotated[list[ReasoningText], Field(max_length=1)]
+    summary: SummaryTexts
+    """If `reasoning.summary` asked for one. In a request it is kept, and the model does not see it."""
+    content: ReasoningTexts
     """Empty before there is any."""
     status: ItemStatus
-    encrypted_content: str = ABSENT
-    """If `include` asked for it: the text, which this server alone can open. Hand it back as it is."""
+    encrypted_content: Maybe[str] = ABSENT
+    """If `include` asked for it: the text, which this server alone can open. Hand it back as it is: it counts more than
+    the content.
+    """
 
 
-class OutputText(Reply):
-    """Text of the assistant."""
+class OutputMessage(Exchanged):
+    """Something that the assistant said."""
 
-    type: Literal["output_text"]
-    text: str
-    annotations: Nothing
-    logprobs: list[TokenLogprobs]
-    """Of its tokens, if `include` or `top_logprobs` asked for them, otherwise empty."""
-
-
-class OutputMessage(Reply):
-    """Something said to the user."""
-
-    id: str
-    type: Literal["message"]
+    id: ItemId
+    type: _IsMessage
     role: Literal["assistant"]
     status: ItemStatus
-    phase: Phase | None
+    phase: Phase | None = None
     """`final_answer`, or `commentary` before tools are called; null where a client sent it without one."""
-    content: Annotated[list[OutputText], Field(max_length=1)]
+    content: OutputTexts
     """Empty before there is any."""
 
 
-class InputMessage(Reply):
+class InputMessage(Exchanged):
     """Something that was sent."""
 
-    id: str
-    type: Literal["message"]
+    id: ItemId
+    type: _IsMessage
     role: Literal["user", "system", "developer"]
-    status: Literal["completed"]
-    content: Annotated[list[InputText], Field(min_length=1, max_length=1)]
+    status: Annotated[Literal["completed"], OrElse("completed")]
+    content: InputTexts
 
 
-OutputItem = TypeAliasType(
-    "OutputItem",
-    Annotated[ReasoningItem | OutputMessage | Call, Field(discriminator="type")],
-)
+class ItemReference(Form):
+    """An item that is kept here."""
+
+    type: Literal["item_reference"] | None = None
+    id: str
+
+
+class _ItemKinds(Kinds):
+    """By their type, and messages by their role. Without a type it is a message if it has a role, or a reference."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """`Kinds`' own, in which messages are a union of theirs."""
+        made = super().__get_pydantic_core_schema__(source, handler)
+        assert made["type"] == "tagged-union"
+        messages = Annotated[InputMessage | OutputMessage, Kinds("role")]
+        made["choices"]["message"] = handler.generate_schema(messages)
+        return made
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Any of them: by its fields, a message without a type may be a reference too."""
+        assert schema["type"] == "tagged-union"
+        return handler(core_schema.union_schema(list(schema["choices"].values())))
+
+    def _namer(
+        self, models: Mapping[str, type[BaseModel]], nested: frozenset[str]
+    ) -> Callable[[object], object]:
+        name_of = super()._namer(models, nested)
+
+        def name_of_item(given: object) -> object:
+            if isinstance(given, dict) and given.get("type") is None:
+                return "message" if "role" in given else "item_reference"
+            return name_of(given)
+
+        return name_of_item
+
+
 AnyItem = InputMessage | OutputMessage | ReasoningItem | Call | CallOutput
+OutputItem = TypeAliasType(
+    "OutputItem", Annotated[ReasoningItem | OutputMessage | Call, Kinds("type")]
+)
+InputItem = TypeAliasType("InputItem", Annotated[AnyItem | ItemReference, _ItemKinds("type")])
 
 
 class ItemList(Reply):
@@ -97,12 +125,10 @@ class ItemList(Reply):
 
 
 def item_of(written: str) -> AnyItem:
-    """The item that was written so, as `Reply.written` does."""
+    """The item that was written so, as `Exchanged.written` does. Probabilities of its tokens are not read."""
     return _adapter().validate_json(written)
 
 
 @functools.cache
 def _adapter() -> TypeAdapter[AnyItem]:
-    message = Annotated[InputMessage | OutputMessage, Field(discriminator="role")]
-    kinds = message | ReasoningItem | Call | CallOutput
-    return TypeAdapter(Annotated[kinds, Field(discriminator="type")])
+    return TypeAdapter(Annotated[AnyItem, _ItemKinds("type")])
