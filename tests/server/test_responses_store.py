@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gptoss.errors import ServerError
-from gptoss.server.replies import in_order
 from gptoss.server.responses.items import excerpt_of
 from gptoss.server.responses.seal import Seal
 from gptoss.server.responses.seal_key import seal_key
@@ -87,8 +86,7 @@ def test_what_a_response_says_is_not_taken_for_its_items() -> None:
     made.instructions = '"output":[], {"output":[]}'
     made.metadata = {"output": "[]", '"output":[]': '"output":[]'}
     made.tools = [
-        in_order(
-            DeclaredFunction,
+        DeclaredFunction(
             type="function",
             name="f",
             description=None,

@@ -3,7 +3,7 @@
 from gptoss.forms.checked import checked
 from gptoss.forms.fail_fast import FailFast
 from gptoss.forms.faults import fault_of, field_fault
-from gptoss.forms.form import Form
+from gptoss.forms.form import Form, Typed
 from gptoss.forms.kinds import Kinds
 
-__all__ = ["FailFast", "Form", "Kinds", "checked", "fault_of", "field_fault"]
+__all__ = ["FailFast", "Form", "Kinds", "Typed", "checked", "fault_of", "field_fault"]

@@ -14,3 +14,9 @@ class Form(FailFast):
     """
 
     model_config = ConfigDict(strict=True, use_attribute_docstrings=True, defer_build=True)
+
+
+class Typed(Form):
+    """Last among the bases of an object whose type is written first."""
+
+    type: str

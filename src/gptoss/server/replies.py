@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ParamSpec, TypeVar, cast
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
@@ -13,8 +12,6 @@ from pydantic_core import CoreSchema, core_schema
 # Of a field that only some replies have. One that is null is there.
 ABSENT: Any = None
 
-_Fields = ParamSpec("_Fields")
-_Kind = TypeVar("_Kind", bound=BaseModel)
 
 UnixSeconds = Annotated[int, Field(description="Seconds since 1970, UTC.")]
 Count = Annotated[int, Field(ge=0)]
@@ -55,27 +52,3 @@ class FullReply(Reply):
 def sent(reply: Reply, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The HTTP reply that has it as its body."""
     return Response(reply.written(), status, headers, media_type="application/json")
-
-
-def in_order(
-    kind: Callable[_Fields, _Kind], /, *_: _Fields.args, **fields: _Fields.kwargs
-) -> _Kind:
-    """An object that is written in the order in which its fields are given here, whatever that of its class is.
-
-    Types are checked as for the class itself, but values are not: it costs no more than a dict.
-    """
-    made = cast(Any, kind).__new__(kind)
-    set_field = object.__setattr__
-    set_field(made, "__pydantic_fields_set__", set(fields))
-    for name, value in _defaults(cast(type[BaseModel], kind)):
-        cast(Any, fields).setdefault(name, value)
-    set_field(made, "__dict__", fields)
-    set_field(made, "__pydantic_extra__", None)
-    set_field(made, "__pydantic_private__", None)
-    return cast(_Kind, made)
-
-
-@functools.cache
-def _defaults(kind: type[BaseModel]) -> tuple[tuple[str, Any], ...]:
-    fields = kind.model_fields.items()
-    return tuple((name, field.default) for name, field in fields if not field.is_required())

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from typing_extensions import TypeAliasType
 
-from gptoss.forms import Form, Kinds
+from gptoss.forms import Form, Kinds, Typed
 
 
 class FunctionName(Form):
@@ -33,7 +33,7 @@ class NestedFunctionChoice(Form):
     function: FunctionName
 
 
-class FlatFunctionChoice(FunctionName):
+class FlatFunctionChoice(FunctionName, Typed):
     """A function that is declared, as the Responses API has it."""
 
     type: Literal["function"]
@@ -46,7 +46,7 @@ class NestedCustomChoice(Form):
     custom: FunctionName
 
 
-class FlatCustomChoice(FunctionName):
+class FlatCustomChoice(FunctionName, Typed):
     """A custom tool that is declared, as the Responses API has it."""
 
     type: Literal["custom"]

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 from gptoss.chat.types.words import Filled, Word
-from gptoss.forms import Form, Kinds
+from gptoss.forms import Form, Kinds, Typed
 from gptoss.structured.rules import MAX_CHOICES
 
 
@@ -69,7 +69,7 @@ class NestedSchemaFormat(Form):
     json_schema: NamedSchema
 
 
-class FlatSchemaFormat(NamedSchema):
+class FlatSchemaFormat(NamedSchema, Typed):
     """JSON of a schema, as the Responses API has it."""
 
     type: Literal["json_schema"]

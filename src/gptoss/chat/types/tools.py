@@ -8,7 +8,7 @@ from typing_extensions import TypeAliasType
 
 from gptoss.chat.types.formats import TextFormat
 from gptoss.chat.types.words import Filled, Word
-from gptoss.forms import Form, Kinds
+from gptoss.forms import Form, Kinds, Typed
 
 
 class FunctionDefinition(Form):
@@ -45,7 +45,7 @@ class Grammar(Form):
     definition: Filled
 
 
-class FlatGrammarFormat(Grammar):
+class FlatGrammarFormat(Grammar, Typed):
     """Text of a grammar, as the Responses API has it."""
 
     type: Literal["grammar"]

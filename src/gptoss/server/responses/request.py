@@ -18,7 +18,6 @@ from gptoss.chat.types.formats import (
     FlatSchemaFormat,
     TextFormat,
 )
-from gptoss.server.replies import in_order
 from gptoss.server.responses.tools import echoed_choice, echoed_tools, tools_of
 from gptoss.server.responses.types.items import InputItem
 from gptoss.server.responses.types.response import ReasoningSettings, Response, TextSettings
@@ -268,7 +267,7 @@ def require_few(num_items: int, settings: ServerSettings) -> None:
 
 
 def _echoed_text(text: TextOptions) -> TextSettings:
-    made = in_order(TextSettings, format=_echoed_format(text.format))
+    made = TextSettings(format=_echoed_format(text.format))
     if text.verbosity is not None:
         made.verbosity = text.verbosity
     return made
@@ -282,4 +281,5 @@ def _echoed_format(form: AnswerFormat | None) -> FlatAnswerFormat:
         return form
     said = {"strict": form.strict, "description": form.description}
     given: Any = {name: value for name, value in said.items() if value is not None}
-    return in_order(FlatSchemaFormat, type=form.type, name=form.name, schema_=form.schema_, **given)
+    given |= {"type": form.type, "name": form.name, "schema": form.schema_}
+    return FlatSchemaFormat.model_validate(given)

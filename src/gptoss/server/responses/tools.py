@@ -16,7 +16,6 @@ from gptoss.chat.types.tools import FlatFunctionTool, FlatGrammarFormat, Tool
 from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.client_tools import CLIENT_TOOLS
-from gptoss.server.replies import in_order
 from gptoss.server.responses.types.tools import (
     ClientRunTool,
     DeclaredCustomTool,
@@ -68,10 +67,10 @@ def echoed_choice(choice: ResponseToolChoice | None) -> EchoedChoice:
         return choice or "auto"
     if isinstance(choice, ClientRunChoice) and choice.type == "local_shell":
         # OpenAI's types have no choice of it alone; this one means the same.
-        return in_order(EchoedAllowedTools, type="allowed_tools", mode="required", tools=[choice])
+        return EchoedAllowedTools(type="allowed_tools", mode="required", tools=[choice])
     if isinstance(choice, FlatAllowedTools):
         tools = [_echoed_name(each) for each in choice.tools]
-        return in_order(EchoedAllowedTools, mode=choice.mode, type=choice.type, tools=tools)
+        return EchoedAllowedTools(mode=choice.mode, type=choice.type, tools=tools)
     return _echoed_name(choice)
 
 
@@ -109,15 +108,14 @@ def _told_skills(skills: Sequence[Skill]) -> str:
 def _echoed(tool: ResponseTool) -> EchoedTool:
     match tool:
         case NamespaceTool():
-            return in_order(
-                DeclaredNamespace,
+            return DeclaredNamespace(
                 description=tool.description or "",
                 type=tool.type,
                 name=tool.name,
                 tools=[_echoed_definition(each) for each in tool.tools],
             )
         case ShellTool():
-            made = in_order(DeclaredShell, type=tool.type)
+            made = DeclaredShell(type=tool.type)
             if tool.environment is not None:
                 made.environment = tool.environment
             return made
@@ -128,22 +126,20 @@ def _echoed(tool: ResponseTool) -> EchoedTool:
 
 def _echoed_definition(tool: Tool) -> DeclaredFunction | DeclaredCustomTool:
     if isinstance(tool, FlatFunctionTool):
-        return in_order(
-            DeclaredFunction,
+        return DeclaredFunction(
             type=tool.type,
             name=tool.name,
             description=tool.description,
             parameters=tool.parameters,
             strict=tool.strict,
         )
-    made = in_order(DeclaredCustomTool, type=tool.type, name=tool.name)
+    made = DeclaredCustomTool(type=tool.type, name=tool.name)
     if tool.description is not None:
         made.description = tool.description
     if tool.format is not None:
         made.format = tool.format
         if isinstance(tool.format, FlatGrammarFormat):
-            made.format = in_order(
-                FlatGrammarFormat,
+            made.format = FlatGrammarFormat(
                 type=tool.format.type,
                 syntax=tool.format.syntax,
                 definition=tool.format.definition,
@@ -156,5 +152,5 @@ def _echoed_name(choice: _Named) -> _Named:
         return choice
     given = {} if choice.namespace is None else {"namespace": choice.namespace}
     kind: Any = type(choice)
-    named: _Named = in_order(kind, type=choice.type, name=choice.name, **given)
+    named: _Named = kind(type=choice.type, name=choice.name, **given)
     return named

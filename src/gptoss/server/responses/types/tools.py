@@ -130,9 +130,9 @@ class DeclaredCustomTool(Reply):
 class DeclaredNamespace(Reply):
     """Functions and custom tools under one name."""
 
+    description: str
     type: Literal["namespace"]
     name: str
-    description: str
     tools: list[Annotated[DeclaredFunction | DeclaredCustomTool, Field(discriminator="type")]]
 
 
