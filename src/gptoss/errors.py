@@ -75,6 +75,10 @@ class CheckpointError(GptossError):
     """The files of a checkpoint are missing, damaged, hostile or do not fit the configuration."""
 
 
+class PullError(GptossError):
+    """Weights cannot be fetched, or what came is not what was promised."""
+
+
 class TokenizerError(GptossError):
     """The tokenizer file is missing, damaged or does not fit the model."""
 

@@ -1,0 +1,87 @@
+"""The hub's cache on this machine: where it lies, and which models are in it.
+
+Its layout is documented and shared by transformers, vLLM and others: `blobs` by their hashes, `snapshots/COMMIT` with
+links to them, `refs/BRANCH` with a commit. Nothing here imports the hub's library, which takes a while.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from gptoss.files.regular import read_file
+from gptoss.hub.released import COMMIT, is_revision
+
+MAIN = "main"
+_PREFIX, _BETWEEN = "models--", "--"
+
+
+def cache_folder() -> Path:
+    """The folder of the cache, by the variables that the hub's library reads."""
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if named := os.environ.get(variable):
+            return _expanded(named)
+    if home := os.environ.get("HF_HOME"):
+        return _expanded(home) / "hub"
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
+    return _expanded(base) / "huggingface" / "hub"
+
+
+def repo_folder(repo: str) -> Path:
+    """The folder of a repository in the cache, which need not be there."""
+    return cache_folder() / f"{_PREFIX}{repo.replace('/', _BETWEEN)}"
+
+
+def find_snapshot(repo: str, revision: str | None = None) -> Path | None:
+    """The folder of a model in the cache, if its weights are in it.
+
+    Without a revision, `main`; where only others were pulled, the newest of them.
+    """
+    snapshots = repo_folder(repo) / "snapshots"
+    if revision is not None or (repo_folder(repo) / "refs" / MAIN).is_file():
+        commit = _commit(repo, MAIN if revision is None else revision)
+        found = [] if commit is None else [snapshots / commit]
+    else:
+        found = sorted(_folders(snapshots), key=lambda path: path.stat().st_mtime, reverse=True)
+    return next((path for path in found if _has_weights(path)), None)
+
+
+def held_repos() -> Iterator[str]:
+    """The repositories of models that have a folder in the cache."""
+    for folder in sorted(_folders(cache_folder())):
+        owner, between, name = folder.name.removeprefix(_PREFIX).partition(_BETWEEN)
+        if folder.name.startswith(_PREFIX) and between:
+            yield f"{owner}/{name}"
+
+
+def _expanded(path: str) -> Path:
+    return Path(os.path.expandvars(os.path.expanduser(path)))
+
+
+def _commit(repo: str, revision: str) -> str | None:
+    if COMMIT.fullmatch(revision):
+        return revision
+    if not is_revision(revision):
+        return None
+    try:
+        text = read_file(repo_folder(repo) / "refs" / revision, 80).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text if COMMIT.fullmatch(text) else None
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return [each for each in path.iterdir() if each.is_dir()]
+    except OSError:
+        return []
+
+
+def _has_weights(snapshot: Path) -> bool:
+    # A link whose blob was removed is no file.
+    return any(
+        path.is_file()
+        for folder in (snapshot, snapshot / "original")
+        for path in folder.glob("*.safetensors")
+    )
