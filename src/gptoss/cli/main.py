@@ -16,6 +16,7 @@ from gptoss.cli.complete import complete
 from gptoss.cli.fit import fit
 from gptoss.cli.info import info
 from gptoss.cli.notice import notice
+from gptoss.cli.pull import pull
 from gptoss.cli.serve import serve
 from gptoss.cli.synth import synth
 from gptoss.errors import GptossError
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, complete, serve, info, fit, bench, synth):
+for command in (chat, complete, serve, pull, info, fit, bench, synth):
     app.command()(command)
 app.add_typer(cache, name="cache")
 

@@ -1,0 +1,188 @@
+"""`gptoss pull`: published weights onto this machine."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gptoss.cli import flags
+from gptoss.cli.notice import notice
+from gptoss.errors import ConfigError, PullError, listed, shown
+
+if TYPE_CHECKING:
+    from gptoss.hub.listing import Listing
+    from gptoss.hub.store import Source, Store
+
+# As a shell reports a program that Ctrl-C ended.
+INTERRUPTED = 130
+
+
+def pull(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="As the hub calls it, or without its owner. Default: openai/gpt-oss-20b.",
+        ),
+    ] = None,
+    original: Annotated[
+        bool, typer.Option("--original", help="The weights of the folder original/ instead.")
+    ] = False,
+    revision: Annotated[
+        str | None, typer.Option(metavar="REV", help="A branch, tag or commit. Default: main.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="DIR|URL", help="A mirror that --manifest made, instead of the hub."
+        ),
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Then copy the files there, with a manifest of their hashes: a mirror for --from.",
+        ),
+    ] = None,
+    json: flags.Json = False,
+) -> None:
+    """Fetch a model's weights into the hub's cache, which other programs share.
+
+    A pull that was cut goes on where it was. Every file is checked by its hash before it has its name.
+    """
+    try:
+        _pull(model, original, revision, source, manifest, json)
+    except KeyboardInterrupt:
+        notice("stopped; what came stays, the same command goes on with it")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _pull(
+    model: str | None,
+    original: bool,
+    revision: str | None,
+    source: str | None,
+    manifest: Path | None,
+    json: bool,
+) -> None:
+    from gptoss.cli.pull_progress import PullProgress
+    from gptoss.hub.store import Store
+
+    if source is None:
+        origin, found = _ask_hub(model, revision or "main")
+    else:
+        origin, found = _read_mirror(source, model, revision)
+        # A mirror has one layout; which one, its files tell.
+        original = any(file.name.startswith("original/") for file in found.files)
+    wanted = found.wanted(original=original)
+    store = Store(wanted.repo)
+    fetched = store.missing_bytes(wanted)
+    _show_plan(wanted, store, fetched)
+    store.require_room(wanted)
+    with PullProgress("fetching", wanted.size) as progress:
+        for file in wanted.files:
+            store.fetch(file, origin, progress)
+            if file.name in ("config.json", "original/config.json"):
+                # It comes before the weights.
+                _require_gpt_oss(wanted.repo, store.blob(file))
+    folder = store.link(wanted)
+    facts: dict[str, object] = {
+        "model": wanted.repo,
+        "revision": wanted.revision,
+        "commit": wanted.commit,
+        "directory": str(folder),
+        "files": len(wanted.files),
+        "bytes": wanted.size,
+        "fetched_bytes": fetched,
+    }
+    if manifest is not None:
+        facts |= _write_mirror(manifest.expanduser(), store, wanted)
+    if json:
+        print(json_module.dumps(facts))
+    else:
+        _show_end(wanted, facts)
+
+
+def _ask_hub(model: str | None, revision: str) -> tuple[Source, Listing]:
+    from gptoss.hub.hub import Hub
+    from gptoss.hub.released import DEFAULT, is_revision
+
+    if not is_revision(revision):
+        raise PullError(f"got the revision {shown(revision)}, wanted a branch, a tag or a commit")
+    hub = Hub(_repo(DEFAULT if model is None else model))
+    return hub, hub.listing(revision)
+
+
+def _read_mirror(source: str, model: str | None, revision: str | None) -> tuple[Source, Listing]:
+    from gptoss.hub.mirror import FolderMirror, WebMirror
+
+    is_address = source.startswith(("http://", "https://"))
+    mirror = WebMirror(source) if is_address else FolderMirror(Path(source).expanduser())
+    found = mirror.listing()
+    if model is not None and _repo(model) != found.repo:
+        raise PullError(f"the mirror {source} is of {found.repo}, wanted {_repo(model)}")
+    if revision not in (None, found.revision, found.commit):
+        raise PullError(
+            f"the mirror {source} is of the revision {found.revision} ({found.commit}), wanted {shown(revision)}"
+        )
+    return mirror, found
+
+
+def _repo(name: str) -> str:
+    from gptoss.hub.released import RELEASED, repo_of
+
+    repo = repo_of(name)
+    if repo is None:
+        raise PullError(f"got the model {shown(name)}, wanted owner/model, or {listed(RELEASED)}")
+    return repo
+
+
+def _require_gpt_oss(repo: str, config: Path) -> None:
+    from gptoss.model.config import Config
+
+    try:
+        Config.from_file(config)
+    except ConfigError as error:
+        raise PullError(f"{repo} is no gpt-oss model: {error}") from None
+
+
+def _write_mirror(folder: Path, store: Store, listing: Listing) -> dict[str, object]:
+    from gptoss.cli.pull_progress import PullProgress
+    from gptoss.hub.mirror import write_mirror
+
+    with PullProgress("copying", listing.size) as progress:
+        sha256 = write_mirror(folder, store, listing, progress)
+    return {"mirror": str(folder), "manifest_sha256": sha256}
+
+
+def _show_plan(listing: Listing, store: Store, missing: int) -> None:
+    """Before the first byte: what is fetched, where it goes, and whether there is room."""
+    from gptoss.hub.cache import cache_folder
+    from gptoss.hub.store import free_bytes
+
+    at = "" if listing.revision == listing.commit else f"{listing.revision} is "
+    notice(f"{listing.repo}, {at}commit {listing.commit}")
+    if missing:
+        folder = cache_folder()
+        notice(
+            f"{len(listing.files)} files, {listing.size / 1e9:.2f} GB, of which {missing / 1e9:.2f} are to come; "
+            f"into {folder}, {free_bytes(folder) / 1e9:.1f} GB free"
+        )
+
+
+def _show_end(listing: Listing, facts: dict[str, object]) -> None:
+    from gptoss.hub.released import RELEASED
+
+    if not facts["fetched_bytes"]:
+        notice("all of it was here already")
+    if "mirror" in facts:
+        notice(
+            f"a mirror of it is in {facts['mirror']}; its manifest's sha256 is {facts['manifest_sha256']}"
+        )
+    short = listing.repo.partition("/")[2]
+    name = short if RELEASED.get(short) == listing.repo else listing.repo
+    notice(f"to talk to it: gptoss chat --model {name}")
+    print(facts["directory"])
