@@ -22,8 +22,9 @@ Model = Annotated[
     _option(
         "--model",
         "-m",
-        metavar="DIR|NAME",
-        help="A checkpoint's folder, or nano. Default: $GPTOSS_MODEL, else nano.",
+        metavar="PATH|NAME",
+        help="A checkpoint's folder, a GGUF file, a pulled model's name, or nano. "
+        "Default: $GPTOSS_MODEL, else nano.",
     ),
 ]
 Context = Annotated[

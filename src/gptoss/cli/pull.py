@@ -174,7 +174,7 @@ def _show_plan(listing: Listing, store: Store, missing: int) -> None:
 
 
 def _show_end(listing: Listing, facts: dict[str, object]) -> None:
-    from gptoss.hub.released import RELEASED
+    from gptoss.hub.released import short_name
 
     if not facts["fetched_bytes"]:
         notice("all of it was here already")
@@ -182,7 +182,7 @@ def _show_end(listing: Listing, facts: dict[str, object]) -> None:
         notice(
             f"a mirror of it is in {facts['mirror']}; its manifest's sha256 is {facts['manifest_sha256']}"
         )
-    short = listing.repo.partition("/")[2]
-    name = short if RELEASED.get(short) == listing.repo else listing.repo
-    notice(f"to talk to it: gptoss chat --model {name}")
+    # Without a branch's name, the newest commit here would be taken.
+    at = f"@{listing.commit}" if listing.revision != "main" else ""
+    notice(f"to talk to it: gptoss chat --model {short_name(listing.repo)}{at}")
     print(facts["directory"])

@@ -50,9 +50,21 @@ def find_snapshot(repo: str, revision: str | None = None) -> Path | None:
 def held_repos() -> Iterator[str]:
     """The repositories of models that have a folder in the cache."""
     for folder in sorted(_folders(cache_folder())):
-        owner, between, name = folder.name.removeprefix(_PREFIX).partition(_BETWEEN)
-        if folder.name.startswith(_PREFIX) and between:
-            yield f"{owner}/{name}"
+        repo = _repo(folder)
+        if repo is not None:
+            yield repo
+
+
+def repo_of_snapshot(directory: Path) -> str | None:
+    """The repository that a folder is a commit of, by its path; None for other folders."""
+    folder = directory.absolute()
+    is_snapshot = bool(COMMIT.fullmatch(folder.name)) and folder.parent.name == "snapshots"
+    return _repo(folder.parents[1]) if is_snapshot else None
+
+
+def _repo(folder: Path) -> str | None:
+    owner, between, name = folder.name.removeprefix(_PREFIX).partition(_BETWEEN)
+    return f"{owner}/{name}" if folder.name.startswith(_PREFIX) and between else None
 
 
 def _expanded(path: str) -> Path:

@@ -47,6 +47,12 @@ def repo_of(name: str) -> str | None:
     return name if _REPO.fullmatch(name) and ".." not in name and "--" not in name else None
 
 
+def short_name(repo: str) -> str:
+    """The name without its owner, if it means that repository; else the whole."""
+    name = repo.rpartition("/")[2]
+    return name if RELEASED.get(name) == repo else repo
+
+
 def is_revision(text: str) -> bool:
     """Whether it may be a branch, a tag or a commit, and leads nowhere as a path."""
     return bool(REVISION.fullmatch(text)) and not {"", ".", ".."} & set(text.split("/"))

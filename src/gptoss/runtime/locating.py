@@ -1,4 +1,4 @@
-"""From a name or a path to the folder of a checkpoint, or to its GGUF file."""
+"""From a name or a path to the folder of a checkpoint, or to a GGUF file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from gptoss import nano
 from gptoss.errors import CheckpointError
 from gptoss.files.gguf import SUFFIX
+from gptoss.hub.cache import cache_folder, find_snapshot, repo_of_snapshot
+from gptoss.hub.released import repo_of, short_name
 
 MODEL_VARIABLE = "GPTOSS_MODEL"
 # Characters of a wrong name in an error.
@@ -17,23 +19,31 @@ MAX_SHOWN = 200
 def locate_model(path_or_name: str | Path | None) -> tuple[str, Path]:
     """A model's name, and its folder or GGUF file; None: the environment variable GPTOSS_MODEL, else nano.
 
-    Raises CheckpointError if there is nothing of that name.
+    A folder of that name comes before a model of that name in the hub's cache, as with other programs. `NAME@REVISION`
+    is another of its revisions. Raises CheckpointError if there is nothing of that name.
     """
     if path_or_name is None:
         path_or_name = os.environ.get(MODEL_VARIABLE) or nano.NAME
     path = _path(path_or_name)
+    return name_of(path), path
+
+
+def name_of(path: Path) -> str:
+    """What a checkpoint is called: after its folder or file, or after the repository that its folder is a commit of."""
     if path == nano.checkpoint_path():
-        return nano.NAME, path
-    # A link to a file, as hubs keep them, has the name that people know; its target has a hash.
-    name = path.resolve().name if path.is_dir() else path.name.removesuffix(SUFFIX)
-    return name, path
+        return nano.NAME
+    if not path.is_dir():
+        # A link to a file, as hubs keep them, has the name that people know; its target has a hash.
+        return path.name.removesuffix(SUFFIX)
+    repo = repo_of_snapshot(path)
+    return path.resolve().name if repo is None else repo.rpartition("/")[2]
 
 
 def _path(path_or_name: str | Path) -> Path:
     name = str(path_or_name)
     if name == nano.NAME:
         return nano.checkpoint_path()
-    wanted = f"wanted the folder of a checkpoint, a GGUF file, or {nano.NAME!r}"
+    wanted = f"wanted the folder of a checkpoint, a GGUF file, {nano.NAME!r}, or the name of a pulled model"
     if not name:
         raise CheckpointError(f"got an empty name for the model, {wanted}")
     shown = repr(name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}...")
@@ -41,7 +51,23 @@ def _path(path_or_name: str | Path) -> Path:
         path = Path(name).expanduser()
         if path.exists():
             return path
+        return _pulled(name, shown, wanted)
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CheckpointError(f"cannot look for the model {shown}: {reason}; {wanted}") from None
-    raise CheckpointError(f"there is no model {shown}; {wanted}")
+
+
+def _pulled(name: str, shown: str, wanted: str) -> Path:
+    """The folder of a model in the hub's cache."""
+    called, _, revision = name.partition("@")
+    repo = None if name.endswith(SUFFIX) else repo_of(called)
+    if repo is None:
+        raise CheckpointError(f"there is no model {shown}; {wanted}")
+    found = find_snapshot(repo, revision or None)
+    if found is None:
+        asked = f" --revision {revision}" if revision else ""
+        raise CheckpointError(
+            f"there is no model {shown}: no such folder, and not all of {repo} is in {cache_folder()}; "
+            f"`gptoss pull {short_name(repo)}{asked}` fetches it"
+        )
+    return found
