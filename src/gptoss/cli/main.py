@@ -15,6 +15,7 @@ from gptoss.cli.chat import chat
 from gptoss.cli.complete import complete
 from gptoss.cli.fit import fit
 from gptoss.cli.info import info
+from gptoss.cli.models import models
 from gptoss.cli.notice import notice
 from gptoss.cli.pull import pull
 from gptoss.cli.serve import serve
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, complete, serve, pull, info, fit, bench, synth):
+for command in (chat, complete, serve, pull, models, info, fit, bench, synth):
     app.command()(command)
 app.add_typer(cache, name="cache")
 
