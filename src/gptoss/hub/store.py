@@ -121,7 +121,7 @@ class Store:
             self._refer(listing)
         except OSError as error:
             raise PullError(
-                f"cannot link the files of {listing.repo} in {folder}: {error.strerror}; "
+                f"cannot link the files of {listing.repo} in {folder}: {error.strerror or error}; "
                 "set HF_HOME to a folder on a disk that takes links"
             ) from None
         return folder
