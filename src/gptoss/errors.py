@@ -79,6 +79,10 @@ class PullError(GptossError):
     """Weights cannot be fetched, or what came is not what was promised."""
 
 
+class UnreachableError(PullError):
+    """Nobody answers where weights are to be fetched from, or nobody is to be asked."""
+
+
 class TokenizerError(GptossError):
     """The tokenizer file is missing, damaged or does not fit the model."""
 

@@ -204,6 +204,11 @@ def test_packed_bytes_are_not_unpacked(hub: StandIn, home: Path, pull: Pull) -> 
     assert_nothing(home)
 
 
+def test_a_packed_listing_is_not_unpacked(hub: StandIn, home: Path, pull: Pull) -> None:
+    hub.refusals = [("/api/", 200, {"Content-Encoding": "gzip"})]
+    assert "packed ('gzip')" in refusal(pull())
+
+
 def test_a_listing_without_end(hub: StandIn, home: Path, pull: Pull) -> None:
     hub.listing = b" " * (17 << 20)
     assert "more than 16,777,216 bytes" in refusal(pull())

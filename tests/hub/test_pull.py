@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from huggingface_hub import hf_hub_download, scan_cache_dir, snapshot_download
+from huggingface_hub import constants, hf_hub_download, scan_cache_dir, snapshot_download
 
 from gptoss import nano
 from gptoss.hub.cache import cache_folder, find_snapshot
@@ -55,15 +55,12 @@ def test_what_a_model_needs_and_nothing_else(hub: StandIn, home: Path, pull: Pul
     said = facts(pull("--json"))
     snapshot = snapshot_of(home)
     assert files_of(snapshot) == {name: hub.files[name] for name in WANTED}
-    size = sum(len(hub.files[name]) for name in WANTED)
     assert said == {
         "model": REPO,
         "revision": "main",
         "commit": COMMIT,
         "directory": str(snapshot),
-        "files": len(WANTED),
-        "bytes": size,
-        "fetched_bytes": size,
+        "fetched_bytes": sum(len(hub.files[name]) for name in WANTED),
     }
     assert find_snapshot(REPO) == snapshot
     # Each file once, and those only.
@@ -107,6 +104,34 @@ def test_a_branch_that_went_on(hub: StandIn, home: Path, pull: Pull) -> None:
     assert files_of(first.with_name("f" * 40)) == old | {"chat_template.jinja": b"{{ newer }}"}
     assert files_of(first) == old
     assert find_snapshot(REPO, COMMIT) == first
+
+
+@pytest.mark.parametrize("is_offline", [True, False])
+def test_a_model_that_is_here_needs_no_hub(
+    hub: StandIn, home: Path, pull: Pull, monkeypatch: pytest.MonkeyPatch, is_offline: bool
+) -> None:
+    """As with the hub's library: a script that pulls and serves works without a network the next time."""
+    hub.files = {path.name: path.read_bytes() for path in nano.checkpoint_path().iterdir()}
+    said = facts(pull("--json"))
+    if is_offline:
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    else:
+        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    assert facts(pull("--json")) == said | {"fetched_bytes": 0}
+    done = pull("--revision", COMMIT)
+    assert done.stdout == f"{snapshot_of(home)}\n"
+    assert "what is here is taken" in done.stderr
+    # But not another model, revision or layout, a part of it, or where its hashes are needed.
+    reason = "HF_HUB_OFFLINE" if is_offline else "cannot reach the hub"
+    for arguments in (
+        ["gpt-oss-120b"],
+        ["--revision", "v2"],
+        ["--original"],
+        ["--manifest", str(home / "mirror")],
+    ):
+        assert reason in refusal(pull(*arguments))
+    (snapshot_of(home) / "model.safetensors").unlink()
+    assert reason in refusal(pull())
 
 
 def test_what_is_said_to_a_person(hub: StandIn, home: Path, pull: Pull) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gptoss.cli import flags
 from gptoss.cli.notice import notice
-from gptoss.errors import ConfigError, PullError, listed, shown
+from gptoss.errors import ConfigError, GptossError, PullError, UnreachableError, listed, shown
+from gptoss.hub.cache import MAIN, cache_folder, find_snapshot
+from gptoss.hub.released import DEFAULT, RELEASED, is_revision, repo_of, short_name
 
 if TYPE_CHECKING:
     from gptoss.hub.listing import Listing
@@ -72,7 +74,16 @@ def _pull(
     from gptoss.hub.store import Store
 
     if source is None:
-        origin, found = _ask_hub(model, revision or "main")
+        repo, revision = _repo(DEFAULT if model is None else model), revision or MAIN
+        try:
+            origin, found = _ask_hub(repo, revision)
+        except UnreachableError as error:
+            facts = _here(repo, revision, original)
+            if facts is None or manifest is not None:
+                raise
+            notice(f"{error}; what is here is taken")
+            print(json_module.dumps(facts) if json else facts["directory"])
+            return
     else:
         origin, found = _read_mirror(source, model, revision)
         # A mirror has one layout; which one, its files tell.
@@ -89,15 +100,7 @@ def _pull(
                 # It comes before the weights.
                 _require_gpt_oss(wanted.repo, store.blob(file))
     folder = store.link(wanted)
-    facts: dict[str, object] = {
-        "model": wanted.repo,
-        "revision": wanted.revision,
-        "commit": wanted.commit,
-        "directory": str(folder),
-        "files": len(wanted.files),
-        "bytes": wanted.size,
-        "fetched_bytes": fetched,
-    }
+    facts = _facts(wanted.repo, wanted.revision, folder, fetched)
     if manifest is not None:
         facts |= _write_mirror(manifest.expanduser(), store, wanted)
     if json:
@@ -106,14 +109,37 @@ def _pull(
         _show_end(wanted, facts)
 
 
-def _ask_hub(model: str | None, revision: str) -> tuple[Source, Listing]:
+def _ask_hub(repo: str, revision: str) -> tuple[Source, Listing]:
     from gptoss.hub.hub import Hub
-    from gptoss.hub.released import DEFAULT, is_revision
 
     if not is_revision(revision):
         raise PullError(f"got the revision {shown(revision)}, wanted a branch, a tag or a commit")
-    hub = Hub(_repo(DEFAULT if model is None else model))
+    hub = Hub(repo)
     return hub, hub.listing(revision)
+
+
+def _here(repo: str, revision: str, original: bool) -> dict[str, Any] | None:
+    """What would be said of a pull, if all of the model is here already."""
+    from gptoss.model.checkpoint import open_checkpoint
+
+    folder = find_snapshot(repo, revision)
+    if folder is None or not (folder / "tokenizer.json").is_file():
+        return None
+    try:
+        open_checkpoint(folder / "original" if original else folder)
+    except GptossError:
+        return None
+    return _facts(repo, revision, folder, 0)
+
+
+def _facts(repo: str, revision: str, folder: Path, fetched: int) -> dict[str, Any]:
+    return {
+        "model": repo,
+        "revision": revision,
+        "commit": folder.name,
+        "directory": str(folder),
+        "fetched_bytes": fetched,
+    }
 
 
 def _read_mirror(source: str, model: str | None, revision: str | None) -> tuple[Source, Listing]:
@@ -132,8 +158,6 @@ def _read_mirror(source: str, model: str | None, revision: str | None) -> tuple[
 
 
 def _repo(name: str) -> str:
-    from gptoss.hub.released import RELEASED, repo_of
-
     repo = repo_of(name)
     if repo is None:
         raise PullError(f"got the model {shown(name)}, wanted owner/model, or {listed(RELEASED)}")
@@ -149,7 +173,7 @@ def _require_gpt_oss(repo: str, config: Path) -> None:
         raise PullError(f"{repo} is no gpt-oss model: {error}") from None
 
 
-def _write_mirror(folder: Path, store: Store, listing: Listing) -> dict[str, object]:
+def _write_mirror(folder: Path, store: Store, listing: Listing) -> dict[str, Any]:
     from gptoss.cli.pull_progress import PullProgress
     from gptoss.hub.mirror import write_mirror
 
@@ -160,7 +184,6 @@ def _write_mirror(folder: Path, store: Store, listing: Listing) -> dict[str, obj
 
 def _show_plan(listing: Listing, store: Store, missing: int) -> None:
     """Before the first byte: what is fetched, where it goes, and whether there is room."""
-    from gptoss.hub.cache import cache_folder
     from gptoss.hub.store import free_bytes
 
     at = "" if listing.revision == listing.commit else f"{listing.revision} is "
@@ -173,9 +196,7 @@ def _show_plan(listing: Listing, store: Store, missing: int) -> None:
         )
 
 
-def _show_end(listing: Listing, facts: dict[str, object]) -> None:
-    from gptoss.hub.released import short_name
-
+def _show_end(listing: Listing, facts: dict[str, Any]) -> None:
     if not facts["fetched_bytes"]:
         notice("all of it was here already")
     if "mirror" in facts:
@@ -183,6 +204,6 @@ def _show_end(listing: Listing, facts: dict[str, object]) -> None:
             f"a mirror of it is in {facts['mirror']}; its manifest's sha256 is {facts['manifest_sha256']}"
         )
     # Without a branch's name, the newest commit here would be taken.
-    at = f"@{listing.commit}" if listing.revision != "main" else ""
+    at = f"@{listing.commit}" if listing.revision != MAIN else ""
     notice(f"to talk to it: gptoss chat --model {short_name(listing.repo)}{at}")
     print(facts["directory"])

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from huggingface_hub.utils import build_hf_headers
 
-from gptoss.errors import PullError, shown
+from gptoss.errors import PullError, UnreachableError, shown
 from gptoss.files.json_text import parse_object
 from gptoss.hub import transport
 from gptoss.hub.listing import HubFile, Listing, file_of, make_listing
@@ -35,7 +35,7 @@ class Hub:
         self._headers = build_hf_headers(library_name="gptoss")
 
     def listing(self, revision: str) -> Listing:
-        """The files of a revision, whose commit is the one read from then on. Raises PullError."""
+        """The files of a revision, whose commit is the one read from then on. Raises PullError, UnreachableError."""
         url = f"{self._endpoint}/api/models/{self._repo}/revision/{quote(revision, safe='')}?blobs=true"
         try:
             data = _patiently(url, self._headers)
@@ -97,7 +97,7 @@ def _patiently(url: str, headers: dict[str, str]) -> bytes:
             return transport.read_all(url, headers, _MOST_LISTING_BYTES)
         except SourceInterrupted as error:
             if tried == _TRIES - 1:
-                raise PullError(
+                raise UnreachableError(
                     f"cannot reach the hub: {error}; see the network, HF_ENDPOINT and HTTPS_PROXY, "
                     "or pull --from a mirror"
                 ) from None

@@ -15,7 +15,7 @@ from huggingface_hub import constants
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import get_session
 
-from gptoss.errors import PullError, shown
+from gptoss.errors import PullError, UnreachableError, shown
 from gptoss.hub.listing import HubFile
 from gptoss.hub.store import SourceInterrupted
 
@@ -69,7 +69,7 @@ def _get(url: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
                 )
             yield response
     except OfflineModeIsEnabled:
-        raise PullError(
+        raise UnreachableError(
             f"cannot ask {_shown(url)}: HF_HUB_OFFLINE is set; unset it, or pull --from a folder"
         ) from None
     except httpx2.ProxyError as error:
