@@ -135,6 +135,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are written apart, and the second would wait for the first's acknowledgement.
+    disable_nagle_algorithm = True
     hub: StandIn
 
     def log_message(self, *_: object) -> None:
