@@ -41,19 +41,7 @@ class Hub:
             data = _patiently(url, self._headers)
         except transport.Refused as error:
             self._refuse(error, revision)
-        try:
-            answer = parse_object(data)
-        except ValueError as error:
-            raise PullError(
-                f"{self._endpoint} answers no listing of {self._repo}: {error}; is HF_ENDPOINT a hub?"
-            ) from None
-        siblings = answer.get("siblings")
-        if not isinstance(siblings, list):
-            raise PullError(
-                f"{self._endpoint} lists no files of {self._repo}, wanted siblings; is HF_ENDPOINT a hub?"
-            )
-        files = [_file(entry, self._endpoint) for entry in siblings]
-        found = make_listing(self._repo, revision, answer.get("sha"), files, self._endpoint)
+        found = read_listing(data, self._repo, revision, self._endpoint)
         self._commit = found.commit
         return found
 
@@ -89,6 +77,23 @@ class Hub:
         else:
             raise error
         raise PullError(said) from None
+
+
+def read_listing(data: bytes, repo: str, revision: str, origin: str) -> Listing:
+    """What a hub says that a revision holds. Raises PullError for what is no listing."""
+    try:
+        answer = parse_object(data)
+    except ValueError as error:
+        raise PullError(
+            f"{origin} answers no listing of {repo}: {error}; is HF_ENDPOINT a hub?"
+        ) from None
+    siblings = answer.get("siblings")
+    if not isinstance(siblings, list):
+        raise PullError(
+            f"{origin} lists no files of {repo}, wanted siblings; is HF_ENDPOINT a hub?"
+        )
+    files = [_file(entry, origin) for entry in siblings]
+    return make_listing(repo, revision, answer.get("sha"), files, origin)
 
 
 def _patiently(url: str, headers: dict[str, str]) -> bytes:
