@@ -9,6 +9,10 @@ from typing_extensions import TypeAliasType
 from gptoss.forms import Form, Kinds, Typed
 
 
+# Tools that the client runs, and that have nothing to be declared with but their type.
+ClientRun = Literal["local_shell", "apply_patch"]
+
+
 class FunctionName(Form):
     """A tool that is declared."""
 
@@ -69,7 +73,7 @@ class _KindAlone(Form):
 class ClientRunChoice(_KindAlone):
     """A tool that is declared and that has no name but its type."""
 
-    type: Literal["local_shell", "shell", "apply_patch"]
+    type: Literal[ClientRun, "shell"]
 
 
 class BuiltInChoice(_KindAlone):

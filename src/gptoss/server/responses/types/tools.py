@@ -7,7 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypeAliasType
 
-from gptoss.chat.types.choices import NESTED, ChoiceName, ChosenTools, NamedChoice, NamedOrUntyped
+from gptoss.chat.types.choices import (
+    NESTED,
+    ChoiceName,
+    ChosenTools,
+    ClientRun,
+    NamedChoice,
+    NamedOrUntyped,
+)
 from gptoss.chat.types.formats import TextFormat
 from gptoss.chat.types.tools import FlatCustomTool, FlatFunctionTool, FlatGrammarFormat, Tool
 from gptoss.chat.types.words import Word
@@ -88,7 +95,7 @@ class ShellTool(Form):
 class ClientRunTool(Form):
     """A program to run, or a file to change, with the client."""
 
-    type: Literal["local_shell", "apply_patch"]
+    type: ClientRun
 
 
 ResponseTool = TypeAliasType(
