@@ -12,7 +12,7 @@ from huggingface_hub import constants, snapshot_download
 from gptoss.hub.cache import find_snapshot
 from tests.hub.conftest import Pull, facts, refusal
 from tests.hub.standin import COMMIT, REPO, StandIn, sha256
-from tests.hub.test_faults import LARGE, assert_nothing, assert_whole
+from tests.hub.test_hub_faults import LARGE, assert_nothing, assert_whole
 from tests.hub.test_pull import ORIGINAL, WANTED, files_of, snapshot_of
 
 

@@ -38,13 +38,23 @@ def test_no_more_lines_than_one_in_some_seconds(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == ""
 
 
+# What runs in the background of a script ignores Ctrl-C, and so would its children.
+_PULL = """
+import signal, sys
+from gptoss.cli.main import run
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["gptoss", "pull"]
+run()
+"""
+
+
 def test_a_bar_in_a_terminal_and_what_ctrl_c_leaves(hub: StandIn, home: Path) -> None:
     # The rest of the first large file never comes.
     hub.cuts = [20_000] * 1000
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "COLUMNS": "100", "TERM": "xterm"}
     ours, theirs = pty.openpty()
     running = subprocess.Popen(
-        [sys.executable, "-m", "gptoss", "pull"],
+        [sys.executable, "-c", _PULL],
         env=environment,
         stdin=theirs,
         stdout=subprocess.PIPE,
