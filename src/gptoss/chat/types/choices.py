@@ -8,7 +8,6 @@ from typing_extensions import TypeAliasType
 
 from gptoss.forms import Form, Kinds, Typed
 
-
 # Tools that the client runs, and that have nothing to be declared with but their type.
 ClientRun = Literal["local_shell", "apply_patch"]
 
