@@ -53,7 +53,10 @@ demo: $(VENV)/installed  ## chat with the embedded model: interactive in a termi
 
 # A test that starts the program finds it compiled.
 test test-all: export PYTHONDONTWRITEBYTECODE :=
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal --durations 10
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal --durations 10
+WORKERS := auto
+# Half as many again as there are cores: some tests wait.
+test: WORKERS = $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 ))
 
 test: $(VENV)/installed-test  ## the default test suite; ARGS goes to pytest
 	@$(PYTEST) -m "not thorough and not slow and not weights" $(ARGS)
