@@ -119,7 +119,7 @@ def _ask_hub(repo: str, revision: str) -> tuple[Source, Listing]:
 
 
 def _here(repo: str, revision: str, original: bool) -> dict[str, Any] | None:
-    """What would be said of a pull, if all of the model is here already."""
+    """The result that a pull would have, if all of the model is here already."""
     from gptoss.model.checkpoint import open_checkpoint
 
     folder = find_snapshot(repo, revision)

@@ -127,7 +127,7 @@ class SafetensorsFile(MappedFile):
 
     @property
     def tensors(self) -> Mapping[str, TensorSpec]:
-        """What the file holds, by name."""
+        """Descriptions of the tensors, by name."""
         return self._header.tensors
 
     @property

@@ -1,1 +1,1 @@
-"""What callers of all kinds write: messages, tools, tool choices, response formats. Each is described here alone."""
+"""Types of messages, tools, tool choices and response formats that callers write, each described once."""

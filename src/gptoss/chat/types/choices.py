@@ -60,7 +60,7 @@ class _KindAlone(Form):
 
     @property
     def name(self) -> str:
-        """What the tool is called."""
+        """The tool's name."""
         return self.type
 
     @property
