@@ -140,6 +140,6 @@ def test_the_commands(tmp_path: Path, folder: Path) -> None:
     assert str(folder) in said("clear", "--unused")
     assert [file.model for file in cached_files(folder)] == ["one"]
     wrong = CliRunner().invoke(app, ["cache", "clear", "three", *here])
-    assert "got 'three', and there is one" in str(wrong.exception)
+    assert "got the name 'three', wanted one" in str(wrong.exception)
     assert "freed" in said("clear", "one")
     assert cached_files(folder) == []

@@ -11,7 +11,7 @@ import typer
 
 from gptoss.cli import flags
 from gptoss.cli.model_options import WeightsCache
-from gptoss.errors import RequestError
+from gptoss.errors import RequestError, listed, shown
 
 if TYPE_CHECKING:
     from gptoss.runtime.caches import CachedFile
@@ -69,8 +69,8 @@ def clear(
     names = {file.model for file in files if file.model}
     for name in model or ():
         if name not in names:
-            found = ", ".join(sorted(names)) or "nothing"
-            raise RequestError(f"got {name!r}, and there is {found}")
+            wanted = listed(sorted(names)) or "none: nothing is kept there"
+            raise RequestError(f"got the name {shown(name)}, wanted {wanted}")
     screen, freed = Screen(), 0
     for file in files:
         if (model and file.model not in model) or (unused and not file.unused):
