@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from gptoss.errors import KernelError
-from gptoss.kernels import _kernels
+from gptoss.kernels import _kernels, control_group
 
 ISA_VARIABLE = "GPTOSS_ISA"
 BF16_PAIRS_VARIABLE = "GPTOSS_BF16_PAIRS"
@@ -26,10 +26,10 @@ def bf16_pairs(isa: str) -> tuple[bool, ...]:
 
 
 def available_threads() -> int:
-    """Cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may run on, and that a quota of its control groups keeps busy."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    count = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return min(count, control_group.cores() or count)
 
 
 def choose_isa(isa: str | None) -> str:

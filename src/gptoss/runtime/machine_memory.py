@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from gptoss.errors import RequestError
+from gptoss.kernels.control_group import memory_left
 
 GIB = 1 << 30
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -20,9 +21,9 @@ def parse_bytes(text: str) -> int:
 
 
 def available_memory() -> int | None:
-    """Bytes that a program can still take, as the system estimates, within the limit of its control group; None
-    where neither is known."""
-    known = [number for number in (_system_available(), _group_available()) if number is not None]
+    """Bytes that a program can still take, as the system estimates, within the limits of its control groups; None where
+    neither is known."""
+    known = [number for number in (_system_available(), memory_left()) if number is not None]
     return min(known, default=None)
 
 
@@ -34,20 +35,3 @@ def _system_available() -> int | None:
     except (OSError, ValueError, IndexError):
         pass
     return None
-
-
-def _group_available(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Bytes that a container's limit leaves; cached files in it do not count, since they go when memory is wanted."""
-    try:
-        limit = (root / "memory.max").read_text(encoding="ascii").strip()
-        if limit == "max":
-            return None
-        current = int((root / "memory.current").read_text(encoding="ascii"))
-        pairs = (
-            line.split() for line in (root / "memory.stat").read_text(encoding="ascii").splitlines()
-        )
-        counted = {name: int(value) for name, value in pairs}
-        files = counted.get("active_file", 0) + counted.get("inactive_file", 0)
-        return max(0, int(limit) - current + files)
-    except (OSError, ValueError):
-        return None
