@@ -6,6 +6,11 @@ without one, and of a host with version 1, with paths made shorter.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -116,3 +121,48 @@ def test_threads_follow_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
     assert machine.available_threads() == 1
     monkeypatch.setattr(control_group, "cores", lambda: all_cores + 1)
     assert machine.available_threads() == all_cores
+
+
+_ONE = Path("/sys/fs/cgroup")
+_LIMIT = 2_000_000_000
+_ASK = "from gptoss.kernels import control_group as c; print(c.memory_left(), c.cores())"
+
+
+def test_a_real_group_of_version_one() -> None:
+    """A child process is put into groups of its own before it begins."""
+    values = {"memory/memory.limit_in_bytes": _LIMIT, "cpu/cpu.cfs_quota_us": 100_000}
+    groups: list[Path] = []
+    try:
+        for name, value in values.items():
+            controller, _, file = name.partition("/")
+            group = _ONE / controller / f"gptoss_test_{os.getpid()}"
+            if not group.parent.is_dir():
+                pytest.skip(f"the controller {controller} of version 1 is not mounted")
+            group.mkdir()
+            groups.append(group)
+            (group / file).write_text(str(value))
+        told = _asked_in(groups)
+    except OSError as error:
+        pytest.skip(f"groups cannot be made here: {error}")
+    finally:
+        for group in groups:
+            _remove(group)
+    left, cores = map(int, told.split())
+    assert _LIMIT - 200_000_000 < left <= _LIMIT
+    assert cores == 1
+
+
+def _asked_in(groups: list[Path]) -> str:
+    enter = "".join(f"echo $$ > {group}/cgroup.procs && " for group in groups)
+    command = ["sh", "-c", f'{enter}exec "$0" -c "$1"', sys.executable, _ASK]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def _remove(group: Path) -> None:
+    """A group is busy for a moment after its last process."""
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            group.rmdir()
+            return
+        time.sleep(0.05)
+    group.rmdir()
