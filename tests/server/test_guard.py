@@ -308,7 +308,7 @@ class TestWeb:
     def test_other_hosts(self, client: TestClient, host: str) -> None:
         reply = client.get("/v1/models", headers={"host": host})
         assert reply.status_code == 403
-        assert client.get("/health", headers={"host": host}).status_code == 403
+        assert "see --allow-host" in reply.json()["error"]["message"]
 
     @pytest.mark.parametrize(
         "host",
@@ -318,7 +318,7 @@ class TestWeb:
         ],
     )
     def test_hosts_that_are_none(self, client: TestClient, host: str) -> None:
-        assert client.get("/health", headers={"host": host}).status_code == 400
+        assert client.get("/v1/models", headers={"host": host}).status_code == 400
 
     @pytest.mark.parametrize(
         "origin",
@@ -334,20 +334,63 @@ class TestWeb:
         ],
     )
     def test_origins_that_are_none(self, client: TestClient, origin: str) -> None:
-        assert client.get("/health", headers={"origin": origin}).status_code == 403
+        assert client.get("/v1/models", headers={"origin": origin}).status_code == 403
 
     def test_replies_are_what_they_say(self, client: TestClient) -> None:
         for path in ("/health", "/v1/models", "/nothing", "/docs", "/metrics", "/"):
             assert client.get(path).headers["x-content-type-options"] == "nosniff"
 
-    @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1:1", "[::1]:8000"])
+    @pytest.mark.parametrize("path", PUBLIC_PATHS)
+    @pytest.mark.parametrize("host", ["10.1.2.3:8000", "pod.cluster.local", "", "a@b"])
+    def test_probes_ask_under_any_name(self, client: TestClient, path: str, host: str) -> None:
+        """But are not told more than that somebody is there."""
+        headers = {"host": host, "origin": "https://evil.example"}
+        assert client.get(path, headers=headers).status_code == 200
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            *("localhost", "LocalHost:8000", "127.0.0.1:1", "127.1.2.3", "[::1]:8000"),
+            *("[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]"),
+        ],
+    )
     def test_own_hosts(self, client: TestClient, host: str) -> None:
         assert client.get("/v1/models", headers={"host": host}).status_code == 200
 
     def test_hosts_that_are_allowed(self, make_client: MakeClient) -> None:
-        client = make_client(hosts=("models.example",))
-        assert client.get("/health", headers={"host": "models.example:80"}).status_code == 200
-        assert client.get("/health", headers={"host": "localhost"}).status_code == 403
+        """They come to the machine's own."""
+        client = make_client(hosts=("Models.example",))
+        for host in ("models.example:80", "localhost", "127.0.0.1:8000"):
+            assert client.get("/v1/models", headers={"host": host}).status_code == 200
+        assert client.get("/v1/models", headers={"host": "other.example"}).status_code == 403
+
+    def test_hosts_beyond_this_machine(self, make_client: MakeClient) -> None:
+        """The address at which a request comes in is the machine's own, and so are its names."""
+        name = socket.gethostname()
+        headers = {"authorization": f"Bearer {KEY}"}
+        for listens_on in ("0.0.0.0", "::", "10.9.8.7"):
+            client = make_client(host=listens_on, keys=keys_of(KEY), headers=headers)
+            client.base_url = "http://10.9.8.7:8000"
+            for host in (
+                "10.9.8.7:8000",
+                "localhost:8000",
+                name,
+                f"{name.partition('.')[0]}.local",
+            ):
+                assert client.get("/v1/models", headers={"host": host}).status_code == 200, host
+            for host in ("10.9.8.6:8000", "evil.example", "", f"{name}.evil.example"):
+                assert client.get("/v1/models", headers={"host": host}).status_code == 403, host
+
+    def test_any_host(self, make_client: MakeClient) -> None:
+        client = make_client(
+            host="0.0.0.0",
+            hosts=("*",),
+            keys=keys_of(KEY),
+            headers={"authorization": f"Bearer {KEY}"},
+        )
+        for host in ("evil.example", "10.0.0.1", ""):
+            assert client.get("/v1/models", headers={"host": host}).status_code == 200
+        assert client.get("/v1/models", headers={"host": "a@b"}).status_code == 400
 
     @pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost:1", "null"])
     @pytest.mark.parametrize("kind", ["application/json", "text/plain"])
@@ -387,7 +430,7 @@ class TestWeb:
             ServerSettings(host=host)
         assert ServerSettings(host=host, keys=keys_of(KEY)).host == host
 
-    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
+    @pytest.mark.parametrize("host", ["127.0.0.1", "LOCALHOST", "::1", "0::1", "127.1.2.3"])
     def test_this_machine_needs_none(self, host: str) -> None:
         assert ServerSettings(host=host).is_local
 

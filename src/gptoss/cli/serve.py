@@ -72,7 +72,9 @@ def serve(
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            "--allow-host", metavar="NAME", help="A name under which the server is reached."
+            "--allow-host",
+            metavar="NAME",
+            help="A further name under which the server is reached; '*' takes any.",
         ),
     ] = None,
     allow_origin: Annotated[

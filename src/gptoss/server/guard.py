@@ -11,10 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gptoss.engine import EVERYBODY
 from gptoss.errors import shown
 from gptoss.server.bodies import Bodies, Body
-from gptoss.server.hosts import host_name, is_same_origin
+from gptoss.server.hosts import Hosts, host_name, is_same_origin
 from gptoss.server.lingering import Lingering, Upload
 from gptoss.server.page import docs_files, page_files
-from gptoss.server.settings import LOOPBACK, ServerSettings
+from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import ApiError
 
 # What says that the server is there, and nothing else. The page's own files come to them.
@@ -44,6 +44,7 @@ class Guard:
         self._bodies = bodies
         self._has_route = has_route
         self._lingering = Lingering(_MOST_LINGERING, _LINGER_S)
+        self._hosts = Hosts(settings.host, settings.hosts)
         self._public = {*PUBLIC_PATHS, *docs_files(), *(page_files() if settings.has_page else ())}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,25 +82,25 @@ class Guard:
     def _owner(self, scope: Scope) -> str:
         """Whose the request is. Raises ApiError for one that may not be made."""
         headers = Headers(scope=scope)
-        self._check_host(headers)
+        if scope["path"] in PUBLIC_PATHS:
+            # Probes ask under any name, and are told nothing.
+            return EVERYBODY
+        self._check_host(headers, scope.get("server"))
         self._check_origin(headers)
         is_preflight = scope["method"] == "OPTIONS" and bool(self._settings.origins)
         if scope["path"] in self._public or is_preflight:
             return EVERYBODY
         return self._check_key(headers)
 
-    def _check_host(self, headers: Headers) -> None:
-        """Another name for this machine may be an attacker's, made to lead here."""
-        settings = self._settings
-        allowed = settings.hosts or (LOOPBACK if settings.is_local else ())
+    def _check_host(self, headers: Headers, server: tuple[str, int | None] | None) -> None:
+        """Raises ApiError for a name that is not this machine's, nor the operator's."""
         host = headers.get("host", "")
         name = host_name(host)
         if name is None and host:
             raise ApiError(400, f"got the host {shown(host)}, wanted a name or an address")
-        if allowed and name not in (*(each.lower() for each in allowed), settings.host):
-            raise ApiError(
-                403, f"got the host {shown(host)}, wanted {', '.join(allowed)}; see --allow-host"
-            )
+        if not self._hosts.allow(name or "", server and server[0]):
+            told = f"got the host {shown(host)}, wanted {self._hosts.wanted}; see --allow-host"
+            raise ApiError(403, told)
 
     def _check_origin(self, headers: Headers) -> None:
         """A page of another origin must not use this server with the browser of somebody who can reach it."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gptoss.engine import EVERYBODY
 from gptoss.errors import ServerError
 from gptoss.files.regular import read_file
+from gptoss.server.hosts import is_loopback
 from gptoss.server.transport.limits import ConnectionLimits
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _MOST_KEY_BYTES = 1 << 20
 # A key that can be guessed is none.
 MIN_KEY_CHARACTERS = 16
@@ -68,7 +67,7 @@ class ServerSettings:
 
     host, port        where to listen; port 0 takes a free one
     keys              who may ask
-    hosts             names under which it may be reached; empty: those of this machine, or, with keys, any
+    hosts             names under which it may be reached beside those of this machine; `*` stands for any
     origins           web pages of other origins that may ask
     served_names      further names of the model
     has_page          whether the chat page is there
@@ -121,10 +120,4 @@ class ServerSettings:
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
-        if self.host in LOOPBACK:
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            # A name that begins with 127 may lead anywhere.
-            return False
+        return is_loopback(self.host)
