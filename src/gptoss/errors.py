@@ -99,6 +99,21 @@ class RequestError(GptossError):
     """A request asks for something outside its range: token ids, length, sampling values."""
 
 
+class ContextLengthError(RequestError):
+    """A prompt leaves no room for an answer in the model's context.
+
+    In words that clients look for before they shorten a conversation: those of OpenAI's and of Anthropic's APIs.
+    """
+
+    def __init__(self, num_tokens: int, context: int, *, is_counted: bool = True) -> None:
+        """`is_counted`: whether that is all of them, and not where counting ended."""
+        found = f"{num_tokens}" if is_counted else f"more than {num_tokens}"
+        super().__init__(
+            f"prompt is too long: {found} tokens > {context} maximum; this model's maximum context length is {context} "
+            "tokens, of which the answer needs at least one: shorten the conversation"
+        )
+
+
 class SchemaError(RequestError):
     """A schema or grammar is wrong, too large, or asks for what cannot be enforced."""
 

@@ -197,7 +197,7 @@ def test_hostile_grammars_end_their_own_request(make_client: MakeClient) -> None
     deep = "\n".join(["start: r0", *(f"r{n}: r{n + 1}" for n in range(3500)), 'r3500: "a"'])
     for definition, said in (
         # The model is told of it, and its context is smaller: it is not even compiled (tests/structured/test_bombs.py).
-        (deep, "wanted fewer than the context"),
+        (deep, "maximum context length"),
         ("start: <[200002]>", "no special tokens"),
         ('start: "a" @args0', "no other grammars"),
     ):

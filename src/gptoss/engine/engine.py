@@ -18,7 +18,7 @@ from gptoss.engine.sampling import sample
 from gptoss.engine.sampling_params import check_bias
 from gptoss.engine.scheduler import Chunk, Scheduler
 from gptoss.engine.sequence import Sequence, Token
-from gptoss.errors import EngineError, GptossError, RequestError
+from gptoss.errors import ContextLengthError, EngineError, GptossError
 from gptoss.kernels import Float32
 from gptoss.model.batch import Batch, check_token_ids
 from gptoss.model.kv_cache import KVCache
@@ -96,10 +96,7 @@ class Engine:
         ids = check_token_ids(np.asarray(request.token_ids), self._model.config)
         check_bias(request.sampling, self._model.config.vocab_size)
         if len(ids) >= self.context:
-            raise RequestError(
-                f"got a prompt of {len(ids)} tokens, wanted fewer than the context of {self.context}; "
-                "shorten the conversation"
-            )
+            raise ContextLengthError(len(ids), self.context)
 
     def add(self, request: Request) -> Sequence:
         """Queue a request. Raises RequestError as `check` does."""

@@ -2,8 +2,8 @@
 
 from gptoss.forms.checked import checked
 from gptoss.forms.fail_fast import FailFast
-from gptoss.forms.faults import fault_of, field_fault
+from gptoss.forms.faults import FieldFault, fault_of, field_fault
 from gptoss.forms.form import Form, Typed
 from gptoss.forms.kinds import Kinds
 
-__all__ = ["FailFast", "Form", "Kinds", "Typed", "checked", "fault_of", "field_fault"]
+__all__ = ["FailFast", "FieldFault", "Form", "Kinds", "Typed", "checked", "fault_of", "field_fault"]

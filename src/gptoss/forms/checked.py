@@ -32,8 +32,8 @@ def checked(kind: Any, value: object, name: str, error: type[Exception]) -> Any:
     try:
         return holder.model_validate(given).value
     except ValidationError as fault:
-        place, told = fault_of(cast(Any, fault.errors(include_url=False)), given)
-    raise error(f"{name}{place.removeprefix('value')}: {told}")
+        found = fault_of(cast(Any, fault.errors(include_url=False)), given)
+    raise error(f"{name}{found.place.removeprefix('value')}: {found.told}")
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
@@ -40,6 +40,21 @@ _PART_CHARACTERS = 100
 
 Error = Mapping[str, Any]
 Path = tuple[object, ...]
+
+
+class FieldFault(NamedTuple):
+    """The first thing that is wrong with a body.
+
+    place  its path; empty for the whole body
+    told   what is to be said of it
+    kind   pydantic's name for such errors
+    got    what was there
+    """
+
+    place: str
+    told: str
+    kind: str
+    got: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +96,8 @@ def field_fault(field: str, told: str) -> PydanticCustomError:
     return PydanticCustomError(_FIELD_FAULT, "wrong", {"field": field, "told": told})
 
 
-def fault_of(errors: Sequence[Error], body: object) -> tuple[str, str]:
-    """The place of the first thing that is wrong, empty for the whole body, and what is to be said of it.
+def fault_of(errors: Sequence[Error], body: object) -> FieldFault:
+    """The first thing that is wrong, of all that pydantic tells.
 
     body  what was checked; None: not known, and the place is pydantic's
     """
@@ -98,7 +113,8 @@ def fault_of(errors: Sequence[Error], body: object) -> tuple[str, str]:
         meant.error["input"], dict
     ):
         path = (*path, meant.error["ctx"]["field"])
-    return ".".join(shortened(str(part), _PART_CHARACTERS) for part in path), told
+    place = ".".join(shortened(str(part), _PART_CHARACTERS) for part in path)
+    return FieldFault(place, told, meant.error["type"], meant.error.get("input"))
 
 
 def _of_member(errors: Sequence[Error], first: _Fault, body: object) -> list[_Fault]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 import gptoss
-from gptoss.errors import GptossError
+from gptoss.errors import GptossError, shortened, shown
 from gptoss.server.bodies import Bodies
 from gptoss.server.body_route import BodyRoute
 from gptoss.server.chat_completions.routes import add_chat_completions
 from gptoss.server.completions.routes import add_completions
+from gptoss.server.cross_origin import CrossOrigin
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
 from gptoss.server.messages.routes import add_messages
@@ -32,9 +31,9 @@ from gptoss.server.page import add_docs, add_page
 from gptoss.server.request_log import RequestLog
 from gptoss.server.responses.routes import add_responses
 from gptoss.server.service import Service
-from gptoss.server.wire_errors import ApiError, api_error, invalid
+from gptoss.server.unexpected import Unexpected, reported
+from gptoss.server.wire_errors import ApiError, invalid
 
-_LOG = logging.getLogger("gptoss.server")
 # What `asyncio.to_thread` runs on: reading and writing the store.
 _STORE_THREADS = 4
 
@@ -77,13 +76,6 @@ def create_app(service: Service) -> FastAPI:
     settings = service.settings
     if settings.has_page:
         add_page(app)
-    if settings.origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.origins),
-            allow_methods=["*"],
-            allow_headers=["*"],
-        )
     app.add_middleware(
         Guard,
         settings=settings,
@@ -92,16 +84,16 @@ def create_app(service: Service) -> FastAPI:
             route.matches(scope)[0] is Match.FULL for route in app.router.routes
         ),
     )
+    app.add_middleware(Unexpected)
+    if settings.origins:
+        app.add_middleware(CrossOrigin, origins=settings.origins)
     app.add_middleware(RequestLog, metrics=service.metrics)
     return app
 
 
 def _add_errors(app: FastAPI) -> None:
     async def on_error(request: Request, error: Exception) -> Response:
-        made = api_error(error)
-        if made.status == 500:
-            _LOG.error("a request failed", exc_info=error)
-        return made.response(request.scope)
+        return reported(error).response(request.scope)
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -109,17 +101,23 @@ def _add_errors(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        response = ApiError(error.status_code, str(error.detail)).response(request.scope)
+        asked = f"{shortened(request.method, 20)} {shown(request.url.path)}"
+        told, methods = str(error.detail), _methods(app, request)
+        match error.status_code:
+            case 404:
+                told = f"got {asked}, and there is no such route; /docs shows those that are, most of them below /v1"
+            case 405:
+                told = f"got {asked}, wanted {' or '.join(methods)} there"
+        response = ApiError(error.status_code, told).response(request.scope)
         response.headers.update(error.headers or {})
         if error.status_code == 405:
-            response.headers["allow"] = ", ".join(_methods(app, request))
+            response.headers["allow"] = ", ".join(methods)
         return response
 
     app.add_exception_handler(ApiError, on_error)
     app.add_exception_handler(GptossError, on_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(Exception, on_error)
 
 
 def _methods(app: FastAPI, request: Request) -> list[str]:

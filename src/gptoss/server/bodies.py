@@ -105,6 +105,10 @@ class Bodies:
         length = headers.get("content-length", "")
         if length.isdigit() and (len(length) > 15 or int(length) > self._settings.max_body_bytes):
             raise self._too_large()
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", ""):
+            told = f"got a body in the encoding {shown(encoding)}, wanted it as it is"
+            raise ApiError(415, told, code="unsupported_content_encoding")
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         # One without a length may turn out to be empty.
         if (length.strip("0") or kind) and kind != "application/json":
@@ -167,10 +171,12 @@ def read_json(data: bytes) -> dict[str, Any]:
     try:
         value = parse_object(data, most_values=MAX_JSON_VALUES, most_levels=MAX_JSON_DEPTH)
     except ValueError as error:
-        raise ApiError(400, f"the body is not a JSON object as it must be: {error}") from None
+        told = f"the body is not a JSON object as it must be: {error}"
+        raise ApiError(400, told, code="invalid_json") from None
     if _SURROGATE.search(data) is not None and _has_lone_surrogate(value):
         # They are no text, and could not be written into a reply.
-        raise ApiError(400, "the body has a lone surrogate (\\ud800 to \\udfff) in a text")
+        told = "the body has a lone surrogate (\\ud800 to \\udfff) in a text"
+        raise ApiError(400, told, code="invalid_json")
     return value
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from typing_extensions import TypeAliasType
 
+from gptoss.server.error_codes import ErrorCode
 from gptoss.server.replies import Reply
 
 ErrorType = Literal[
@@ -40,11 +41,8 @@ class ErrorDetail(Reply):
     """The kind of error; it follows from the status."""
     param: str | None
     """Which field of the request is wrong, as in `messages.0.content`; null where it is none, or not known."""
-    code: str | None
-    """
-    For programs, where the status alone says too little: `model_not_found`, `invalid_api_key`, `queue_full`,
-    `previous_response_not_found`, `item_not_found`, `duplicate_item`, `invalid_encrypted_content`. Otherwise null.
-    """
+    code: ErrorCode
+    """For programs."""
 
 
 class Error(Reply):

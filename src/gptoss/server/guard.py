@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gptoss.engine import EVERYBODY
@@ -55,7 +55,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        upload, answer = Upload(receive), _unsniffed(send)
+        upload = Upload(receive)
         state = scope.setdefault("state", {})
         async with contextlib.AsyncExitStack() as stack:
             try:
@@ -66,17 +66,17 @@ class Guard:
                     state["body"] = body = await stack.enter_async_context(taking)
             except ApiError as error:
                 # One that was too slow has had its time.
-                end = answer if error.status == 408 else self._lingering.ends_after(upload, answer)
+                end = send if error.status == 408 else self._lingering.ends_after(upload, send)
                 await error.response(scope)(scope, upload, end)
                 return
             if body is not None:
                 # FastAPI looks whether there is a body; what is in it, BodyRoute gives it.
                 rest = _replayed(b"" if body.is_empty else b"{}", upload)
-                await self._app(scope, rest, answer)
+                await self._app(scope, rest, send)
             else:
                 # There is no such route, or none that reads: the reply is short, and the upload has no readers.
                 has_upload = scope["method"] in _BODY_METHODS
-                end = self._lingering.ends_after(upload, answer) if has_upload else answer
+                end = self._lingering.ends_after(upload, send) if has_upload else send
                 await self._app(scope, _replayed(b"", upload), end)
 
     def _owner(self, scope: Scope) -> str:
@@ -109,7 +109,9 @@ class Guard:
             return
         if not is_same_origin(origin, headers.get("host", "")):
             raise ApiError(
-                403, f"got a request from the origin {shown(origin)}; see --allow-origin"
+                403,
+                f"got a request from the origin {shown(origin)}; see --allow-origin",
+                code="origin_not_allowed",
             )
 
     def _check_key(self, headers: Headers) -> str:
@@ -120,19 +122,8 @@ class Guard:
         if not self._settings.keys.accept(key):
             wanted = "Authorization: Bearer KEY, or x-api-key: KEY"
             found = "no API key" if key is None else "an API key that is not known"
-            raise ApiError(401, f"got {found}, wanted {wanted}", code="invalid_api_key")
+            raise ApiError(401, f"got {found}, wanted {wanted}")
         return self._settings.keys.owner_of(key)
-
-
-def _unsniffed(send: Send) -> Send:
-    """Sends replies that no browser takes for something else than they say."""
-
-    async def send_with_header(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).setdefault("x-content-type-options", "nosniff")
-        await send(message)
-
-    return send_with_header
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

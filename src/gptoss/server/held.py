@@ -27,7 +27,6 @@ class HeldBytes:
                 429,
                 f"the large requests that are being answered take most of {self._shares.most:,} bytes; "
                 "try again later",
-                code="queue_full",
             )
         self._held[owner] = own + num_bytes
 

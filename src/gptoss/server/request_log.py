@@ -1,4 +1,7 @@
-"""Gives every request an id, counts it, and logs how it ended: neither what was asked nor who asked."""
+"""Gives every request an id and every reply the headers that all have, counts and logs how it ended.
+
+Neither what was asked nor who asked is logged.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,8 @@ class RequestLog:
                 headers["x-request-id"] = request_id
                 # Anthropic's name for it.
                 headers["request-id"] = request_id
+                # No browser takes a reply for something else than it says.
+                headers.setdefault("x-content-type-options", "nosniff")
             await send(message)
 
         try:

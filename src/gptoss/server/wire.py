@@ -45,7 +45,8 @@ class Wire(FailFast):
         for name, remedy in fields.items():
             value = (self.model_extra or {}).get(name)
             if value not in (None, False, [], {}, ""):
-                raise ApiError(400, f"got {name}, which is not supported: {remedy}", param=name)
+                told = f"got {name}, which is not supported: {remedy}"
+                raise ApiError(400, told, param=name, code="unsupported_parameter")
 
 
 class StreamOptions(Wire):

@@ -13,7 +13,6 @@ from gptoss.errors import (
     EngineError,
     GptossError,
     QueueFullError,
-    RequestError,
     ServerError,
     shortened,
 )
@@ -25,6 +24,12 @@ from gptoss.server.error_bodies import (
     Error,
     ErrorDetail,
     ErrorType,
+)
+from gptoss.server.error_codes import (
+    CODE_BY_STATUS,
+    ErrorCode,
+    code_of_error,
+    code_of_fault,
 )
 from gptoss.server.replies import sent
 
@@ -63,14 +68,15 @@ class ApiError(Exception):
     """A status, and what is said with it."""
 
     def __init__(
-        self, status: int, message: str, *, param: str | None = None, code: str | None = None
+        self, status: int, message: str, *, param: str | None = None, code: ErrorCode | None = None
     ) -> None:
+        """`code`: None where the status says all."""
         self.status = status
         # Names in it may be as long as a request.
         self.message = shortened(message, _MOST_CHARACTERS)
         self.param = None if param is None else shortened(param, _MOST_CHARACTERS)
         super().__init__(self.message)
-        self.code = code
+        self.code = code or CODE_BY_STATUS.get(status, "server_error")
 
     @property
     def type(self) -> ErrorType:
@@ -95,12 +101,8 @@ class ApiError(Exception):
             headers["Retry-After"] = str(RETRY_AFTER_S)
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
-        request_id = request_id_of(scope)
-        if request_id:
-            # What nobody expected is answered before all that would add it.
-            headers["X-Request-Id"] = request_id
         is_anthropic = is_anthropic or scope["path"].startswith(ANTHROPIC_PATH)
-        body = self.anthropic_body(request_id) if is_anthropic else self.body()
+        body = self.anthropic_body(request_id_of(scope)) if is_anthropic else self.body()
         return sent(body, self.status, headers)
 
 
@@ -116,13 +118,13 @@ def api_error(error: Exception) -> ApiError:
         case ApiError():
             return error
         case QueueFullError():
-            return ApiError(429, str(error), code="queue_full")
+            return ApiError(429, str(error))
         case CheckpointError() | EngineError() | ServerError():
             return ApiError(500, str(error))
         case ContinuationError():
             return ApiError(400, str(error), param="continue_final_message")
-        case RequestError() | GptossError():
-            return ApiError(400, str(error))
+        case GptossError():
+            return ApiError(400, str(error), code=code_of_error(error))
     return ApiError(500, f"the server failed: {type(error).__name__}")
 
 
@@ -131,5 +133,7 @@ def invalid(errors: Sequence[Mapping[str, Any]], body: object = None) -> ApiErro
 
     body  what was checked, in which the place is looked for
     """
-    place, told = fault_of(errors, body)
-    return ApiError(400, f"{place or 'the body'}: {told}", param=place or None)
+    fault = fault_of(errors, body)
+    code = code_of_fault(fault.kind, fault.got)
+    told = f"{fault.place or 'the body'}: {fault.told}"
+    return ApiError(400, told, param=fault.place or None, code=code)

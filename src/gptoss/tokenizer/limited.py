@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gptoss.errors import RequestError
+from gptoss.errors import ContextLengthError, RequestError
 from gptoss.tokenizer.tokenizer import Tokenizer
 
 
@@ -31,10 +31,7 @@ class LimitedTokenizer(Tokenizer):
             ids += part
             self._num_tokens += len(part)
             if self._most is not None and self._num_tokens > self._most:
-                raise RequestError(
-                    f"got a prompt of more than {self._most} tokens, wanted fewer than the context of {self._most}; "
-                    "shorten the conversation"
-                )
+                raise ContextLengthError(self._most, self._most, is_counted=False)
             if self._is_gone():
                 raise RequestError("the caller has gone")
         return ids

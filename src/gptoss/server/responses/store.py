@@ -278,7 +278,9 @@ class ResponseStore:
         row = self._row(response_id, owner)
         if row is None:
             raise ApiError(
-                404, f"got the response {shown(response_id, 200)}, which is not kept here"
+                404,
+                f"got the response {shown(response_id, 200)}, which is not kept here",
+                code="response_not_found",
             )
         return row
 

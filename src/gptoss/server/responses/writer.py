@@ -203,7 +203,7 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         known: FailureCode = _ERROR_CODE_BY_STATUS.get(error.status, "server_error")
         told = ResponseError(
             type="error",
-            code=error.code or known,
+            code=error.code,
             message=error.message,
             param=error.param,
             sequence_number=next(self._numbers),

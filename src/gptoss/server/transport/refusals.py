@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from http import HTTPStatus
 
+# Of other statuses what the request is.
 _TYPE_BY_STATUS = {408: "timeout_error", 503: "overloaded_error"}
+_CODE_BY_STATUS = {408: "request_timeout", 503: "server_not_ready"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,8 @@ class Refusal:
     def reply(self) -> bytes:
         """All of it, after which the connection ends. The error is as OpenAI's API has it."""
         kind = _TYPE_BY_STATUS.get(self.status, "invalid_request_error")
-        error = {"message": self.message, "type": kind, "param": None, "code": None}
+        code = _CODE_BY_STATUS.get(self.status, "invalid_http")
+        error = {"message": self.message, "type": kind, "param": None, "code": code}
         body = json.dumps({"error": error}).encode()
         lines = [
             f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
+from gptoss.server.error_codes import ErrorCode
 from gptoss.server.replies import Count, FullReply, Made, Reply
 from gptoss.server.responses.types.items import OutputItem
 from gptoss.server.responses.types.response import Response
@@ -218,8 +219,7 @@ class ResponseError(Reply):
     """What went wrong; `response.failed` follows."""
 
     type: Literal["error"]
-    code: str
-    """As in an error's `code`, or `server_error`, `rate_limit_exceeded`, `invalid_prompt`."""
+    code: ErrorCode
     message: str
     param: str | None
     """Which field of the request is wrong, where it is one."""
