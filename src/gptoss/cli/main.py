@@ -17,6 +17,7 @@ from gptoss.cli.fit import fit
 from gptoss.cli.info import info
 from gptoss.cli.models import models
 from gptoss.cli.notice import notice
+from gptoss.cli.option_sources import SourcedCommand, forget_service_links, unknown_variables
 from gptoss.cli.pull import pull
 from gptoss.cli.serve import serve
 from gptoss.cli.synth import synth
@@ -34,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (chat, complete, serve, pull, models, info, fit, bench, synth):
-    app.command()(command)
+    app.command(cls=SourcedCommand)(command)
 app.add_typer(cache, name="cache")
 
 
@@ -46,6 +47,7 @@ def _print_version(is_wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -53,7 +55,13 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    pass
+    if forget_service_links():
+        notice(
+            "GPTOSS_PORT is Kubernetes' own here, and not read; --port, or enableServiceLinks: false"
+        )
+    told = unknown_variables(context.command.commands.values())  # type: ignore[attr-defined]
+    if told:
+        notice(told)
 
 
 def run() -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from copy import copy
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from gptoss.cli.notice import notice
+from gptoss.cli.option_sources import variable
 from gptoss.cli.widening import Command, option, widened
 
 if TYPE_CHECKING:
     from gptoss.runtime import ModelOptions
 
 # All of them stand together in the help.
-_option = functools.partial(typer.Option, rich_help_panel="Model")
+_option = functools.partial(typer.Option, rich_help_panel="Model", show_envvar=False)
+# The library itself reads these, as it does without a command line.
+_READ_BELOW = ("model", "isa", "weights_cache")
 
 Model = Annotated[
     str | None,
@@ -106,7 +110,7 @@ def takes_model(*without: str, **fixed: object) -> Callable[[Command], Command]:
     `without`: those that would do nothing for it; `fixed`: those that it has no choice of, with their values.
     """
     names = [name for name in _FLAGS if name not in without and name not in fixed]
-    flags = {name: option(name, _FLAGS[name], _DEFAULTS.get(name)) for name in names}
+    flags = {name: option(name, _with_variable(name), _DEFAULTS.get(name)) for name in names}
     old = {_OLD_NAMES[name]: name for name in names if name in _OLD_NAMES}
     flags |= {former: option(former, _hidden(former)) for former in old}
 
@@ -121,6 +125,16 @@ def takes_model(*without: str, **fixed: object) -> Callable[[Command], Command]:
         return ModelOptions(**found)
 
     return lambda command: widened(command, "options", flags, make)
+
+
+def _with_variable(name: str) -> Any:
+    """An option that the environment may have as well."""
+    kind, info = get_args(_FLAGS[name])
+    if name in _READ_BELOW:
+        return _FLAGS[name]
+    made = copy(info)
+    made.envvar = variable(name)
+    return Annotated[kind, made]
 
 
 def _hidden(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gptoss.cli.model_options import takes_model
+from gptoss.cli.option_sources import remember_file, variable
 from gptoss.errors import ServerError
 from gptoss.files.regular import read_file
 
 if TYPE_CHECKING:
     from gptoss.runtime import ModelOptions
+    from gptoss.server.settings import Keys
 
+_KEY_VARIABLE = "GPTOSS_API_KEY"
 _MOST_PROMPT_BYTES, _MOST_CONFIG_BYTES = 1 << 20, 1 << 20
 
 
@@ -31,6 +35,7 @@ def _take_config(context: typer.Context, file: str | None) -> str | None:
         except RecursionError:
             raise ServerError(f"{file} is nested too deeply") from None
         known = {parameter.name for parameter in context.command.params}
+        remember_file(context, file, data.decode("utf-8"), known)
         given = {name.replace("-", "_"): value for name, value in found.items()}
         for name in given:
             if name not in known or name == "config":
@@ -51,7 +56,16 @@ def _read_prompt(path: str) -> str:
 
 
 def _variable(name: str, *flags: str, **more: Any) -> Any:
-    return typer.Option(*flags, envvar=f"GPTOSS_{name}", show_envvar=True, **more)
+    return typer.Option(*flags, envvar=variable(name), show_envvar=True, **more)
+
+
+def _keys(file: str | None) -> Keys:
+    """Keys of the file and of the environment, out of which its own is taken: no process started here has it."""
+    from gptoss.server.settings import Keys
+
+    named = os.environ.pop(_KEY_VARIABLE, None)
+    alone = Keys() if named is None else Keys.of([named], f"${_KEY_VARIABLE}")
+    return alone if file is None else alone | Keys.from_file(Path(file))
 
 
 @takes_model()
@@ -66,12 +80,14 @@ def serve(
             "API_KEY_FILE",
             "--api-key-file",
             metavar="FILE",
-            help="API keys, one a line. Needed beyond this machine.",
+            help="API keys, one a line; a single one may stand in $GPTOSS_API_KEY. "
+            "Needed beyond this machine.",
         ),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(
+        _variable(
+            "ALLOW_HOST",
             "--allow-host",
             metavar="NAME",
             help="A further name under which the server is reached; '*' takes any.",
@@ -79,11 +95,18 @@ def serve(
     ] = None,
     allow_origin: Annotated[
         list[str] | None,
-        typer.Option("--allow-origin", metavar="URL", help="A web page's origin that may ask."),
+        _variable(
+            "ALLOW_ORIGIN",
+            "--allow-origin",
+            metavar="URL",
+            help="A web page's origin that may ask.",
+        ),
     ] = None,
     served_name: Annotated[
         list[str] | None,
-        typer.Option("--served-name", metavar="NAME", help="A further name of the model."),
+        _variable(
+            "SERVED_NAME", "--served-name", metavar="NAME", help="A further name of the model."
+        ),
     ] = None,
     page: Annotated[
         bool, _variable("PAGE", "--page/--no-page", help="The chat page, at the address itself.")
@@ -105,7 +128,8 @@ def serve(
     ] = None,
     shared_prompt: Annotated[
         list[str] | None,
-        typer.Option(
+        _variable(
+            "SHARED_PROMPT",
             "--shared-prompt",
             metavar="FILE",
             help="Instructions whose cached prefix all keys may use; otherwise each key has its own.",
@@ -181,13 +205,13 @@ def serve(
     """Answer over HTTP: OpenAI's APIs, and Anthropic's messages."""
     from gptoss.cli.loading import open_model
     from gptoss.server.run import run
-    from gptoss.server.settings import Keys, ServerSettings
+    from gptoss.server.settings import ServerSettings
     from gptoss.server.transport.limits import ConnectionLimits
 
     settings = ServerSettings(
         host=host,
         port=port,
-        keys=Keys() if api_key_file is None else Keys.from_file(Path(api_key_file)),
+        keys=_keys(api_key_file),
         hosts=tuple(allow_host or ()),
         origins=tuple(allow_origin or ()),
         served_names=tuple(served_name or ()),

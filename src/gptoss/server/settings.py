@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,12 +37,21 @@ class Keys:
         keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
         if not keys:
             raise ServerError(f"got no API key in {path}, wanted one a line")
+        return cls.of(keys, str(path))
+
+    @classmethod
+    def of(cls, keys: Sequence[str], place: str) -> Keys:
+        """Some keys. Raises ServerError for one that can be guessed; `place` is where they were found."""
         for number, key in enumerate(keys, 1):
-            if len(key) < MIN_KEY_CHARACTERS:
+            if len(key.strip()) < MIN_KEY_CHARACTERS:
                 raise ServerError(
-                    f"key {number} in {path} has {len(key)} characters, wanted {MIN_KEY_CHARACTERS} or more"
+                    f"key {number} in {place} has {len(key.strip())} characters, wanted {MIN_KEY_CHARACTERS} or more"
                 )
-        return cls(tuple(_digest(key) for key in keys))
+        return cls(tuple(_digest(key.strip()) for key in keys))
+
+    def __or__(self, others: Keys) -> Keys:
+        """These and others."""
+        return Keys(self.digests + others.digests)
 
     def accept(self, key: str | None) -> bool:
         """Whether it is one of them; the time says nothing of how much of a wrong one is right."""
@@ -114,7 +124,7 @@ class ServerSettings:
         if not self.is_local and not self.keys.digests:
             raise ServerError(
                 f"got the address {self.host} without an API key, which everybody who reaches it could use; "
-                "give --api-key-file, or listen on 127.0.0.1"
+                "give --api-key-file or GPTOSS_API_KEY, or listen on 127.0.0.1"
             )
 
     @property
