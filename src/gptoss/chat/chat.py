@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
+from gptoss import harmony
+from gptoss.arguments import require_type
 from gptoss.chat.blocks import Blocks
 from gptoss.chat.events import TurnEvent, TurnFinished
 from gptoss.chat.reply import Reply
@@ -22,10 +27,11 @@ from gptoss.structured import CompiledTurn
 
 
 class Chat:
-    """Remembers what was said. One turn at a time.
+    """Remembers what was said. One turn at a time: each thread that talks by itself needs a Chat of its own.
 
     reasoning         `low`, `medium` or `high`; may be changed between turns
     system            what an application tells the model; harmony has it in the developer message
+    sampling          how tokens are chosen; `temperature`, `top_p` and `seed` may be given by themselves
     current_date      `YYYY-MM-DD` for the system message; None: today
     max_tokens        new tokens of a turn at most, reasoning included; None: what the context holds
     reasoning_tokens  tokens of the chain of thought at most, after which the answer begins; None: no limit
@@ -37,7 +43,7 @@ class Chat:
     grammar           whether turns are held to all of that, and to the chat format; False is for experiments
 
     Raises MessageError for an unknown reasoning level, a tool or a name that is none, SchemaError for a format that is
-    none.
+    none, RequestError for a value of another type or out of range.
     """
 
     def __init__(
@@ -47,6 +53,9 @@ class Chat:
         *,
         system: str | None = None,
         sampling: SamplingParams | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
         max_tokens: int | None = None,
         reasoning_tokens: int | None = None,
         stop: str | Sequence[str] = (),
@@ -57,10 +66,16 @@ class Chat:
         response_format: Mapping[str, object] | None = None,
         grammar: bool = True,
     ) -> None:
+        require_type("the model", model, LoadedModel, wanted="what gptoss.load() returns")
+        require_type("sampling", sampling, SamplingParams, type(None))
+        require_type("stop", stop, str, Sequence, wanted="a string or some")
+        require_type("tools", tools, Iterable, type(None), wanted="a list of tools")
+        given = {"temperature": temperature, "top_p": top_p, "seed": seed}
+        alone: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         self.model = model
         self.reasoning = reasoning
         self.system = system
-        self.sampling = sampling or SamplingParams()
+        self.sampling: SamplingParams = replace(sampling or SamplingParams(), **alone)
         self.max_tokens = max_tokens
         self.reasoning_tokens = reasoning_tokens
         self.stop_strings = stop
@@ -74,6 +89,11 @@ class Chat:
         self.history: list[Message] = []
         self._turn: Turn | None = None
         self._is_stopping = False
+        self._talking = threading.Lock()
+
+    def __repr__(self) -> str:
+        said = f"{len(self.history)} messages"
+        return f"<Chat with {self.model.name}: {said}, reasoning {self.reasoning}>"
 
     @property
     def reasoning(self) -> str:
@@ -92,13 +112,21 @@ class Chat:
     def send(self, said: str | Sequence[str]) -> Reply:
         """Say something, or give the results of the last reply's tool calls in their order; wait for the whole reply.
 
-        Raises MessageError for nothing said, RequestError if it does not fit into the context, SchemaError for schemas
-        and a tool choice that cannot be met.
+        Raises MessageError for nothing said and while another turn runs, RequestError if it does not fit into the
+        context, SchemaError for schemas and a tool choice that cannot be met.
         """
         for event in self.stream(said):
-            if isinstance(event, TurnFinished):
-                return event.reply
-        raise AssertionError("a turn ends with TurnFinished")
+            last = event
+        assert isinstance(last, TurnFinished)
+        return last.reply
+
+    async def send_async(self, said: str | Sequence[str]) -> Reply:
+        """As `send`, for an event loop."""
+        async with contextlib.aclosing(self.stream_async(said)) as events:
+            async for event in events:
+                last = event
+        assert isinstance(last, TurnFinished)
+        return last.reply
 
     def stream(self, said: str | Sequence[str]) -> Iterator[TurnEvent]:
         """As `send`; the events of the reply as they come, last a TurnFinished.
@@ -106,29 +134,30 @@ class Chat:
         The history grows when the turn has finished. One that fails, is left early, or is stopped before its answer
         began was never said.
         """
-        history = self._with(said)
-        self._is_stopping = False
-        request = self._asked(history)
-        turn = self._begin(request)
-        for event in turn.events():
-            if isinstance(event, TurnFinished):
-                self._remember(history, event.reply)
-            yield event
-
-    async def stream_async(self, said: str | Sequence[str]) -> AsyncGenerator[TurnEvent, None]:
-        """As `stream`, for an event loop."""
-        history = self._with(said)
-        self._is_stopping = False
-        # Large schemas take their time, and others' events must not wait for it.
-        request = self._asked(history)
-        compile_rules = partial(self.model.turns.compile, request.rules)
-        compiled = await asyncio.to_thread(compile_rules) if request.grammar else None
-        turn = self._begin(request, compiled)
-        async with contextlib.aclosing(turn.events_async()) as events:
-            async for event in events:
+        with self._alone():
+            history = self._with(said)
+            self._is_stopping = False
+            turn = self._begin(self._asked(history))
+            for event in turn.events():
                 if isinstance(event, TurnFinished):
                     self._remember(history, event.reply)
                 yield event
+
+    async def stream_async(self, said: str | Sequence[str]) -> AsyncGenerator[TurnEvent, None]:
+        """As `stream`, for an event loop."""
+        with self._alone():
+            history = self._with(said)
+            self._is_stopping = False
+            # Large schemas take their time, and others' events must not wait for it.
+            request = self._asked(history)
+            compile_rules = partial(self.model.turns.compile, request.rules)
+            compiled = await asyncio.to_thread(compile_rules) if request.grammar else None
+            turn = self._begin(request, compiled)
+            async with contextlib.aclosing(turn.events_async()) as events:
+                async for event in events:
+                    if isinstance(event, TurnFinished):
+                        self._remember(history, event.reply)
+                    yield event
 
     def answer_now(self) -> None:
         """End the chain of thought of the running turn and begin its answer; from any thread, or a signal handler."""
@@ -145,8 +174,31 @@ class Chat:
         """Forget what was said."""
         self.history.clear()
 
+    def to_json(self) -> str:
+        """What was said, as one line of JSON in openai-harmony's form; `restore` takes it."""
+        return harmony.to_json(self.history)
+
+    def restore(self, text: str) -> None:
+        """Go on from what `to_json` gave, in place of what was said here. Raises MessageError for what is none."""
+        self.history = harmony.from_json(text)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Raises MessageError while another turn runs: both would answer, and one of them be forgotten."""
+        if not self._talking.acquire(blocking=False):
+            raise MessageError(
+                "got a message while this chat is answering another: wait until that turn has ended, or make a Chat "
+                "for each thread; they share the model"
+            )
+        try:
+            yield
+        finally:
+            self._talking.release()
+
     def _with(self, said: str | Sequence[str]) -> list[Message]:
         """The history, and what is said now."""
+        wanted = "a text, or a list of the results of tool calls"
+        require_type("what is said", said, str, list, tuple, wanted=wanted, error=MessageError)
         if isinstance(said, str):
             if not said.strip():
                 raise MessageError("got an empty message, wanted a question")
@@ -160,6 +212,8 @@ class Chat:
             raise MessageError(
                 f"got {len(said)} results, wanted one for each of the {len(calls)} tool calls of the last reply"
             )
+        for index, result in enumerate(said):
+            require_type(f"result {index}", result, str, error=MessageError)
         results = iter(said)
         blocks = Blocks()
         for index, message in enumerate(last):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 
+from gptoss.arguments import require_type
 from gptoss.engine.sampling_params import require
 from gptoss.errors import RequestError
 from gptoss.model.kv_cache import MAX_CHUNK
@@ -44,6 +46,11 @@ class EngineOptions:
     speculates: bool = True
 
     def __post_init__(self) -> None:
+        for name in ("context", "cache_tokens"):
+            require_type(name, getattr(self, name), Integral, type(None))
+        for name in ("spare_tokens", "max_running", "max_chunk"):
+            require_type(name, getattr(self, name), Integral)
+        require_type("max_step_s", self.max_step_s, Real)
         if not 1 <= self.max_running <= 256:
             raise RequestError(f"got {self.max_running} running sequences, wanted 1 to 256")
         for name in ("cache_tokens", "spare_tokens", "max_step_s"):

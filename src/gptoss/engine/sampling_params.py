@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Real
 
+from gptoss.arguments import require_type
 from gptoss.errors import RequestError, shown
 
 MAX_SEED = 2**64 - 1
@@ -12,6 +14,10 @@ MAX_SEED = 2**64 - 1
 MAX_LOGPROBS = 20
 MAX_BIAS = 100
 MAX_PENALTY = 2
+_NUMBERS = (
+    *("temperature", "top_p", "min_p"),
+    *("frequency_penalty", "presence_penalty", "repetition_penalty"),
+)
 # Far beyond what leaves readable text (Keskar et al. use 1.2), and still far from overflow.
 MAX_REPETITION_PENALTY = 10
 
@@ -23,6 +29,7 @@ class LogitBias(Mapping[int, float]):
 
     def __init__(self, bias_by_id: Mapping[int, float] | None = None) -> None:
         """Raises RequestError for a key that is no token id, or a value out of range."""
+        require_type("logit_bias", bias_by_id, Mapping, type(None), wanted="biases by token id")
         given = dict(bias_by_id or {})
         for token_id, bias in given.items():
             if type(token_id) is not int or token_id < 0:
@@ -87,6 +94,8 @@ class SamplingParams:
             value = getattr(self, name)
             is_optional = name != "top_k" and value is None
             require(name, value, is_optional or type(value) is int, "a whole number")
+        for name in _NUMBERS:
+            require_type(name, getattr(self, name), Real)
         require("temperature", self.temperature, 0 <= self.temperature <= 100, "0 to 100")
         require("top_k", self.top_k, self.top_k >= 0, "0 (all) or more")
         require("top_p", self.top_p, 0 < self.top_p <= 1, "above 0, at most 1")

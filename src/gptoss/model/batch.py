@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gptoss.errors import RequestError
+from gptoss.errors import RequestError, shown
 from gptoss.kernels import Float32, Int32, Int64
 from gptoss.model.config import Config, LayerType
 from gptoss.model.kv_cache import MAX_CHUNK, SequenceCache
@@ -124,8 +124,13 @@ def check_token_ids(token_ids: ArrayLike, config: Config) -> Int64:
 
     Raises RequestError for none, for what are no whole numbers, and for ids beyond the vocabulary.
     """
-    ids = np.asarray(token_ids)
-    if ids.ndim != 1 or not ids.size:
+    try:
+        ids = np.asarray(token_ids)
+    except ValueError:
+        ids = np.empty((0, 0))
+    if ids.ndim != 1:
+        raise RequestError(f"got {shown(token_ids)} as token ids; wanted one list of them")
+    if not ids.size:
         raise RequestError("got no token ids; wanted at least one")
     if ids.dtype.kind not in "iu":
         raise RequestError(f"got token ids of type {ids.dtype}; wanted whole numbers")

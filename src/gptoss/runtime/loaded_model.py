@@ -27,7 +27,7 @@ from gptoss.engine import (
     Worker,
 )
 from gptoss.engine.prefix_file import PrefixFile
-from gptoss.errors import OutputError, PrefixFileError
+from gptoss.errors import OutputError, PrefixFileError, RequestError
 from gptoss.kernels import Float32, reference
 from gptoss.model.checkpoint import Checkpoint
 from gptoss.model.config import Config
@@ -97,6 +97,10 @@ class LoadedModel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        shape = f"{self.precision}, weights {self.weights}, {self.context:,} tokens of context"
+        return f"<LoadedModel {self.name}: {shape}{'' if self.is_running else ', closed'}>"
+
     @property
     def backend(self) -> kernels.Backend | reference.Backend:
         """The kernels that compute: their instruction set and threads."""
@@ -146,8 +150,10 @@ class LoadedModel:
     def logits(self, token_ids: ArrayLike) -> Float32:
         """(tokens, vocabulary) float32 of one full forward pass from an empty cache; for parity and scoring.
 
-        Raises RequestError for ids beyond the vocabulary, or more of them than the context.
+        Raises RequestError for ids beyond the vocabulary, more of them than the context, and a model that is closed.
         """
+        if not self.is_running:
+            raise RequestError("the model is closed; load it again")
         return self.transformer.logits(token_ids)
 
     def request(

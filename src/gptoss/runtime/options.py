@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 
 from gptoss import kernels
+from gptoss.arguments import require_type
 from gptoss.engine import EngineOptions
 from gptoss.errors import RequestError
 from gptoss.model.packing import WeightType
@@ -49,6 +51,21 @@ class ModelOptions:
     weights_cache: str | Path | None = None
     prefix_cache: str | Path | None = None
     lock: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises RequestError for a value of another type; ranges are for those who use it."""
+        paths = "a path or a name"
+        require_type("model", self.model, str, Path, type(None), wanted=paths)
+        for name in ("threads", "context", "max_batch"):
+            require_type(name, getattr(self, name), Integral, type(None))
+        for name in ("precision", "weights", "isa", "kv"):
+            require_type(name, getattr(self, name), str, type(None))
+        size = "a number of bytes, or a size like '16G'"
+        require_type("memory", self.memory, Integral, str, type(None), wanted=size)
+        for name in ("weights_cache", "prefix_cache"):
+            require_type(name, getattr(self, name), str, Path, type(None), wanted="a folder")
+        require_type("options", self.engine, EngineOptions, type(None))
+        require_type("lock", self.lock, bool)
 
     def numbers(self) -> tuple[Precision, WeightType, CacheType]:
         """The types that numbers are kept as, each with its default. Raises RequestError for an unknown name."""

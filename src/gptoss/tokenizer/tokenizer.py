@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 
 import tiktoken
 
-from gptoss.errors import TokenizerError
+from gptoss.arguments import require_type
+from gptoss.errors import RequestError, TokenizerError
 from gptoss.files.gguf import GgufFile
 from gptoss.tokenizer.detokenizer import REPLACEMENT, Detokenizer
 from gptoss.tokenizer.gguf_vocabulary import read_vocabulary
@@ -69,6 +71,9 @@ class Tokenizer:
             return cls.from_file(beside)
         return cls(read_vocabulary(file))
 
+    def __repr__(self) -> str:
+        return f"<Tokenizer of {self.vocab_size:,} tokens>"
+
     @cached_property
     def vocab_size(self) -> int:
         """One more than the largest id, special tokens included."""
@@ -92,8 +97,9 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """Ids of text, ordinary tokens only: `<|start|>` in it is seven or so characters like any others.
 
-        Lone surrogates, which no UTF-8 can say, become U+FFFD.
+        Lone surrogates, which no UTF-8 can say, become U+FFFD. Raises RequestError for what is no text.
         """
+        require_type("what is to be encoded", text, str)
         return [token_id for part in self.encode_parts(text) for token_id in part]
 
     def encode_parts(self, text: str) -> Iterator[list[int]]:
@@ -114,7 +120,17 @@ class Tokenizer:
         return b"".join([table.get(token_id, REPLACEMENT) for token_id in token_ids])
 
     def decode(self, token_ids: Iterable[int]) -> str:
-        """Text of ids, special tokens by their spelling; bytes that are not UTF-8 become U+FFFD."""
+        """Text of ids, special tokens by their spelling; bytes that are not UTF-8 become U+FFFD.
+
+        Raises RequestError for what are no token ids. One that the vocabulary lacks gives U+FFFD: models have more.
+        """
+        wanted = "token ids, whole numbers of 0 or more"
+        require_type("what is to be decoded", token_ids, Iterable, wanted=wanted)
+        token_ids = token_ids if isinstance(token_ids, list | tuple) else [*token_ids]
+        for token_id in token_ids:
+            require_type("a token id", token_id, Integral, wanted=wanted)
+            if token_id < 0:
+                raise RequestError(f"got {token_id} as a token id, wanted {wanted}")
         return self.decode_bytes(token_ids).decode("utf-8", "replace")
 
     def detokenizer(self) -> Detokenizer:
