@@ -47,6 +47,8 @@ def test_the_first_names_are_listed() -> None:
     assert listed(["a", "b"]) == "a, b"
     assert listed(map(str, range(10**6)), 3) == "0, 1, 2, ..."
     assert len(listed(["x" * 10**6])) == 80
+    # Whoever names a file does not write to the terminal of who reads of it.
+    assert listed(["\x1b[2J", "a\n", "\ud800"]) == r"'\x1b[2J', 'a\n', '\ud800'"
 
 
 def test_a_text_loses_its_middle() -> None:

@@ -17,8 +17,11 @@ def shown(value: object, most: int = 100) -> str:
 
 
 def listed(names: Iterable[str], most: int = 20) -> str:
-    """The first of some names, with commas between them."""
-    first = [shortened(name, 80) for name in itertools.islice(names, most + 1)]
+    """The first of some names, with commas between them; one that would not print as it is, as Python writes it."""
+    first = [
+        shortened(name, 80) if name.isprintable() else shown(name, 80)
+        for name in itertools.islice(names, most + 1)
+    ]
     return ", ".join([*first[:most], "..."] if len(first) > most else first)
 
 
