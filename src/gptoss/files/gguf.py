@@ -21,6 +21,7 @@ from gptoss.files.gguf_types import TYPES, BlockType
 from gptoss.files.gguf_values import MAX_KEY_BYTES, Cursor, ListValue, Value
 from gptoss.files.json_text import shorten
 from gptoss.files.mapped import MappedFile
+from gptoss.files.pickled import PickledError, pickle_refused, require_not_pickled
 from gptoss.files.regular import open_regular, read_at
 
 MAGIC = b"GGUF"
@@ -72,11 +73,12 @@ class Header:
     @classmethod
     def parse(cls, data: mmap.mmap | bytes) -> Header:
         """The header of a file's bytes. Raises ValueError with what is wrong with it."""
-        total = len(data)
+        total, magic = len(data), data[: len(MAGIC)]
+        require_not_pickled(magic)
         if total < _FIXED_BYTES:
             raise ValueError(f"it has {total} bytes, wanted at least {_FIXED_BYTES}")
         cursor = Cursor(data, 0, min(total, MAX_HEADER_BYTES))
-        _check_begin(data[: len(MAGIC)], cursor)
+        _check_begin(magic, cursor)
         num_tensors, num_entries = cursor.count("its counts"), cursor.count("its counts")
         metadata = _read_metadata(cursor, num_entries)
         infos = _read_directory(cursor, num_tensors)
@@ -106,6 +108,8 @@ class GgufFile(MappedFile):
             raise CheckpointError(
                 f"cannot read {path}: {error.strerror or error}; wanted a GGUF file"
             ) from None
+        except PickledError as error:
+            raise pickle_refused(path, str(error)) from None
         except ValueError as error:
             raise _refusal(path, error) from None
 

@@ -8,13 +8,19 @@ from pathlib import Path
 from gptoss.errors import CheckpointError
 from gptoss.files.gguf import SUFFIX
 from gptoss.files.json_text import read_object, shorten
-from gptoss.model.safetensors import pickle_refused
+from gptoss.files.pickled import (
+    NUM_BEGIN_BYTES,
+    PickledError,
+    is_called_pickle,
+    pickle_refused,
+    require_not_pickled,
+)
+from gptoss.files.regular import open_regular
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 ORIGINAL_FOLDER = "original"
 
-_PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 # The released index takes about 35 kB.
 _MAX_INDEX_BYTES = 16 << 20
 # As systems allow in a folder.
@@ -24,11 +30,10 @@ _MAX_NAME_BYTES = 255
 def locate(directory: Path) -> Path:
     """The folder that holds the weights: the one given, or `original/` inside it.
 
-    Raises CheckpointError when it is no folder, or holds no weights.
+    Raises CheckpointError when it is no folder, or holds no weights; OSError.
     """
     if directory.is_file():
-        if directory.suffix in _PICKLE_SUFFIXES:
-            raise pickle_refused(directory)
+        _refuse_pickle(directory)
         raise CheckpointError(
             f"{directory} is a file; wanted the folder that holds it and its config.json, or a GGUF file"
         )
@@ -56,7 +61,7 @@ def find_shards(directory: Path) -> list[Path]:
     files = sorted(directory.glob("*.safetensors"))
     if files:
         return files
-    pickles = sorted(path for path in directory.iterdir() if path.suffix in _PICKLE_SUFFIXES)
+    pickles = sorted(path for path in directory.iterdir() if is_called_pickle(path))
     if pickles:
         raise pickle_refused(pickles[0])
     others = sorted(directory.glob(f"*{SUFFIX}"))
@@ -67,6 +72,17 @@ def find_shards(directory: Path) -> list[Path]:
     raise CheckpointError(
         f"{directory} holds no weights; wanted {SINGLE}, or {INDEX} and the files it names"
     )
+
+
+def _refuse_pickle(path: Path) -> None:
+    if is_called_pickle(path):
+        raise pickle_refused(path)
+    with open_regular(path) as descriptor:
+        begin = os.read(descriptor, NUM_BEGIN_BYTES)
+    try:
+        require_not_pickled(begin)
+    except PickledError as error:
+        raise pickle_refused(path, str(error)) from None
 
 
 def _has_weights(directory: Path) -> bool:

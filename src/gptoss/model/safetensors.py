@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 from gptoss.errors import CheckpointError
 from gptoss.files.json_text import parse_object, shorten
 from gptoss.files.mapped import MappedFile
+from gptoss.files.pickled import PickledError, pickle_refused, require_not_pickled
 from gptoss.files.regular import open_own, open_regular, read_at
 
 # The header of the released 120b takes about 100 kB.
 MAX_HEADER_BYTES = 16 << 20
 # The header's length, little-endian.
 LENGTH_BYTES = 8
-# torch.save writes a zip archive, and formerly a bare pickle. As a length each is far too large.
-_PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")
 
 # What the format knows; bfloat16 and the eight-bit floats are handed out as their bits.
 DTYPES: Mapping[str, np.dtype[Any]] = {
@@ -82,8 +81,8 @@ class Header:
         start = read_at(descriptor, LENGTH_BYTES, 0)
         length = int.from_bytes(start, "little")
         if length > MAX_HEADER_BYTES:
-            if start.startswith(_PICKLE_STARTS):
-                raise _PickleError("it is a pickle file")
+            # As a length, the beginning of any pickle is far too large.
+            require_not_pickled(start)
             raise ValueError(f"its header claims {length} bytes, at most {MAX_HEADER_BYTES} go")
         if LENGTH_BYTES + length > total:
             raise ValueError(f"its header claims {length} bytes and the file has {total}")
@@ -180,17 +179,13 @@ class SafetensorsStream:
             yield np.frombuffer(read_at(self._descriptor, num_bytes, place), dtype).reshape(rest)
 
 
-class _PickleError(ValueError):
-    """The file begins as torch.save writes."""
-
-
 def _refusal(path: Path, error: OSError | ValueError, *, is_own: bool) -> CheckpointError:
     reason = getattr(error, "strerror", None) or error
     if is_own:
         # It can be made anew, so there is nothing to do about it.
         return CheckpointError(f"{path} is not used: {reason}")
-    if isinstance(error, _PickleError):
-        return pickle_refused(path)
+    if isinstance(error, PickledError):
+        return pickle_refused(path, str(error))
     if isinstance(error, OSError):
         return CheckpointError(
             f"cannot read {path}: {reason}; wanted a safetensors file of the checkpoint"
@@ -240,14 +235,6 @@ def _check_spans(spans: list[tuple[int, int, str]], num_bytes: int) -> None:
         )
     if expected < num_bytes:
         raise ValueError(f"{num_bytes - expected} bytes at its end belong to no tensor")
-
-
-def pickle_refused(path: Path) -> CheckpointError:
-    """The error for a pickle file, which is never opened."""
-    return CheckpointError(
-        f"{path} is a pickle file, and loading one can run any code that was put into it; "
-        "wanted safetensors: get the checkpoint in that format"
-    )
 
 
 def _is_list_of_sizes(value: object) -> bool:
