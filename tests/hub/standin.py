@@ -58,6 +58,8 @@ class StandIn:
     # Of a file: what is served in the first so many requests instead of what is listed.
     instead: dict[str, list[bytes]] = field(default_factory=dict)
     packed: bool = False
+    # Packs what goes on with a file.
+    packs_rest: bool = False
     # Added to the Content-Length that is said.
     length_error: int = 0
     chunked: bool = False
@@ -211,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             status = 206
             headers["Content-Range"] = f"bytes {begin}-{len(data) - 1}/{len(data)}"
-        if hub.packed:
+        if hub.packed or (hub.packs_rest and begin):
             headers["Content-Encoding"] = "gzip"
             data = gzip.compress(data)
         large = hub.is_large(name)

@@ -49,7 +49,7 @@ class Listing:
         return sum(file.size for file in self.files)
 
     def wanted(self, *, original: bool) -> Listing:
-        """The files that a model needs. Raises PullError where one is not there."""
+        """The files that a model needs. Raises PullError where one is not there, or two have the same name."""
         files = [file for file in self.files if is_wanted(file.name, original=original)]
         missing = lacking((file.name for file in files), original=original)
         if missing:
@@ -58,6 +58,7 @@ class Listing:
                 f"{self.repo} holds no gpt-oss model: it lacks {listed(missing)} and has {names}; "
                 "wanted safetensors files, config.json and tokenizer.json"
             )
+        _require_distinct(self.repo, files)
         return Listing(self.repo, self.revision, self.commit, tuple(files))
 
 
@@ -94,3 +95,14 @@ def file_of(entry: object, origin: str) -> HubFile:
     if sha256 is not None and not (isinstance(sha256, str) and _SHA256.fullmatch(sha256)):
         raise PullError(f"{origin}: {shown(name)} has the sha256 {shown(sha256)}, wanted 64 digits")
     return HubFile(name, size, blob, sha256)
+
+
+def _require_distinct(repo: str, files: Iterable[HubFile]) -> None:
+    """Raises PullError for names that some systems hold to be the same: one file would take the other's place."""
+    found: dict[str, str] = {}
+    for file in files:
+        other = found.setdefault(file.name.lower(), file.name)
+        if other != file.name:
+            raise PullError(
+                f"{repo} has {other} and {file.name}, which differ by case alone; wanted another revision of it"
+            )

@@ -21,6 +21,7 @@ from gptoss.hub.store import SourceInterrupted
 
 _LONGEST_WAIT_S = 60
 _FOR_A_WHILE = frozenset({408, 425, 429, 500, 502, 503, 504})
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _RANGE = re.compile(r"bytes (\d{1,15})-\d{1,15}/(\d{1,15}|\*)")
 
 
@@ -90,7 +91,8 @@ def _require_success(response: httpx2.Response) -> None:
     reason = f"{_shown(response.url)} answers {status}"
     if status in _FOR_A_WHILE:
         wait = response.headers.get("retry-after", "")
-        wait_s = min(int(wait), _LONGEST_WAIT_S) if wait.isascii() and wait.isdigit() else 0
+        # Python makes no number of thousands of digits.
+        wait_s = min(int(wait), _LONGEST_WAIT_S) if _SECONDS.fullmatch(wait) else 0
         raise SourceInterrupted(reason, float(wait_s))
     code = response.headers.get("x-error-code", "")
     raise Refused(status, code, f"{reason}, wanted the file")
