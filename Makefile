@@ -12,7 +12,7 @@ CPP     := $(shell find cpp -name '*.h' -o -name '*.cpp')
 DEMO_QUESTION ?= What is 48213 + 9077?
 
 .DEFAULT_GOAL := help
-.PHONY: always help setup demo test test-all check fix web check-web bench clean requirements
+.PHONY: always help setup demo test test-all fuzz check fix web check-web bench clean requirements
 
 help:  ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,12 @@ test: $(VENV)/installed-test  ## the default test suite; ARGS goes to pytest
 
 test-all: $(VENV)/installed-test  ## every case of its wide tests as well
 	@$(PYTEST) -m "not slow and not weights" --hypothesis-profile thorough $(ARGS)
+
+# Of each target.
+SECONDS ?= 600
+
+fuzz: $(VENV)/installed-test  ## fuzz the readers of files: ten minutes for each, or SECONDS=60; ARGS names some of them
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 check: $(VENV)/installed-check  ## formatting, lint, types, import contracts, exported symbols, stale files, references
 	$(BIN)/ruff format --check .
