@@ -7,6 +7,7 @@
 #include <nanobind/ndarray.h>
 
 #include <optional>
+#include <vector>
 
 #include "backend.h"
 
@@ -159,6 +160,40 @@ auto mxfp4(const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& row
               size(scales, 3) == kGroup,
           "mxfp4_matmul: blocks and scales differ in shape");
   return grouped(x, rows, offsets, bias, out, experts, groups * kGroup, swiglu);
+}
+
+// Of each part, blocks (experts, rows, in / 32, 16) or scales (experts, rows, in / 32), of any strides.
+using Parts = std::vector<nb::ndarray<const std::uint8_t, nb::device::cpu>>;
+
+StoredMxfp4::Distances distances(const nb::ndarray<const std::uint8_t, nb::device::cpu>& array) {
+  return {static_cast<Index>(array.stride(2)), static_cast<Index>(array.stride(1)),
+          static_cast<Index>(array.stride(0))};
+}
+
+StoredMxfp4 stored_mxfp4(const Parts& blocks, const Parts& scales, bool is_paired) {
+  const Index num_parts = static_cast<Index>(blocks.size());
+  require(0 < num_parts && num_parts <= kMostParts && blocks.size() == scales.size(),
+          "pack_mxfp4: blocks and scales must be of one part or of two");
+  StoredMxfp4 stored = {};
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    require(blocks[i].ndim() == 4 && size(blocks[i], 3) == kBlock / 2 && blocks[i].stride(3) == 1,
+            "pack_mxfp4: a block must be sixteen neighbours");
+    require(scales[i].ndim() == 3, "pack_mxfp4: scales must have three dimensions");
+    for (std::size_t axis = 0; axis < 3; ++axis)
+      require(size(blocks[i], axis) == size(blocks[0], axis) && size(scales[i], axis) == size(blocks[0], axis) &&
+                  blocks[i].stride(axis) == blocks[0].stride(axis) && scales[i].stride(axis) == scales[0].stride(axis),
+              "pack_mxfp4: blocks and scales differ in shape, or parts in strides");
+    stored.parts[i] = {blocks[i].data(), scales[i].data()};
+  }
+  stored.of_blocks = distances(blocks[0]);
+  stored.of_scales = distances(scales[0]);
+  stored.num_parts = num_parts;
+  stored.experts = size(blocks[0], 0);
+  stored.features = size(blocks[0], 1) * num_parts;
+  stored.num_blocks = size(blocks[0], 2);
+  stored.is_paired = is_paired;
+  require(stored.features % kGroup == 0, "pack_mxfp4: features must be a multiple of 16");
+  return stored;
 }
 
 Combination combination(const Array<const float, 2>& x, const Array<const std::int32_t, 2>& entries,

@@ -67,6 +67,15 @@ void Backend::to_bf16(const float* x, float* out, Index count) {
   pool_.run(count, kValuesPerPiece, [&](Index begin, Index end) { kernels_->round_to_bf16(x, out, begin, end); });
 }
 
+void Backend::f16_to_bf16(const std::uint16_t* x, Bf16* out, Index count) {
+  pool_.run(count, kValuesPerPiece, [&](Index begin, Index end) { kernels_->f16_to_bf16(x, out, begin, end); });
+}
+
+void Backend::q8_0_to_bf16(const std::uint8_t* stored, Bf16* out, Index blocks) {
+  pool_.run(blocks, kValuesPerPiece / kBlock,
+            [&](Index begin, Index end) { kernels_->q8_0_to_bf16(stored, out, begin, end); });
+}
+
 void Backend::to_int8(const float* x, Int8Block* out, Index blocks) {
   pool_.run(blocks, kValuesPerPiece / kBlock, [&](Index begin, Index end) { kernels_->to_int8(x, out, begin, end); });
 }
@@ -143,11 +152,9 @@ void Backend::mxfp4_combine(const GroupedProduct<Act>& grouped, const PackedMxfp
   });
 }
 
-void Backend::pack_mxfp4(const std::uint8_t* blocks, const std::uint8_t* scales, Index groups, Index num_blocks,
-                         std::uint8_t* out, std::uint8_t* out_scales) {
-  pool_.run(groups, 4, [&](Index begin, Index end) {
-    kernels_->pack_mxfp4(blocks, scales, num_blocks, out, out_scales, begin, end);
-  });
+void Backend::pack_mxfp4(const StoredMxfp4& stored, std::uint8_t* out, std::uint8_t* out_scales) {
+  pool_.run(stored.experts * stored.features / kGroup, 4,
+            [&](Index begin, Index end) { kernels_->pack_mxfp4(stored, out, out_scales, begin, end); });
 }
 
 void Backend::pack_int8(const Bf16* weight, Index features, Index num_blocks, std::uint8_t* out, Bf16* scales) {

@@ -52,6 +52,8 @@ class Backend {
 
   void to_bf16(const float* x, Bf16* out, Index count);
   void to_bf16(const float* x, float* out, Index count);
+  void f16_to_bf16(const std::uint16_t* x, Bf16* out, Index count);
+  void q8_0_to_bf16(const std::uint8_t* stored, Bf16* out, Index blocks);
   void to_int8(const float* x, Int8Block* out, Index blocks);
   void rms_norm(const float* x, const float* weight, float* out, Index rows, Index width, float eps,
                 const Rounded& rounded);
@@ -64,8 +66,7 @@ class Backend {
   // The product, and the weighted sums of its entries.
   template <class Act>
   void mxfp4_combine(const GroupedProduct<Act>& product, const PackedMxfp4& weights, const Combination& combination);
-  void pack_mxfp4(const std::uint8_t* blocks, const std::uint8_t* scales, Index groups, Index num_blocks,
-                  std::uint8_t* out, std::uint8_t* out_scales);
+  void pack_mxfp4(const StoredMxfp4& stored, std::uint8_t* out, std::uint8_t* out_scales);
   void pack_int8(const Bf16* weight, Index features, Index num_blocks, std::uint8_t* out, Bf16* scales);
   template <class Act>
   void expert_matmul(const GroupedProduct<Act>& product, const Bf16* weight);

@@ -2,6 +2,7 @@
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <functional>
 #include <string>
@@ -59,6 +60,20 @@ void to_bf16(Recorder& self, Array<const float, 2> x, Array<Out, 2> out) {
   require(x.size() == out.size(), "to_bf16: x and out must have the same size");
   launch(self, std::tuple(x, out),
          [=, &self] { self.to_bf16(x.data(), data(out.data()), static_cast<Index>(x.size())); });
+}
+
+void f16_to_bf16(Recorder& self, Array<const Bits, 2> x, Array<Bits, 2> out) {
+  require(x.size() == out.size(), "f16_to_bf16: x and out must have the same size");
+  launch(self, std::tuple(x, out),
+         [=, &self] { self.f16_to_bf16(x.data(), data(out.data()), static_cast<Index>(x.size())); });
+}
+
+void q8_0_to_bf16(Recorder& self, Array<const std::uint8_t, 2> blocks, Array<Bits, 2> out) {
+  require(size(out, 1) % kBlock == 0, "q8_0_to_bf16: width must be a multiple of 32");
+  const Index num_blocks = size(out, 0) * (size(out, 1) / kBlock);
+  require(size(blocks, 0) == size(out, 0) && static_cast<Index>(blocks.size()) == num_blocks * kQ80Bytes,
+          "q8_0_to_bf16: blocks has the wrong shape");
+  launch(self, std::tuple(blocks, out), [=, &self] { self.q8_0_to_bf16(blocks.data(), data(out.data()), num_blocks); });
 }
 
 void to_int8(Recorder& self, Array<const float, 2> x, Array<std::uint8_t, 2> out) {
@@ -135,17 +150,18 @@ void mxfp4_swiglu(Recorder& self, Array<const Act, 2> x, Array<const std::int32_
          [=, &self] { self.mxfp4_matmul(product, PackedMxfp4{blocks.data(), scales.data()}, also); });
 }
 
-void pack_mxfp4(Recorder& self, Array<const std::uint8_t, 4> blocks, Array<const std::uint8_t, 3> scales,
-                Array<std::uint8_t, 4> out, Array<std::uint8_t, 4> out_scales) {
-  const Index experts = size(blocks, 0), features = size(blocks, 1), num_blocks = size(blocks, 2);
-  require(size(blocks, 3) == kBlock / 2 && features % kGroup == 0, "pack_mxfp4: blocks has the wrong shape");
-  require(size(scales, 0) == experts && size(scales, 1) == features && size(scales, 2) == num_blocks,
-          "pack_mxfp4: blocks and scales differ in shape");
-  require(out.size() == blocks.size() && out_scales.size() == scales.size(), "pack_mxfp4: out has the wrong shape");
-  launch(self, std::tuple(blocks, scales, out, out_scales), [=, &self] {
-    self.pack_mxfp4(blocks.data(), scales.data(), experts * features / kGroup, num_blocks, out.data(),
-                    out_scales.data());
-  });
+void pack_mxfp4(Recorder& self, const Parts& blocks, const Parts& scales, bool is_paired, Array<std::uint8_t, 4> out,
+                Array<std::uint8_t, 4> out_scales) {
+  const StoredMxfp4 stored = stored_mxfp4(blocks, scales, is_paired);
+  const Index groups = stored.features / kGroup;
+  require(size(out, 0) == stored.experts && size(out, 1) == groups && size(out, 2) == stored.num_blocks &&
+              size(out, 3) == kGroup * kBlock / 2,
+          "pack_mxfp4: out has the wrong shape");
+  require(size(out_scales, 0) == stored.experts && size(out_scales, 1) == groups &&
+              size(out_scales, 2) == stored.num_blocks && size(out_scales, 3) == kGroup,
+          "pack_mxfp4: out_scales has the wrong shape");
+  launch(self, std::tuple(blocks, scales, out, out_scales),
+         [=, &self] { self.pack_mxfp4(stored, out.data(), out_scales.data()); });
 }
 
 void pack_int8(Recorder& self, Array<const Bits, 2> weight, Array<std::uint8_t, 3> out, Array<Bits, 3> scales) {
@@ -326,6 +342,8 @@ NB_MODULE(_kernels, module) {
           "record", [](Recorder& self, Recording* recording) { self.recording = recording; }, "recording"_a.none())
       .def("to_bf16", &to_bf16<Bits>, "x"_a.noconvert(), "out"_a.noconvert())
       .def("to_bf16", &to_bf16<float>, "x"_a.noconvert(), "out"_a.noconvert())
+      .def("f16_to_bf16", &f16_to_bf16, "x"_a.noconvert(), "out"_a.noconvert())
+      .def("q8_0_to_bf16", &q8_0_to_bf16, "blocks"_a.noconvert(), "out"_a.noconvert())
       .def("to_int8", &to_int8, "x"_a.noconvert(), "out"_a.noconvert())
       .def("rms_norm", &rms_norm, "x"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(), nb::kw_only(),
            "eps"_a, "rounded"_a = nb::none())
@@ -364,8 +382,8 @@ NB_MODULE(_kernels, module) {
       .def("mxfp4_combine", &mxfp4_combine<std::uint8_t>, "x"_a.noconvert(), "rows"_a.noconvert(),
            "offsets"_a.noconvert(), "blocks"_a.noconvert(), "scales"_a.noconvert(), "bias"_a.noconvert(),
            "expert_out"_a.noconvert(), "entries"_a.noconvert(), "weights"_a.noconvert(), "out"_a.noconvert())
-      .def("pack_mxfp4", &pack_mxfp4, "blocks"_a.noconvert(), "scales"_a.noconvert(), "out"_a.noconvert(),
-           "out_scales"_a.noconvert())
+      .def("pack_mxfp4", &pack_mxfp4, "blocks"_a.noconvert(), "scales"_a.noconvert(), "is_paired"_a,
+           "out"_a.noconvert(), "out_scales"_a.noconvert())
       .def("pack_int8", &pack_int8, "weight"_a.noconvert(), "out"_a.noconvert(), "scales"_a.noconvert())
       .def("expert_matmul", &expert_matmul<float>, "x"_a.noconvert(), "rows"_a.noconvert(), "offsets"_a.noconvert(),
            "weight"_a.noconvert(), "bias"_a.noconvert(), "out"_a.noconvert())

@@ -73,12 +73,36 @@ struct Combination {
 // up across lanes, and a group's weights are one stretch of memory.
 inline constexpr Index kGroup = 16;
 
+// Tensors that features of one matrix may lie in by turns: a gate and an up projection.
+inline constexpr Index kMostParts = 2;
+
+// A block of Q8_0, as ggml has it: a half-precision scale, then so many signed bytes.
+inline constexpr Index kQ80Bytes = 2 + kBlock;
+
 // MXFP4: (out / 16, in / 32, 4, 16) words of eight nibbles. Word (z, f) has the inputs 8 z to 8 z + 7 of feature f, of
 // which input 8 z + i lies in nibble i / 2 + 4 * (i % 2): pairs of neighbours are half a word apart, as the bfloat16
 // product wants them. Scales E8M0, (out / 16, in / 32, 16). kernels/pack.h has it in code.
 struct PackedMxfp4 {
   const std::uint8_t* blocks;
   const std::uint8_t* scales;
+};
+
+// MXFP4 as a checkpoint has it, for `experts` of `features` each, whole groups. Feature f is row f / num_parts of part
+// f % num_parts. A block has sixteen bytes; the distances are those in bytes between the same of two blocks, rows and
+// experts, for the bytes of blocks and for scales.
+struct StoredMxfp4 {
+  struct Part {
+    const std::uint8_t* blocks;
+    const std::uint8_t* scales;
+  };
+  struct Distances {
+    Index block, row, expert;
+  };
+  Part parts[kMostParts];
+  Distances of_blocks, of_scales;
+  Index num_parts, experts, features, num_blocks;
+  // Whether a byte has two neighbours, the first one low; else value j low and value j + 16 high.
+  bool is_paired;
 };
 
 // Eight bits: (out / 16, in / 32, 8, 16, 4) bytes, value + 128, inputs in the order of Int8Block; the last group is
@@ -145,6 +169,9 @@ struct Kernels {
   // Values; round to nearest, ties to even, NaN stays NaN.
   void (*to_bf16)(const float* x, Bf16* out, Index begin, Index end);
   void (*round_to_bf16)(const float* x, float* out, Index begin, Index end);
+  // Half precision by its bits, and blocks of kQ80Bytes, rounded as to_bf16 does.
+  void (*f16_to_bf16)(const std::uint16_t* x, Bf16* out, Index begin, Index end);
+  void (*q8_0_to_bf16)(const std::uint8_t* blocks, Bf16* out, Index begin, Index end);
   // Blocks.
   void (*to_int8)(const float* x, Int8Block* out, Index begin, Index end);
   // Rows of (rows, width): x / sqrt(mean(x^2) + eps) * weight.
@@ -160,8 +187,7 @@ struct Kernels {
   void (*int8_matmul_bf16)(const Product<Bf16>&, const PackedInt8&, Index begin, Index end);
   void (*int8_matmul_int8)(const Product<Int8Block>&, const PackedInt8&, Index begin, Index end);
   // Groups of features, from a checkpoint's layout to the packed one; pack_int8 also rounds.
-  void (*pack_mxfp4)(const std::uint8_t* blocks, const std::uint8_t* scales, Index num_blocks, std::uint8_t* out,
-                     std::uint8_t* out_scales, Index begin, Index end);
+  void (*pack_mxfp4)(const StoredMxfp4&, std::uint8_t* out, std::uint8_t* out_scales, Index begin, Index end);
   void (*pack_int8)(const Bf16* weight, Index features, Index num_blocks, std::uint8_t* out, Bf16* scales, Index begin,
                     Index end);
   // Output features, a multiple of kBlock apart, of weight (in, out): in-features first.

@@ -2,6 +2,7 @@
 
 #include "kernels.h"
 #include "kernels/attention.h"
+#include "kernels/decode.h"
 #include "kernels/input_major_matmul.h"
 #include "kernels/matmul.h"
 #include "kernels/pack.h"
@@ -22,6 +23,8 @@ const Kernels GPTOSS_TABLE = {
     .has_bf16_dot = Isa::kHasBf16Dot,
     .to_bf16 = to_bf16,
     .round_to_bf16 = round_to_bf16,
+    .f16_to_bf16 = f16_to_bf16,
+    .q8_0_to_bf16 = q8_0_to_bf16,
     .to_int8 = to_int8,
     .rms_norm = rms_norm,
     .matmul_f32 = matmul<float>,

@@ -6,31 +6,69 @@
 namespace gptoss {
 namespace {
 
-// Inputs 8 z to 8 z + 7 of a feature, as a checkpoint has them: two to a byte, the lower nibble first.
-GPTOSS_INLINE std::uint32_t pack_nibbles(std::uint32_t stored) {
-  std::uint32_t even = stored & 0x0f0f0f0fu, odd = stored >> 4 & 0x0f0f0f0fu;
+// The sixteen bytes of a block.
+typedef std::uint32_t Words __attribute__((vector_size(16)));
+typedef std::uint64_t LongWords __attribute__((vector_size(16)));
+
+// The words of a block as kernels.h says, of bytes with two neighbours each.
+GPTOSS_INLINE Words pack_pairs(const std::uint8_t* block) {
+  Words stored;
+  std::memcpy(&stored, block, sizeof stored);
+  Words even = stored & 0x0f0f0f0fu, odd = stored >> 4 & 0x0f0f0f0fu;
   even = (even | even >> 4) & 0x00ff00ffu;
   odd = (odd | odd >> 4) & 0x00ff00ffu;
   return ((even | even >> 8) & 0xffffu) | (odd | odd >> 8) << 16;
 }
 
-// Groups [begin, end) of MXFP4 blocks (out, in / 32, 16) and scales (out, in / 32).
-void pack_mxfp4(const std::uint8_t* blocks, const std::uint8_t* scales, Index num_blocks, std::uint8_t* out,
-                std::uint8_t* out_scales, Index begin, Index end) {
-  for (Index group = begin; group < end; ++group)
-    for (Index block = 0; block < num_blocks; ++block) {
-      const Index to = group * num_blocks + block;
-      for (Index feature = 0; feature < kGroup; ++feature) {
-        const Index from = (group * kGroup + feature) * num_blocks + block;
-        out_scales[to * kGroup + feature] = scales[from];
+// In the lower half of each: the word of eight inputs, which are the low nibbles of eight bytes.
+GPTOSS_INLINE LongWords pack_low_nibbles(LongWords stored) {
+  const LongWords inputs = stored & 0x0f0f0f0f0f0f0f0fu;
+  // Bytes 0 and 1 of each half have inputs 0 and 2, 1 and 3, or 4 and 6, 5 and 7.
+  const LongWords met = inputs | inputs >> 12;
+  const LongWords apart = (met & 0x000000ff000000ffu) | (met & 0x0000ff000000ff00u) << 8;
+  return apart | apart >> 24;
+}
+
+// The same words of bytes with two values sixteen apart.
+GPTOSS_INLINE Words pack_halves(const std::uint8_t* block) {
+  LongWords stored;
+  std::memcpy(&stored, block, sizeof stored);
+  const LongWords first = pack_low_nibbles(stored), second = pack_low_nibbles(stored >> 4);
+  return __builtin_shuffle((Words)first, (Words)second, Words{0, 2, 4, 6});
+}
+
+template <bool kIsPaired>
+void pack_mxfp4_of(const StoredMxfp4& s, std::uint8_t* out, std::uint8_t* out_scales, Index begin, Index end) {
+  for (Index group = begin; group < end; ++group) {
+    const std::uint8_t *blocks[kGroup], *scales[kGroup];
+    for (Index lane = 0; lane < kGroup; ++lane) {
+      const Index expert = group * kGroup / s.features, feature = group * kGroup % s.features + lane;
+      const StoredMxfp4::Part& part = s.parts[feature % s.num_parts];
+      const Index row = feature / s.num_parts;
+      blocks[lane] = part.blocks + expert * s.of_blocks.expert + row * s.of_blocks.row;
+      scales[lane] = part.scales + expert * s.of_scales.expert + row * s.of_scales.row;
+    }
+    for (Index block = 0; block < s.num_blocks; ++block) {
+      const Index to = group * s.num_blocks + block;
+      for (Index lane = 0; lane < kGroup; ++lane) {
+        out_scales[to * kGroup + lane] = scales[lane][block * s.of_scales.block];
+        const std::uint8_t* stored = blocks[lane] + block * s.of_blocks.block;
+        const Words words = kIsPaired ? pack_pairs(stored) : pack_halves(stored);
         for (Index z = 0; z < 4; ++z) {
-          std::uint32_t word;
-          std::memcpy(&word, blocks + from * 16 + z * 4, sizeof word);
-          word = pack_nibbles(word);
-          std::memcpy(out + to * 256 + z * 64 + feature * 4, &word, sizeof word);
+          const std::uint32_t word = words[z];
+          std::memcpy(out + to * 256 + z * 64 + lane * 4, &word, sizeof word);
         }
       }
     }
+  }
+}
+
+// Groups [begin, end) of MXFP4 blocks, numbered through all experts.
+void pack_mxfp4(const StoredMxfp4& stored, std::uint8_t* out, std::uint8_t* out_scales, Index begin, Index end) {
+  if (stored.is_paired)
+    pack_mxfp4_of<true>(stored, out, out_scales, begin, end);
+  else
+    pack_mxfp4_of<false>(stored, out, out_scales, begin, end);
 }
 
 // Groups [begin, end) of bfloat16 weight (out, in), rounded to eight bits by blocks of 32 inputs. The scale is the

@@ -28,11 +28,25 @@ def activations(backend: kernels.Backend, values: Array, act: str) -> tuple[Arra
 def packed_experts(
     each: kernels.Backend | reference.Backend, blocks: Array, scales: Array
 ) -> tuple[Array, Array]:
-    experts, features, num_blocks, _ = blocks.shape
-    shape = (experts, features // 16, num_blocks)
+    return packed_as(each, kernels.StoredMxfp4((blocks,), (scales,)))
+
+
+def packed_as(
+    each: kernels.Backend | reference.Backend, stored: kernels.StoredMxfp4
+) -> tuple[Array, Array]:
+    experts, rows, num_blocks = stored.scales[0].shape
+    shape = (experts, rows * len(stored.scales) // 16, num_blocks)
     out, out_scales = np.empty((*shape, 256), np.uint8), np.empty((*shape, 16), np.uint8)
-    each.pack_mxfp4(blocks, scales, out, out_scales)
+    each.pack_mxfp4(stored, out, out_scales)
     return out, out_scales
+
+
+def in_blocks_of_ggml(blocks: Array, scales: Array, *, is_paired: bool) -> Array:
+    """(experts, out, in / 32, 17): each scale before its sixteen bytes, these in either order."""
+    if not is_paired:
+        values = np.stack([blocks & 15, blocks >> 4], axis=-1).reshape(*blocks.shape[:-1], 32)
+        blocks = values[..., :16] | values[..., 16:] << 4
+    return np.concatenate([scales[..., None], blocks], axis=-1)
 
 
 def packed_matrix(each: kernels.Backend | reference.Backend, weight: Array) -> tuple[Array, Array]:
@@ -66,6 +80,31 @@ def test_int8_error_is_half_a_step(backend: kernels.Backend, random: np.random.G
     assert (np.abs(values - x).reshape(5, 10, 32) <= step * 0.5001).all()
 
 
+def test_every_half_precision_number_in_bfloat16(
+    backend: kernels.Backend, twin: reference.Backend
+) -> None:
+    x = np.arange(1 << 16, dtype=np.uint16).reshape(64, 1024)
+    got, wanted = np.empty_like(x), np.empty_like(x)
+    backend.f16_to_bf16(x, got)
+    twin.f16_to_bf16(x, wanted)
+    assert np.array_equal(got, wanted)
+    # Those with eight bits or fewer are bfloat16 numbers too.
+    short = (x & 7 == 0) & (x & 0x7FFF <= 0x7C00)
+    np.testing.assert_array_equal(widened(got)[short], x.view(np.float16)[short])
+
+
+@pytest.mark.parametrize("rows", [1, 300])
+def test_q8_0_in_bfloat16(
+    backend: kernels.Backend, twin: reference.Backend, random: np.random.Generator, rows: int
+) -> None:
+    """Any bytes: scales that are subnormal or not finite are among them."""
+    blocks = random.integers(0, 256, (rows, 11 * kernels.Q8_0_BLOCK_BYTES), dtype=np.uint8)
+    got, wanted = (np.empty((rows, 352), np.uint16) for _ in range(2))
+    backend.q8_0_to_bf16(blocks, got)
+    twin.q8_0_to_bf16(blocks, wanted)
+    assert np.array_equal(got, wanted)
+
+
 # Laying out
 
 
@@ -80,6 +119,55 @@ def test_mxfp4_is_laid_out_without_loss(
     for expert in range(2):
         values = reference.unpack_mxfp4(got[0][expert], got[1][expert])
         np.testing.assert_array_equal(values, reference.dequantise(blocks[expert], scales[expert]))
+
+
+@pytest.mark.parametrize("is_paired", [True, False])
+@pytest.mark.parametrize("form", ["one", "two", "halves of one"])
+def test_mxfp4_is_laid_out_from_any_form(
+    backend: kernels.Backend,
+    twin: reference.Backend,
+    random: np.random.Generator,
+    form: str,
+    is_paired: bool,
+) -> None:
+    """The same bytes, whether rows lie in turn, in two tensors or one after the other, in either order of nibbles."""
+    blocks = random.integers(0, 256, (3, 96, 5, 16), dtype=np.uint8)
+    scales = random.integers(0, 255, (3, 96, 5), dtype=np.uint8)
+    stored = in_blocks_of_ggml(blocks, scales, is_paired=is_paired)
+    evens, odds = stored[:, ::2], stored[:, 1::2]
+    parts: tuple[Array, ...] = (stored,)
+    if form == "two":
+        parts = (np.ascontiguousarray(evens), np.ascontiguousarray(odds))
+    elif form == "halves of one":
+        fused = np.concatenate([evens, odds], axis=1)
+        parts = (fused[:, :48], fused[:, 48:])
+    view = kernels.StoredMxfp4(
+        tuple(part[..., 1:] for part in parts), tuple(part[..., 0] for part in parts), is_paired
+    )
+    wanted = packed_experts(twin, blocks, scales)
+    for each in (backend, twin):
+        got = packed_as(each, view)
+        np.testing.assert_array_equal(got[0], wanted[0])
+        np.testing.assert_array_equal(got[1], wanted[1])
+
+
+def test_what_cannot_be_laid_out(backend: kernels.Backend) -> None:
+    """Shapes are checked before memory is read by them."""
+    blocks, scales = np.zeros((1, 32, 2, 16), np.uint8), np.zeros((1, 32, 2), np.uint8)
+    for wrong, reason in (
+        (((blocks,), ()), "of one part or of two"),
+        (((blocks,) * 3, (scales,) * 3), "of one part or of two"),
+        (((blocks[..., :8],), (scales,)), "sixteen neighbours"),
+        (((blocks[..., ::-1],), (scales,)), "sixteen neighbours"),
+        (((blocks,), (scales[0],)), "three dimensions"),
+        (((blocks,), (scales[:, :16],)), "differ in shape"),
+        (((blocks, blocks[:, :16]), (scales, scales[:, :16])), "differ in shape"),
+        (((blocks[:, :8],), (scales[:, :8],)), "a multiple of 16"),
+        (((blocks[:, :16],), (scales[:, :16],)), "out has the wrong shape"),
+    ):
+        out, out_scales = np.empty((1, 2, 2, 256), np.uint8), np.empty((1, 2, 2, 16), np.uint8)
+        with pytest.raises(ValueError, match=reason):
+            backend.pack_mxfp4(kernels.StoredMxfp4(*wrong), out, out_scales)
 
 
 @pytest.mark.parametrize("rows", [16, 45])

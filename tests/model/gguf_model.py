@@ -12,8 +12,11 @@ import numpy as np
 from gguf import GGMLQuantizationType as Type
 from numpy.typing import NDArray
 
+from gptoss.kernels import Backend
 from gptoss.kernels.bf16 import bf16_to_float32
+from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.config import Config
+from gptoss.model.packing import Arrays, Packing, WeightType
 from tests.model.random_model import RandomModel
 
 Array = NDArray[Any]
@@ -78,6 +81,14 @@ def write_gguf(
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def packed(path: Path, weights: str = "stored") -> Arrays:
+    """What a checkpoint's matrices become, in memory."""
+    checkpoint = open_checkpoint(path)
+    weight_type = WeightType.parse(weights)
+    packing = Packing(checkpoint.config, checkpoint.weights, weight_type, Backend(threads=1))
+    return packing.in_memory()
 
 
 def _write_config(writer: gguf.GGUFWriter, config: Config, is_llama_cpp: bool) -> None:

@@ -19,26 +19,17 @@ from gptoss.files.gguf import GgufFile
 from gptoss.kernels import Backend
 from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.config import Config
-from gptoss.model.encoded import EncodedMatrix
 from gptoss.model.layouts import PACKED
-from gptoss.model.packed_file import PackedFile
-from gptoss.model.packing import Arrays, Packing, WeightType
+from gptoss.model.packing import WeightType
 from tests.files.mutations import mutated
 from tests.levels import examples
-from tests.model.gguf_model import DIALECTS, write_gguf
+from tests.model.gguf_model import DIALECTS, packed, write_gguf
 from tests.model.random_model import SMALL, RandomModel, open_transformer, random_config, random_ids
 
 MODEL = RandomModel.of(SMALL, 0)
 # Rows of K-quants are multiples of 256.
 WIDE = replace(SMALL, hidden_size=256, num_heads=16)
 BACKEND = Backend(threads=1)
-
-
-def packed(path: Path, weights: str = "stored") -> Arrays:
-    checkpoint = open_checkpoint(path)
-    weight_type = WeightType.parse(weights)
-    packing = Packing(checkpoint.config, checkpoint.weights, weight_type, BACKEND)
-    return packing.in_memory()
 
 
 def refusal(path: Path) -> str:
@@ -113,77 +104,6 @@ class TestDialects:
         path = write_gguf(MODEL, tmp_path / "model.gguf")
         blob = path.rename(tmp_path / "sha256-e7b273f9")
         assert open_checkpoint(blob).config == SMALL
-
-
-@pytest.fixture(scope="module")
-def model() -> RandomModel:
-    return RandomModel.of(WIDE, 5)
-
-
-class TestTypes:
-    @pytest.mark.parametrize(
-        "kind", [Type.F32, Type.F16, Type.Q8_0, Type.Q5_1, Type.Q5_0, Type.Q4_1, Type.Q4_0]
-    )
-    @pytest.mark.parametrize("weights", list(WeightType))
-    def test_logits(self, kind: Type, weights: str, model: RandomModel, tmp_path: Path) -> None:
-        """Those of a released folder that holds what the types' rounding left of the matrices."""
-        path = write_gguf(model, tmp_path / "model.gguf", kind=kind)
-        rounded = RandomModel(model.config, dict(model.tensors))
-        for key, values in model.tensors.items():
-            if key[0] in ("embedding", "head") or (
-                key[0].endswith(".weight") and key[0] != "router.weight"
-            ):
-                rounded.tensors[key] = _rounded(values, kind)
-        folder = rounded.write(tmp_path / "released", PACKED)
-        ids = random_ids(WIDE, 20)
-        np.testing.assert_array_equal(
-            open_transformer(path, "bf16", BACKEND, weights).logits(ids),
-            open_transformer(folder, "bf16", BACKEND, weights).logits(ids),
-        )
-
-    @pytest.mark.parametrize("kind", [Type.Q4_K, Type.Q5_K, Type.Q6_K, Type.Q2_K, Type.Q3_K])
-    def test_quants_without_a_quantiser(
-        self, kind: Type, model: RandomModel, tmp_path: Path
-    ) -> None:
-        """Any bytes are some values: those of the embedding are what the published decoder makes of them."""
-        block, size = gguf.GGML_QUANT_SIZES[kind]
-        random = np.random.default_rng(1)
-        stored = random.integers(0, 60, (WIDE.vocab_size, size * WIDE.hidden_size // block))
-        stored = stored.astype(np.uint8)
-        path = write_gguf(
-            model,
-            tmp_path / "model.gguf",
-            tensors=lambda found: found.pop("token_embd.weight"),
-            metadata=lambda writer: writer.add_tensor("token_embd.weight", stored, raw_dtype=kind),
-        )
-        embedding = open_checkpoint(path).weights.embedding
-        assert isinstance(embedding, EncodedMatrix)
-        got = packed(path)["embedding.weight"]
-        np.testing.assert_array_equal(got, _bf16(gguf.dequantize(stored, kind)))
-
-    @pytest.mark.parametrize("vectors", [Type.F16, Type.BF16])
-    def test_vectors(self, vectors: Type, model: RandomModel, tmp_path: Path) -> None:
-        path = write_gguf(model, tmp_path / "model.gguf", vectors=vectors)
-        got = open_checkpoint(path).weights.layers[1].experts.down.bias
-        wanted = open_checkpoint(model.write(tmp_path / "released", PACKED))
-        wanted_bias = wanted.weights.layers[1].experts.down.bias
-        np.testing.assert_allclose(got, wanted_bias, rtol=2**-11 if vectors == Type.F16 else 0)
-
-    def test_packed_file(self, model: RandomModel, tmp_path: Path) -> None:
-        """Decoded matrices lie in the cache file, and come back as they were made."""
-        path = write_gguf(model, tmp_path / "model.gguf", kind=Type.Q8_0)
-        checkpoint = open_checkpoint(path)
-        for weight_type in WeightType:
-            packing = Packing(checkpoint.config, checkpoint.weights, weight_type, BACKEND)
-            file = PackedFile(tmp_path / "cache", checkpoint, weight_type)
-            assert file.open(packing) is None
-            file.write(packing, lambda _: None)
-            found, wanted = file.open(packing), packing.in_memory()
-            assert found is not None
-            assert ("layer0.qkv2.weight" in found) == (weight_type is WeightType.STORED)
-            assert all(np.array_equal(array, found[name]) for name, array in wanted.items())
-            made = sum(array.nbytes for array in wanted.values())
-            assert packing.num_resident_bytes == made - checkpoint.weights.embedding.nbytes
 
 
 class TestRefused:
@@ -365,14 +285,3 @@ def test_any_damage(
     else:
         refused = ""
     assert refused.isprintable()
-
-
-def _rounded(bits: np.ndarray[Any, Any], kind: Type) -> np.ndarray[Any, Any]:
-    values = (bits.astype(np.uint32) << 16).view(np.float32)
-    stored = gguf.quantize(values, kind)
-    return _bf16(stored if stored.dtype == np.float32 else gguf.dequantize(stored, kind))
-
-
-def _bf16(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    stored = gguf.quantize(values.astype(np.float32), Type.BF16)
-    return stored.view(np.uint16)

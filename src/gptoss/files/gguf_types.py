@@ -19,6 +19,7 @@ class BlockType:
 F32 = BlockType("F32", 1, 4)
 F16 = BlockType("F16", 1, 2)
 BF16 = BlockType("BF16", 1, 2)
+Q8_0 = BlockType("Q8_0", 32, 34)
 MXFP4 = BlockType("MXFP4", 32, 17)
 # The number 4 was retired before GGUF began. Ollama gave it to blocks whose sixteen bytes are as safetensors have them.
 MXFP4_PAIRS = BlockType("MXFP4 in pairs", 32, 17)
@@ -33,7 +34,7 @@ TYPES: Mapping[int, BlockType] = MappingProxyType(
         4: MXFP4_PAIRS,
         6: BlockType("Q5_0", 32, 22),
         7: BlockType("Q5_1", 32, 24),
-        8: BlockType("Q8_0", 32, 34),
+        8: Q8_0,
         9: BlockType("Q8_1", 32, 40),
         10: BlockType("Q2_K", 256, 84),
         11: BlockType("Q3_K", 256, 110),

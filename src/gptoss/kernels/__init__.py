@@ -16,12 +16,14 @@ from gptoss.kernels.arrays import (
     INT8_CACHE_SCALE_BYTES,
     INT8_GROUP_BYTES,
     MXFP4_GROUP_BYTES,
+    Q8_0_BLOCK_BYTES,
     Activations,
     Bfloat16Bits,
     Bytes,
     Float32,
     Int32,
     Int64,
+    StoredMxfp4,
 )
 from gptoss.kernels.backend import Backend, Recording
 from gptoss.kernels.machine import available_threads, bf16_pairs, isas
@@ -32,6 +34,7 @@ __all__ = [
     "INT8_CACHE_SCALE_BYTES",
     "INT8_GROUP_BYTES",
     "MXFP4_GROUP_BYTES",
+    "Q8_0_BLOCK_BYTES",
     "Activations",
     "Backend",
     "Bfloat16Bits",
@@ -40,6 +43,7 @@ __all__ = [
     "Int32",
     "Int64",
     "Recording",
+    "StoredMxfp4",
     "available_threads",
     "bf16_pairs",
     "isas",

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.kernels import _kernels
-from gptoss.kernels.arrays import Activations, Bfloat16Bits, Bytes, Float32, Int32, Int64
+from gptoss.kernels.arrays import (
+    Activations,
+    Bfloat16Bits,
+    Bytes,
+    Float32,
+    Int32,
+    Int64,
+    StoredMxfp4,
+)
 from gptoss.kernels.machine import choose_bf16_pairs, choose_isa, choose_threads
 
 
@@ -125,18 +133,24 @@ class Backend:
         """
         self._native.to_int8(x, out)
 
-    def pack_mxfp4(self, blocks: Bytes, scales: Bytes, out: Bytes, out_scales: Bytes) -> None:
+    def f16_to_bf16(self, x: Bfloat16Bits, out: Bfloat16Bits) -> None:
+        """Round x (rows, width), the bits of half-precision numbers, as `to_bf16` does."""
+        self._native.f16_to_bf16(x, out)
+
+    def q8_0_to_bf16(self, blocks: Bytes, out: Bfloat16Bits) -> None:
+        """Round ggml's blocks of Q8_0 (rows, width / 32 * Q8_0_BLOCK_BYTES) to out (rows, width), as `to_bf16` does."""
+        self._native.q8_0_to_bf16(blocks, out)
+
+    def pack_mxfp4(self, stored: StoredMxfp4, out: Bytes, out_scales: Bytes) -> None:
         """Lay out MXFP4 weights for `mxfp4_matmul`: sixteen features side by side, so that a product needs no sums
         across lanes and reads memory in long stretches. No value changes, no byte is added.
 
-        Shapes:
-            blocks      (experts, out, in / 32, 16) two E2M1 values a byte, low nibble first; out a multiple of 16
-            scales      (experts, out, in / 32) E8M0: 2^(byte - 127)
+        Shapes, for as many features (out) as `stored` has rows in all, a multiple of 16:
             out         (experts, out / 16, in / 32, MXFP4_GROUP_BYTES)
             out_scales  (experts, out / 16, in / 32, 16)
         cpp/kernels.h says where each value goes.
         """
-        self._native.pack_mxfp4(blocks, scales, out, out_scales)
+        self._native.pack_mxfp4(stored.blocks, stored.scales, stored.is_paired, out, out_scales)
 
     def pack_int8(self, weight: Bfloat16Bits, out: Bytes, scales: Bfloat16Bits) -> None:
         """Round weight (out, in) bfloat16 to eight bits by blocks of 32 inputs, laid out for `int8_matmul`.

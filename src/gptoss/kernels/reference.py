@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.errors import KernelError
+from gptoss.files.gguf_blocks import decode
+from gptoss.files.gguf_types import F16, Q8_0
 from gptoss.kernels import (
     GROUP,
     Activations,
@@ -22,6 +24,7 @@ from gptoss.kernels import (
     Float32,
     Int32,
     Int64,
+    StoredMxfp4,
 )
 from gptoss.kernels.bf16 import bf16_to_float32, float32_to_bf16
 from gptoss.kernels.reference_cache import (
@@ -107,15 +110,27 @@ class Backend:
         records["surplus"] = -16 * pairs.sum(axis=(1, 3), dtype=np.int16)
         out[...] = records.view(np.uint8).reshape(out.shape)
 
-    def pack_mxfp4(self, blocks: Bytes, scales: Bytes, out: Bytes, out_scales: Bytes) -> None:
+    def f16_to_bf16(self, x: Bfloat16Bits, out: Bfloat16Bits) -> None:
+        """Widened exactly, then rounded."""
+        out[...] = float32_to_bf16(decode(F16, x.view(np.uint8)))
+
+    def q8_0_to_bf16(self, blocks: Bytes, out: Bfloat16Bits) -> None:
+        """A block's scale times its bytes, exact in float32, then rounded."""
+        out[...] = float32_to_bf16(decode(Q8_0, blocks))
+
+    def pack_mxfp4(self, stored: StoredMxfp4, out: Bytes, out_scales: Bytes) -> None:
         """Word (z, f) of a group's block: nibble i / 2 + 4 * (i % 2) is input 8 z + i of feature f."""
-        experts, features, num_blocks, _ = blocks.shape
-        groups = (experts, features // GROUP, GROUP, num_blocks)
-        values = np.stack([blocks & 15, blocks >> 4], axis=-1).reshape(*groups, 4, 8)
-        nibbles = values[..., _NIBBLE_INPUTS]
-        words = (nibbles[..., 0::2] | nibbles[..., 1::2] << 4).transpose(0, 1, 3, 4, 2, 5)
+        experts, num_groups, num_blocks, _ = out.shape
+        groups = (experts, num_groups, GROUP, num_blocks)
+        # Rows of parts take turns.
+        blocks = np.stack(stored.blocks, axis=2).reshape(*groups, _BLOCK // 2)
+        scales = np.stack(stored.scales, axis=2).reshape(groups)
+        nibbles = np.stack([blocks & 15, blocks >> 4], axis=-1 if stored.is_paired else -2)
+        values = nibbles.reshape(*groups, 4, 8)
+        placed = values[..., _NIBBLE_INPUTS]
+        words = (placed[..., 0::2] | placed[..., 1::2] << 4).transpose(0, 1, 3, 4, 2, 5)
         out[...] = words.reshape(out.shape)
-        out_scales[...] = scales.reshape(groups).transpose(0, 1, 3, 2)
+        out_scales[...] = scales.transpose(0, 1, 3, 2)
 
     def pack_int8(self, weight: Bfloat16Bits, out: Bytes, scales: Bfloat16Bits) -> None:
         """Byte (s, f, j) of a group's block: the place 4 s + j of feature f's 32 inputs, plus 128."""

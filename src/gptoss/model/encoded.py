@@ -1,4 +1,4 @@
-"""Weights in the blocks of GGUF files: views that give what packing asks for, piece by piece, and never all at once."""
+"""Weights in the blocks of GGUF files: views, which are decoded or laid out piece by piece, and never all at once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gptoss import kernels
 from gptoss.files.gguf_blocks import decode, pairs_of_halves
-from gptoss.files.gguf_types import BlockType
-from gptoss.kernels import Bfloat16Bits, Bytes, Float32
+from gptoss.files.gguf_types import F16, F32, Q8_0, BlockType
+from gptoss.kernels import Bfloat16Bits, Bytes, Float32, Int64, StoredMxfp4, reference
 from gptoss.kernels.bf16 import float32_to_bf16
 from gptoss.model.layouts import BLOCK_BYTES
 
@@ -35,10 +36,26 @@ class EncodedMatrix:
 
     @property
     def nbytes(self) -> int:
-        """What it takes in bfloat16."""
-        return 2 * len(self) * self.shape[1]
+        """What it takes as it is."""
+        return self.rows.nbytes
 
-    def __getitem__(self, rows: slice) -> Bfloat16Bits:
+    def decode_to(
+        self,
+        out: Bfloat16Bits,
+        rows: slice | Int64,
+        backend: kernels.Backend | reference.Backend,
+    ) -> None:
+        """Some rows rounded to bfloat16: by a kernel where there is one for the type, else in NumPy."""
+        if self.kind is Q8_0:
+            backend.q8_0_to_bf16(self.rows[rows], out)
+        elif self.kind is F16:
+            backend.f16_to_bf16(self.rows[rows].view(np.uint16), out)
+        elif self.kind is F32:
+            backend.to_bf16(self.rows[rows].view(np.float32), out)
+        else:
+            out[...] = self[rows]
+
+    def __getitem__(self, rows: slice | Int64) -> Bfloat16Bits:
         """Some rows rounded to bfloat16, in a new array."""
         taken, width = self.rows[rows], self.shape[1]
         out = np.empty((len(taken), width), np.uint16)
@@ -67,6 +84,12 @@ class EncodedExperts:
         """(experts, out, in / 32)."""
         experts, rows, blocks, _ = self.parts[0].shape
         return experts, rows * len(self.parts), blocks
+
+    def stored(self, expert: int) -> StoredMxfp4:
+        """One expert as the kernels take it, (1, out, in / 32)."""
+        one = slice(expert, expert + 1)
+        blocks = tuple(part[one, ..., 1:] for part in self.parts)
+        return StoredMxfp4(blocks, tuple(part[one, ..., 0] for part in self.parts), self.is_paired)
 
     def blocks_of(self, expert: int) -> Bytes:
         """(out, in / 32, 16) of one expert as safetensors have them, in a new array."""

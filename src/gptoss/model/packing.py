@@ -1,7 +1,7 @@
 """Lays a checkpoint's matrices out for the kernels: MXFP4 experts, and, on request, the others in eight bits.
 
-What GGUF files hold encoded is decoded to bfloat16. The embedding is never rounded to eight bits: a token reads one row
-of it.
+What GGUF files hold encoded is decoded to bfloat16, but for the embedding: a token reads one row of it, which lies in
+the file until then.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.errors import CheckpointError, RequestError
-from gptoss.kernels import GROUP, INT8_GROUP_BYTES, MXFP4_GROUP_BYTES
+from gptoss.kernels import (
+    GROUP,
+    INT8_GROUP_BYTES,
+    MXFP4_GROUP_BYTES,
+    Bfloat16Bits,
+    Bytes,
+)
 from gptoss.model.config import Config
 from gptoss.model.encoded import EncodedExperts, EncodedMatrix
 from gptoss.model.layouts import BLOCK_VALUES
@@ -43,8 +49,7 @@ Advance = Callable[[int], object]
 # specification calls NaN.
 _LARGEST_SCALE = 232
 # Rows that are decoded, or rounded to eight bits, at a time.
-_ROWS = 256 * GROUP
-_EMBEDDING = "embedding"
+_ROWS = 64 * GROUP
 # All of its bits are set in infinities and in what is not a number.
 _BF16_EXPONENT = np.uint16(0x7F80)
 
@@ -79,6 +84,8 @@ class Packing:
         self._weight_type = weight_type
         self._backend = backend
         self.specs = tuple(self._specs())
+        # Of blocks that have been made, until they are asked for: both are made together.
+        self._scales: dict[str, NDArray[Any]] = {}
 
     @property
     def num_bytes(self) -> int:
@@ -88,8 +95,7 @@ class Packing:
     @property
     def num_resident_bytes(self) -> int:
         """What every token reads, laid out or as the checkpoint stores it; the embedding is not among it."""
-        made = sum(spec.num_bytes for spec in self.specs if spec.name != f"{_EMBEDDING}.weight")
-        return made + sum(array.nbytes for array in self._read_as_stored())
+        return self.num_bytes + sum(array.nbytes for array in self._read_as_stored())
 
     def _read_as_stored(self) -> Iterator[NDArray[Any]]:
         for layer in self._weights.layers:
@@ -97,19 +103,25 @@ class Packing:
                 if isinstance(experts, Bf16Experts):
                     yield experts.weight
         if self._weight_type is WeightType.STORED:
-            for name, matrix in self._matrices():
-                if isinstance(matrix, np.ndarray) and name != _EMBEDDING:
+            for _, matrix in self._matrices():
+                if isinstance(matrix, np.ndarray):
                     yield matrix
 
     def make(self, name: str) -> Iterator[NDArray[Any]]:
-        """One tensor in pieces, in order. Raises CheckpointError for scales or weights that are not finite."""
+        """One tensor in pieces, in order. Raises CheckpointError for scales or weights that are not finite.
+
+        Scales that are asked for after their blocks, as in the order of `specs`, are not made again.
+        """
         prefix, _, kind = name.rpartition(".")
         if kind == "weight":
             yield from self._decode(prefix)
-        elif prefix == "head" or prefix.endswith((".qkv", ".output")):
-            yield from self._make_int8(prefix, kind)
+        elif kind == "blocks":
+            yield from self._make_blocks(prefix)
         else:
-            yield from self._make_mxfp4(prefix, kind)
+            if prefix not in self._scales:
+                for _ in self._make_blocks(prefix):
+                    pass
+            yield self._scales.pop(prefix)
 
     def in_memory(self, advance: Advance = _ignore) -> Arrays:
         """All tensors in new arrays; `advance` hears of bytes made."""
@@ -133,7 +145,6 @@ class Packing:
         )
         return replace(
             weights,
-            embedding=_decoded(_EMBEDDING, weights.embedding, arrays),
             layers=layers,
             head=self._matrix("head", weights.head, arrays),
         )
@@ -167,8 +178,7 @@ class Packing:
         return _int8(prefix, arrays, self._config.vocab_size)
 
     def _matrices(self) -> Iterator[tuple[str, StoredMatrix]]:
-        """Embedding, head and those of attention, each by its name among the tensors."""
-        yield _EMBEDDING, self._weights.embedding
+        """Head and those of attention, each by its name among the tensors."""
         for index, layer in enumerate(self._weights.layers):
             for part, linear in enumerate(layer.attention.qkv):
                 yield f"layer{index}.qkv{part}", _stored(linear.weight)
@@ -177,12 +187,9 @@ class Packing:
 
     def _decoded_matrices(self) -> dict[str, EncodedMatrix]:
         """Those that are kept in bfloat16 and that the checkpoint does not hold so."""
-        return {
-            name: matrix
-            for name, matrix in self._matrices()
-            if isinstance(matrix, EncodedMatrix)
-            and (name == _EMBEDDING or self._weight_type is WeightType.STORED)
-        }
+        if self._weight_type is WeightType.INT8:
+            return {}
+        return {name: each for name, each in self._matrices() if isinstance(each, EncodedMatrix)}
 
     def _specs(self) -> Iterator[TensorSpec]:
         for name, matrix in self._decoded_matrices().items():
@@ -223,45 +230,65 @@ class Packing:
     def _decode(self, prefix: str) -> Iterator[NDArray[Any]]:
         matrix = self._decoded_matrices()[prefix]
         for start in range(0, len(matrix), _ROWS):
-            yield matrix[start : start + _ROWS]
+            yield self._bf16(matrix, slice(start, start + _ROWS))
 
-    def _make_int8(self, prefix: str, kind: str) -> Iterator[NDArray[Any]]:
-        stored = self._rows(prefix)
-        rows = np.concatenate([each[:] for each in stored]) if len(stored) > 1 else stored[0]
+    def _bf16(self, matrix: StoredMatrix, rows: slice) -> Bfloat16Bits:
+        """Some rows as one stretch of memory: where they lie, or in a new array."""
+        if not isinstance(matrix, EncodedMatrix):
+            return np.ascontiguousarray(matrix[rows])
+        num_rows = len(range(*rows.indices(len(matrix))))
+        out = np.empty((num_rows, matrix.shape[1]), np.uint16)
+        matrix.decode_to(out, rows, self._backend)
+        return out
+
+    def _make_blocks(self, prefix: str) -> Iterator[NDArray[Any]]:
+        """The blocks in pieces; their scales are kept when all are made."""
+        spec = next(spec for spec in self.specs if spec.name == f"{prefix}.scales")
+        scales = np.empty(spec.shape, DTYPES[spec.dtype])
+        is_int8 = prefix == "head" or prefix.endswith((".qkv", ".output"))
+        yield from (self._make_int8 if is_int8 else self._make_mxfp4)(prefix, scales)
+        self._scales[prefix] = scales
+
+    def _make_int8(self, prefix: str, scales: Bfloat16Bits) -> Iterator[NDArray[Any]]:
+        rows = self._in_one(self._rows(prefix))
         for start in range(0, len(rows), _ROWS):
-            piece = np.ascontiguousarray(rows[start : start + _ROWS])
-            if kind == "blocks" and (piece & _BF16_EXPONENT == _BF16_EXPONENT).any():
+            piece = self._bf16(rows, slice(start, start + _ROWS))
+            if (piece & _BF16_EXPONENT).max() == _BF16_EXPONENT:
                 raise CheckpointError(
                     f"{prefix} has weights that are not finite, which eight bits cannot hold; the file is damaged: "
                     "download it again"
                 )
-            shape = (-(-len(piece) // GROUP), piece.shape[1] // BLOCK_VALUES)
-            blocks = np.empty((*shape, INT8_GROUP_BYTES), np.uint8)
-            scales = np.empty((*shape, GROUP), np.uint16)
-            self._backend.pack_int8(piece, blocks, scales)
-            yield blocks if kind == "blocks" else scales
+            first, num_groups = start // GROUP, -(-len(piece) // GROUP)
+            blocks = np.empty((num_groups, scales.shape[1], INT8_GROUP_BYTES), np.uint8)
+            self._backend.pack_int8(piece, blocks, scales[first : first + num_groups])
+            yield blocks
 
-    def _make_mxfp4(self, prefix: str, kind: str) -> Iterator[NDArray[Any]]:
+    def _in_one(self, stored: list[StoredMatrix]) -> StoredMatrix:
+        """Matrices of one width, their rows one after the other."""
+        if len(stored) == 1:
+            return stored[0]
+        rows = np.empty((sum(map(len, stored)), stored[0].shape[1]), np.uint16)
+        end = 0
+        for matrix in stored:
+            out = rows[end : end + len(matrix)]
+            end += len(matrix)
+            if isinstance(matrix, EncodedMatrix):
+                matrix.decode_to(out, slice(None), self._backend)
+            else:
+                out[...] = matrix
+        return rows
+
+    def _make_mxfp4(self, prefix: str, scales: Bytes) -> Iterator[NDArray[Any]]:
         layer, _, part = prefix.partition(".")
         experts = self._weights.layers[int(layer.removeprefix("layer"))].experts
         stored = experts.gate_up if part == "gate_up" else experts.down
         assert isinstance(stored, StoredExperts)
-        count, rows, num_blocks = stored.shape
-        shape = (rows // GROUP, num_blocks)
-        for expert in range(count):
-            # Scales alone need not read the blocks again.
-            scales = stored.scales_of(expert)
-            if kind == "scales":
-                _require_finite(prefix, expert, scales)
-                groups = scales.reshape(rows // GROUP, GROUP, num_blocks)
-                yield np.ascontiguousarray(groups.transpose(0, 2, 1))
-            else:
-                out = np.empty((1, *shape, MXFP4_GROUP_BYTES), np.uint8)
-                out_scales = np.empty((1, *shape, GROUP), np.uint8)
-                self._backend.pack_mxfp4(
-                    stored.blocks_of(expert)[None], scales[None], out, out_scales
-                )
-                yield out
+        for expert in range(len(scales)):
+            out = np.empty((1, *scales.shape[1:3], MXFP4_GROUP_BYTES), np.uint8)
+            of_expert = scales[expert : expert + 1]
+            self._backend.pack_mxfp4(stored.stored(expert), out, of_expert)
+            _require_finite(prefix, expert, of_expert)
+            yield out
 
 
 def _require_finite(prefix: str, expert: int, scales: NDArray[np.uint8]) -> None:

@@ -65,9 +65,6 @@ class Transformer:
         self.config = config
         self.precision = Precision.parse(precision)
         self.cache_type = CacheType.of(self.precision) if cache_type is None else cache_type
-        if isinstance(weights.embedding, EncodedMatrix):
-            raise TypeError("an embedding in blocks cannot be read; lay it out with `packing`")
-        self._embedding = weights.embedding
         self._weights = weights
         self._workspace = Workspace(backend, self.precision)
         self._one_pass = threading.Lock()
@@ -220,7 +217,12 @@ class Transformer:
         )
 
     def _embed(self, batch: Batch) -> Float32:
-        return bf16_to_float32(self._embedding[batch.token_ids])
+        embedding = self._weights.embedding
+        if not isinstance(embedding, EncodedMatrix):
+            return bf16_to_float32(embedding[batch.token_ids])
+        rows = np.empty((len(batch.token_ids), self.config.hidden_size), np.uint16)
+        embedding.decode_to(rows, batch.token_ids, self.backend)
+        return bf16_to_float32(rows)
 
     def _run_layers(self, hidden: Float32, step: Step, cache: KVCache) -> Iterator[None]:
         """Change the residual stream (tokens, hidden_size) layer by layer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gptoss.kernels import Bfloat16Bits, Bytes, Float32
+from gptoss.kernels import Bfloat16Bits, Bytes, Float32, StoredMxfp4
 from gptoss.model.encoded import EncodedExperts, EncodedMatrix
 
 
@@ -17,7 +17,7 @@ class Int8Matrix:
     num_rows: int
 
 
-# Encoded ones are for packing alone.
+# Encoded ones are for packing, and for an embedding, of which a token reads one row.
 StoredMatrix = Bfloat16Bits | EncodedMatrix
 Matrix = StoredMatrix | Int8Matrix
 
@@ -46,6 +46,11 @@ class Mxfp4Experts:
         """(experts, out, in / 32)."""
         experts, rows, blocks = self.scales.shape
         return experts, rows, blocks
+
+    def stored(self, expert: int) -> StoredMxfp4:
+        """One expert as the kernels take it, (1, out, in / 32)."""
+        one = slice(expert, expert + 1)
+        return StoredMxfp4((self.blocks[one],), (self.scales[one],))
 
     def blocks_of(self, expert: int) -> Bytes:
         """(out, in / 32, 16) of one expert."""
