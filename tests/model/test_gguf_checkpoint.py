@@ -195,6 +195,24 @@ class TestRefused:
     ) -> None:
         assert reason in refusal(write_gguf(MODEL, tmp_path / "model.gguf", tensors=change))
 
+    @pytest.mark.parametrize("kind", [Type.Q8_0, Type.Q4_0, Type.Q4_K, Type.BF16])
+    def test_experts_of_another_type(self, kind: Type, tmp_path: Path) -> None:
+        """As fine-tunes have them that were quantised anew."""
+        name = "blk.1.ffn_up_exps.weight"
+        block, size = gguf.GGML_QUANT_SIZES[kind]
+        shape = (4, WIDE.intermediate_size, WIDE.hidden_size // block * size)
+        path = write_gguf(
+            RandomModel.of(WIDE, 5),
+            tmp_path / "model.gguf",
+            tensors=lambda found: found.pop(name),
+            metadata=lambda writer: writer.add_tensor(
+                name, np.zeros(shape, np.uint8), raw_dtype=kind
+            ),
+        )
+        message = refusal(path)
+        assert f"tensor {name} is {kind.name}, wanted MXFP4" in message
+        assert "get a file whose experts were left in MXFP4" in message
+
     def test_types_that_are_not_decoded(self, tmp_path: Path) -> None:
         path = write_gguf(
             MODEL,

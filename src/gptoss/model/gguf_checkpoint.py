@@ -117,15 +117,17 @@ def _check_tensors(
 
 
 def _check_kind(file: GgufFile, tensor: GgufTensor, part: str) -> None:
+    remedy = _REMEDY
     if is_expert_part(part):
         is_known, wanted = tensor.kind in _PACKED, "MXFP4, as gpt-oss was released"
+        remedy = "get a file whose experts were left in MXFP4"
     elif is_vector_part(part):
         is_known, wanted = tensor.kind in _FLOATS, "F32, F16 or BF16"
     else:
         is_known, wanted = can_decode(tensor.kind), "floats, Q2_K to Q8_0, IQ4_NL or IQ4_XS"
     if not is_known:
         raise CheckpointError(
-            f"{file.path}: tensor {tensor.name} is {tensor.kind.name}, wanted {wanted}; {_REMEDY}"
+            f"{file.path}: tensor {tensor.name} is {tensor.kind.name}, wanted {wanted}; {remedy}"
         )
 
 
