@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gptoss.files.gguf_blocks import can_decode, decode, pairs_of_halves
+from gptoss.files.gguf_blocks import can_decode, decode, halves_of_pairs, pairs_of_halves
 from gptoss.files.gguf_types import MXFP4, MXFP4_PAIRS, TYPES, BlockType
 from gptoss.model.mxfp4 import unpack
 
@@ -90,3 +90,13 @@ def test_orders_of_mxfp4() -> None:
     np.testing.assert_array_equal(decode(MXFP4_PAIRS, paired), values)
     np.testing.assert_array_equal(unpack(paired[:, None, 1:], paired[:, :1]), values)
     assert not np.array_equal(paired, rows)
+
+
+def test_ggmls_order_and_back() -> None:
+    rows = RANDOM.integers(0, 256, (5, 7, 16), dtype=np.uint8)
+    np.testing.assert_array_equal(halves_of_pairs(pairs_of_halves(rows)), rows)
+    np.testing.assert_array_equal(pairs_of_halves(halves_of_pairs(rows)), rows)
+    # Value 1 of safetensors' order, the high half of its first byte, is the low half of ggml's second.
+    first = np.zeros(16, np.uint8)
+    first[0] = 0x50
+    assert halves_of_pairs(first).tolist() == [0, 5] + 14 * [0]

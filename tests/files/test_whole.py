@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -228,3 +229,23 @@ class TestWhatIsLeft:
         monkeypatch.undo()
         write(tmp_path / "x")
         assert names(tmp_path) == sorted([*others, "victim", link.name, "x"])
+
+
+@pytest.mark.parametrize("refusal", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_new_name_where_there_are_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    """File systems of memory cards have none."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(refusal, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "x"
+    with whole_file(path, replaces=False) as file:
+        file.write(b"first")
+    assert path.read_bytes() == b"first"
+    with pytest.raises(FileExistsError), whole_file(path, replaces=False) as file:
+        file.write(b"second")
+    assert path.read_bytes() == b"first"
+    assert names(tmp_path) == ["x"]

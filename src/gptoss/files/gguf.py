@@ -37,7 +37,7 @@ _VERSIONS = (2, 3)
 _FIXED_BYTES = 24
 # The least that an entry takes: a key's length, a kind and a byte; a name's length, dimensions, type and place.
 _LEAST_METADATA_BYTES, _LEAST_TENSOR_BYTES = 13, 32
-_ALIGNMENT_KEY, _DEFAULT_ALIGNMENT = "general.alignment", 32
+_ALIGNMENT_KEY, DEFAULT_ALIGNMENT = "general.alignment", 32
 # Values are mapped as they lie; of eight bytes at least, as the format says.
 _LEAST_ALIGNMENT, _MOST_ALIGNMENT = 8, 1 << 16
 
@@ -242,7 +242,7 @@ def _read_info(cursor: Cursor, where: str) -> _Info:
 
 
 def _alignment(metadata: Mapping[str, Value]) -> int:
-    alignment = metadata.get(_ALIGNMENT_KEY, _DEFAULT_ALIGNMENT)
+    alignment = metadata.get(_ALIGNMENT_KEY, DEFAULT_ALIGNMENT)
     if (
         type(alignment) is not int
         or not _LEAST_ALIGNMENT <= alignment <= _MOST_ALIGNMENT

@@ -72,6 +72,15 @@ def pairs_of_halves(blocks: Bytes) -> Bytes:
     return out.view(np.uint8)
 
 
+def halves_of_pairs(blocks: Bytes) -> Bytes:
+    """The sixteen bytes (..., 16) of MXFP4 blocks as ggml has them: what `pairs_of_halves` undoes."""
+    first, second = blocks[..., :8], blocks[..., 8:]
+    out = np.empty_like(blocks)
+    out[..., 0::2] = first & 15 | second << 4
+    out[..., 1::2] = first >> 4 | second & 0xF0
+    return out
+
+
 def _f32(blocks: Bytes) -> Float32:
     return blocks.view("<f4").astype(np.float32)
 

@@ -34,6 +34,11 @@ def open_parts(path: Path) -> tuple[GgufFile, ...]:
     return files
 
 
+def is_part_name(name: str) -> bool:
+    """Whether a file of that name is taken for one of several."""
+    return _PART.fullmatch(name) is not None
+
+
 def _parts(path: Path) -> Sequence[Path]:
     named = _PART.fullmatch(path.name)
     if named is None:

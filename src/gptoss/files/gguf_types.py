@@ -62,3 +62,6 @@ TYPES: Mapping[int, BlockType] = MappingProxyType(
         39: MXFP4,
     }
 )
+NUMBERS_OF_TYPES: Mapping[BlockType, int] = MappingProxyType(
+    {kind: number for number, kind in TYPES.items()}
+)

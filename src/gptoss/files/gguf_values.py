@@ -21,22 +21,23 @@ MAX_TEXT_BYTES = 1 << 24
 # Texts of all lists together: a vocabulary of 201,088 tokens has 446,189 merges. Each takes a step of the interpreter.
 MAX_TEXTS = 1 << 22
 
-_LENGTH = struct.Struct("<Q")
-_BOOL, _TEXT, _LIST = 7, 8, 9
-_NUMBERS = {
+# As files have them: the length of a text or list, and the kinds of values by their numbers.
+LENGTH = struct.Struct("<Q")
+BOOL, TEXT, LIST = 7, 8, 9
+UINT32, INT32, FLOAT32 = 4, 5, 6
+NUMBERS = {
     0: struct.Struct("<B"),
     1: struct.Struct("<b"),
     2: struct.Struct("<H"),
     3: struct.Struct("<h"),
-    4: struct.Struct("<I"),
-    5: struct.Struct("<i"),
-    6: struct.Struct("<f"),
+    UINT32: struct.Struct("<I"),
+    INT32: struct.Struct("<i"),
+    FLOAT32: struct.Struct("<f"),
     10: struct.Struct("<Q"),
     11: struct.Struct("<q"),
     12: struct.Struct("<d"),
 }
-_FLOAT32 = 6
-_TEXT_OVERHEAD = _LENGTH.size
+_TEXT_OVERHEAD = LENGTH.size
 
 
 @dataclass(frozen=True)
@@ -80,18 +81,18 @@ class Cursor:
 
     def number(self, kind: int, what: str) -> int | float:
         """A number of that kind."""
-        form = _NUMBERS[kind]
+        form = NUMBERS[kind]
         (value,) = form.unpack_from(self._data, self.skip(form.size, what))
-        return _shortest(value) if kind == _FLOAT32 else value
+        return _shortest(value) if kind == FLOAT32 else value
 
     def count(self, what: str) -> int:
         """A whole number of eight bytes, as lengths and counts are."""
-        (value,) = _LENGTH.unpack_from(self._data, self.skip(_LENGTH.size, what))
+        (value,) = LENGTH.unpack_from(self._data, self.skip(LENGTH.size, what))
         return int(value)
 
     def small_count(self, what: str) -> int:
         """A whole number of four bytes, as the numbers of types are."""
-        return int(self.number(4, what))
+        return int(self.number(UINT32, what))
 
     def text(self, what: str, most_bytes: int) -> str:
         """A text with its length before it."""
@@ -104,30 +105,30 @@ class Cursor:
     def value(self, what: str) -> Value:
         """A value with its kind before it."""
         kind = self.small_count(what)
-        if kind in _NUMBERS:
+        if kind in NUMBERS:
             return self.number(kind, what)
-        if kind == _BOOL:
+        if kind == BOOL:
             return self._bool(what)
-        if kind == _TEXT:
+        if kind == TEXT:
             return self.text(what, MAX_TEXT_BYTES)
-        if kind == _LIST:
+        if kind == LIST:
             return self._list(what)
         raise ValueError(f"{what} is of the unknown kind {kind}")
 
     def texts(self, found: ListValue, what: str) -> list[str]:
         """The texts of a list that was gone past before."""
-        if found.kind != _TEXT:
+        if found.kind != TEXT:
             raise ValueError(f"{what} is no list of texts")
         texts, at = [], found.start
         for _ in range(found.count):
-            (length,) = _LENGTH.unpack_from(self._data, at)
-            at += _LENGTH.size + length
+            (length,) = LENGTH.unpack_from(self._data, at)
+            at += LENGTH.size + length
             texts.append(_decoded(self._data[at - length : at], what))
         return texts
 
     def integers(self, found: ListValue, what: str) -> list[int]:
         """The whole numbers of a list that was gone past before."""
-        form = _NUMBERS.get(found.kind)
+        form = NUMBERS.get(found.kind)
         if form is None or form.format in ("<f", "<d"):
             raise ValueError(f"{what} is no list of whole numbers")
         dtype = np.dtype(form.format)
@@ -136,7 +137,7 @@ class Cursor:
 
     def bools(self, found: ListValue, what: str) -> list[bool]:
         """The truth values of a list that was gone past before."""
-        if found.kind != _BOOL:
+        if found.kind != BOOL:
             raise ValueError(f"{what} is no list of truth values")
         return [byte == 1 for byte in self._data[found.start : found.end]]
 
@@ -148,13 +149,13 @@ class Cursor:
 
     def _list(self, what: str) -> ListValue:
         kind, count = self.small_count(what), self.count(what)
-        if kind == _TEXT:
+        if kind == TEXT:
             return self._go_past_texts(count, what)
-        if kind == _LIST:
+        if kind == LIST:
             raise ValueError(f"{what} is a list of lists, which no model needs")
-        if kind not in _NUMBERS and kind != _BOOL:
+        if kind not in NUMBERS and kind != BOOL:
             raise ValueError(f"{what} is a list of the unknown kind {kind}")
-        size = 1 if kind == _BOOL else _NUMBERS[kind].size
+        size = 1 if kind == BOOL else NUMBERS[kind].size
         self.require(count, size, f"values of {what}")
         return ListValue(kind, count, self.skip(count * size, what), self.at)
 
@@ -164,14 +165,14 @@ class Cursor:
         if self._num_texts > MAX_TEXTS:
             raise ValueError(f"it has more than {MAX_TEXTS:,} texts in lists")
         start, last = self.at, self.end - _TEXT_OVERHEAD
-        at, unpack, data = start, _LENGTH.unpack_from, self._data
+        at, unpack, data = start, LENGTH.unpack_from, self._data
         for _ in range(count):
             if at > last:
                 break
             at += _TEXT_OVERHEAD + unpack(data, at)[0]
         else:
             self.skip(at - start, what)
-            return ListValue(_TEXT, count, start, at)
+            return ListValue(TEXT, count, start, at)
         raise ValueError(f"it ends inside {what}")
 
 

@@ -30,6 +30,8 @@ OWN = 0o644
 _PARTIAL = re.compile(r"\.gptoss-[0-9a-f]{32}\.partial")
 # Between making a file and locking it, another program must not take it for one that was left.
 _LEFT_S = 60.0
+# What file systems without hard links answer, such as those of memory cards.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 @contextmanager
@@ -52,7 +54,7 @@ def whole_file(path: Path, *, mode: int = SHARED, replaces: bool = True) -> Iter
                 file.flush()
                 # Otherwise a machine that stops could keep the name and lose the content.
                 os.fsync(descriptor)
-                take_name = os.replace if replaces else os.link
+                take_name = os.replace if replaces else _take_new_name
                 take_name(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         finally:
             # One that was renamed is not there any more.
@@ -102,6 +104,21 @@ def _require_replaceable(path: Path, folder: int) -> None:
         return
     if stat.S_ISDIR(mode) or stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
         raise OSError(errno.EEXIST, f"there is a {kind_of(mode)} of that name")
+
+
+def _take_new_name(partial: str, name: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+    """Give a file a further name, which nothing has."""
+    try:
+        os.link(partial, name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        try:
+            os.stat(name, dir_fd=dst_dir_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            os.rename(partial, name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+        else:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from None
 
 
 def _new_name() -> str:
