@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from gptoss.errors import OutputError
 
 
 def synth(
@@ -28,12 +25,17 @@ def synth(
     )
 
     from gptoss.cli.output import progress_bar
+    from gptoss.files.room import require_room
+    from gptoss.model.safetensors_writer import cannot_write
     from gptoss.model.synth import checkpoint_bytes, gpt_oss_20b, write_checkpoint
     from gptoss.nano import checkpoint_path
 
     config = gpt_oss_20b(layers)
     total = checkpoint_bytes(config)
-    _require_space(directory, total)
+    try:
+        require_room(directory, total)
+    except OSError as error:
+        raise cannot_write(directory, error) from None
     names = ("tokenizer.json", "tokenizer_config.json")
     files = {name: (checkpoint_path() / name).read_bytes() for name in names}
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
@@ -43,18 +45,3 @@ def synth(
             directory, config, seed=seed, files=files, advance=lambda n: progress.advance(task, n)
         )
     print(f"wrote {total:,} bytes of random weights to {directory}")
-
-
-def _require_space(directory: Path, wanted: int) -> None:
-    folders = (directory, *directory.absolute().parents)
-    try:
-        free = shutil.disk_usage(next(folder for folder in folders if folder.exists())).free
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {directory}: {error.strerror}; choose another folder"
-        ) from None
-    if free < wanted:
-        raise OutputError(
-            f"cannot write {directory}: its disk has {free:,} bytes free, wanted {wanted:,}; "
-            "choose another folder, or fewer --layers"
-        )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gptoss.errors import PullError
+from gptoss.files import room
 from gptoss.files.whole import whole_file
 from gptoss.hub.cache import cache_folder, repo_folder
 from gptoss.hub.listing import HubFile, Listing
@@ -194,8 +194,7 @@ def require_room(folder: Path, wanted: int, remedy: str) -> None:
 def free_bytes(folder: Path) -> int:
     """What the disk of a folder, which need not be there, has free. Raises PullError."""
     try:
-        there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-        return shutil.disk_usage(there).free
+        return room.free_bytes(folder)
     except OSError as error:
         raise PullError(f"cannot look at the disk of {folder}: {error.strerror}") from None
 
