@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import gguf
@@ -12,10 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gptoss import nano
 from gptoss.errors import TokenizerError
 from gptoss.files.gguf import GgufFile
+from gptoss.files.gguf_writer import header_of, write_gguf
 from gptoss.tokenizer import Tokenizer
-from gptoss.tokenizer.vocabulary import byte_of_character
+from gptoss.tokenizer.gguf_vocabulary import read_vocabulary, vocabulary_metadata
+from gptoss.tokenizer.vocabulary import PATTERNS, Vocabulary, byte_of_character
 from tests import o200k
 from tests.levels import examples
 
@@ -163,3 +167,54 @@ class TestSmall:
             refused = ""
             assert tokenizer.decode(tokenizer.encode("some text")) == "some text"
         assert refused.isprintable()
+
+
+class TestWritten:
+    """Metadata that is written here."""
+
+    def written(self, path: Path, vocabulary: Vocabulary, num_tokens: int) -> GgufFile:
+        metadata = {"general.architecture": "gpt-oss"} | vocabulary_metadata(vocabulary, num_tokens)
+        write_gguf(path, header_of(metadata, []), [], lambda _: [])
+        return GgufFile(path)
+
+    def test_released(self, tmp_path: Path, released: Tokenizer) -> None:
+        vocabulary = Vocabulary(o200k.ranks(), o200k.specials(), o200k.PATTERN)
+        file = self.written(tmp_path / "m.gguf", vocabulary, o200k.VOCAB_SIZE)
+        assert read_vocabulary(file) == vocabulary
+        assert file.metadata[f"{KEYS}model"] == "gpt2"
+        assert file.metadata[f"{KEYS}pre"] == "gpt-4o"
+        merges = file.texts(f"{KEYS}merges")
+        assert merges is not None
+        assert (len(merges), merges[0]) == (446_189, "Ġ Ġ")
+
+    def test_gaps(self, tmp_path: Path) -> None:
+        ranks = {bytes([byte]): byte for byte in range(256)}
+        vocabulary = Vocabulary(ranks, {"<|end|>": 258}, PATTERNS[0])
+        file = self.written(tmp_path / "m.gguf", vocabulary, 260)
+        assert read_vocabulary(file) == vocabulary
+        tokens, kinds = file.texts(f"{KEYS}tokens"), file.integers(f"{KEYS}token_type")
+        assert tokens is not None
+        assert kinds is not None
+        assert tokens[256:] == ["[PAD256]", "[PAD257]", "<|end|>", "[PAD259]"]
+        assert kinds[256:] == [UNUSED, UNUSED, CONTROL, UNUSED]
+        with pytest.raises(TokenizerError, match="beyond the 258 tokens of the model"):
+            vocabulary_metadata(vocabulary, 258)
+
+    @pytest.mark.parametrize("token", [b"12", "é".encode(), b"a 34"])
+    def test_digits_that_stand_together(self, token: bytes) -> None:
+        """The file says that up to three do; a tokenizer that parts them and would show it is refused."""
+        ranks = {bytes([byte]): byte for byte in range(256)} | {token: 256}
+        parted = Vocabulary(ranks, {}, PATTERNS[1])
+        with pytest.raises(TokenizerError, match="splits texts at each digit"):
+            vocabulary_metadata(parted, 300)
+        assert vocabulary_metadata(Vocabulary(ranks, {}, PATTERNS[0]), 300)
+
+    def test_nano_parts_digits_either_way(self) -> None:
+        vocabulary = Vocabulary.from_file(nano.checkpoint_path() / "tokenizer.json")
+        vocabulary_metadata(vocabulary, 1024)
+        apart = Tokenizer(vocabulary)
+        together = Tokenizer(Vocabulary(vocabulary.ranks, vocabulary.specials, PATTERNS[0]))
+        random = Random(3)
+        for _ in range(2000):
+            text = "".join(random.choices("0123456789 ²½٣ab+=", k=20))
+            assert together.encode(text) == apart.encode(text)

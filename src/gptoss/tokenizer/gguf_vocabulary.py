@@ -1,13 +1,17 @@
 """The vocabulary in the metadata of a GGUF file: tokens in the order of their ids, and what each is.
 
-Ids of ordinary tokens are their merge ranks, so merges say nothing more and are not read.
+Ids of ordinary tokens are their merge ranks, so merges say nothing more: they are written for others, and not read.
 """
 
 from __future__ import annotations
 
+import re
+
 from gptoss.errors import CheckpointError, TokenizerError
 from gptoss.files.gguf import GgufFile
+from gptoss.files.gguf_writer import MetadataValue
 from gptoss.files.json_text import shorten
+from gptoss.tokenizer.merges import merges_of
 from gptoss.tokenizer.vocabulary import (
     MAX_TOKENS,
     PATTERNS,
@@ -22,8 +26,10 @@ _ARCHITECTURE, _OLLAMA = "general.architecture", "gptoss"
 _MODEL, _BPE = "tokenizer.ggml.model", "gpt2"
 _PRE, _O200K = "tokenizer.ggml.pre", ("gpt-4o", "llama4")
 _TOKENS, _KINDS = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
+_MERGES = "tokenizer.ggml.merges"
 # An unused one fills a gap between ids: no token of the model has that spelling.
 _NORMAL, _CONTROL, _USER_DEFINED, _UNUSED = 1, 3, 4, 5
+_DIGITS = re.compile(rb"\d\d")
 
 
 def read_vocabulary(file: GgufFile) -> Vocabulary:
@@ -39,6 +45,51 @@ def read_vocabulary(file: GgufFile) -> Vocabulary:
             f"{file.path} has no tokenizer of gpt-oss in its metadata: {error}; put the tokenizer.json that came with "
             "the checkpoint beside it"
         ) from None
+
+
+def vocabulary_metadata(vocabulary: Vocabulary, num_tokens: int) -> dict[str, MetadataValue]:
+    """The metadata of which `read_vocabulary` makes the same vocabulary, for a model of so many tokens.
+
+    Raises TokenizerError for more tokens than that, or a vocabulary that splits digits in a way that no file says and
+    that would show.
+    """
+    _require_digits_apart(vocabulary)
+    character_of = {byte: character for character, byte in byte_of_character().items()}
+
+    def spelled(token: bytes) -> str:
+        return "".join(map(character_of.__getitem__, token))
+
+    # As llama.cpp's converter fills the gaps between ids.
+    tokens = [f"[PAD{token_id}]" for token_id in range(num_tokens)]
+    kinds = [_UNUSED] * num_tokens
+    try:
+        for token, token_id in vocabulary.ranks.items():
+            tokens[token_id], kinds[token_id] = spelled(token), _NORMAL
+        for name, token_id in vocabulary.specials.items():
+            # One of the user's would be found in any text.
+            tokens[token_id], kinds[token_id] = name, _CONTROL
+    except IndexError:
+        raise TokenizerError(
+            f"the tokenizer has ids beyond the {num_tokens} tokens of the model; use the tokenizer.json that came "
+            "with the checkpoint"
+        ) from None
+    merges = [f"{spelled(left)} {spelled(right)}" for left, right in merges_of(vocabulary.ranks)]
+    return {_MODEL: _BPE, _PRE: _O200K[0], _TOKENS: tokens, _KINDS: kinds, _MERGES: merges}
+
+
+def _require_digits_apart(vocabulary: Vocabulary) -> None:
+    """A file says that up to three digits stand together; with none in one token that makes no difference.
+
+    Digits of other scripts have several bytes: where all tokens of several bytes are ASCII, none spans two of them.
+    """
+    if vocabulary.pattern == PATTERNS[0]:
+        return
+    for token in vocabulary.ranks:
+        if len(token) > 1 and (not token.isascii() or _DIGITS.search(token)):
+            raise TokenizerError(
+                f"the tokenizer splits texts at each digit and has the token {shorten(repr(token))}, which a GGUF file "
+                "cannot say; export it in another form"
+            )
 
 
 def _check_kind(file: GgufFile) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from numbers import Integral
@@ -15,6 +14,7 @@ from gptoss.errors import RequestError, TokenizerError
 from gptoss.files.gguf import GgufFile
 from gptoss.tokenizer.detokenizer import REPLACEMENT, Detokenizer
 from gptoss.tokenizer.gguf_vocabulary import read_vocabulary
+from gptoss.tokenizer.tokenizer_file import tokenizer_file, tokenizer_file_beside
 from gptoss.tokenizer.vocabulary import Vocabulary
 
 # Longest text handed to the splitter at once, in characters: its regular expression recurses over long runs.
@@ -50,26 +50,14 @@ class Tokenizer:
 
     @classmethod
     def from_directory(cls, directory: Path) -> Tokenizer:
-        """From a checkpoint's folder; an `original/` one has none of its own, and takes that of the one above it.
-
-        Raises TokenizerError.
-        """
-        folder = directory.resolve()
-        # Above any other folder may be one that everybody can write to.
-        for found in (folder, folder.parent) if folder.name == "original" else (folder,):
-            if os.path.lexists(found / "tokenizer.json"):
-                return cls.from_file(found / "tokenizer.json")
-        raise TokenizerError(
-            f"no tokenizer.json in {directory}; copy the one that came with the checkpoint there"
-        )
+        """From a checkpoint's folder, as `tokenizer_file` finds it. Raises TokenizerError."""
+        return cls.from_file(tokenizer_file(directory))
 
     @classmethod
     def from_gguf(cls, file: GgufFile) -> Tokenizer:
         """From a tokenizer.json beside a GGUF file, else from the file's metadata. Raises TokenizerError."""
-        beside = file.path.with_name("tokenizer.json")
-        if os.path.lexists(beside):
-            return cls.from_file(beside)
-        return cls(read_vocabulary(file))
+        beside = tokenizer_file_beside(file)
+        return cls(read_vocabulary(file)) if beside is None else cls.from_file(beside)
 
     def __repr__(self) -> str:
         return f"<Tokenizer of {self.vocab_size:,} tokens>"
