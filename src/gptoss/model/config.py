@@ -181,6 +181,11 @@ class Config:
             "tie_word_embeddings": False,
             "torch_dtype": "bfloat16",
             "use_cache": True,
+            # What other programs train with.
+            "attention_dropout": 0.0,
+            "initializer_range": 0.02,
+            "output_router_logits": False,
+            "router_aux_loss_coef": 0.9,
         }
         if self.swiglu_alpha != _SWIGLU_ALPHA:
             data["swiglu_alpha"] = self.swiglu_alpha
@@ -202,6 +207,16 @@ class Config:
 def alternating_layers(count: int) -> tuple[LayerType, ...]:
     """The released pattern: layers with an even index slide, the others attend to everything."""
     return tuple(LayerType.FULL if i % 2 else LayerType.SLIDING for i in range(count))
+
+
+def require_implied(config: Config, form: str, **implied: object) -> None:
+    """Raises ConfigError for other values than those that a form of files leaves to the code that reads it."""
+    for name, value in implied.items():
+        if getattr(config, name) != value:
+            raise ConfigError(
+                f"got {name} = {getattr(config, name)}, and {form} cannot say it: every reader takes {value}; "
+                "wanted another form"
+            )
 
 
 def is_original(data: dict[str, object]) -> bool:

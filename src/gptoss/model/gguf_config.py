@@ -9,6 +9,7 @@ from __future__ import annotations
 from gptoss.errors import CheckpointError, ConfigError
 from gptoss.files.gguf import GgufFile
 from gptoss.files.gguf_values import ListValue
+from gptoss.files.gguf_writer import MetadataValue
 from gptoss.files.json_text import shorten
 from gptoss.model.config import (
     MAX_EXPERTS,
@@ -17,6 +18,7 @@ from gptoss.model.config import (
     LayerType,
     RopeConfig,
     alternating_layers,
+    require_implied,
 )
 from gptoss.model.config_fields import Fields
 
@@ -86,6 +88,47 @@ def read_config(file: GgufFile, num_rows: int) -> Config:
         # What does not fit together does not say where it was read.
         said = str(error)
         raise ConfigError(said if str(file.path) in said else f"{file.path}: {said}") from None
+
+
+def config_metadata(config: Config) -> dict[str, MetadataValue]:
+    """The metadata of which `read_config` makes the same configuration, in llama.cpp's dialect.
+
+    Raises ConfigError for what its code knows only as it was released.
+    """
+    require_implied(
+        config,
+        "a GGUF file",
+        swiglu_alpha=Config.swiglu_alpha,
+        swiglu_limit=Config.swiglu_limit,
+        layer_types=alternating_layers(config.num_layers),
+    )
+    of_model: dict[str, MetadataValue] = {
+        "vocab_size": config.vocab_size,
+        "context_length": config.max_positions,
+        "embedding_length": config.hidden_size,
+        "block_count": config.num_layers,
+        "feed_forward_length": config.intermediate_size,
+        "expert_feed_forward_length": config.intermediate_size,
+        "expert_count": config.num_experts,
+        "expert_used_count": config.experts_per_token,
+        "attention.head_count": config.num_heads,
+        "attention.head_count_kv": config.num_kv_heads,
+        "attention.key_length": config.head_dim,
+        "attention.value_length": config.head_dim,
+        "attention.layer_norm_rms_epsilon": config.rms_norm_eps,
+        "attention.sliding_window": config.sliding_window,
+        "rope.dimension_count": config.head_dim,
+        "rope.freq_base": config.rope.theta,
+        f"{_SCALING}type": "yarn",
+        f"{_SCALING}factor": config.rope.factor,
+        f"{_SCALING}original_context_length": config.rope.original_context,
+        f"{_SCALING}yarn_beta_fast": config.rope.beta_fast,
+        f"{_SCALING}yarn_beta_slow": config.rope.beta_slow,
+    }
+    of_file: dict[str, MetadataValue] = {_ARCHITECTURE: LLAMA_CPP}
+    if config.eos_token_ids:
+        of_file |= {_EOS: config.eos_token_ids[0], _ALL_EOS: list(config.eos_token_ids)}
+    return of_file | {f"{LLAMA_CPP}.{key}": value for key, value in of_model.items()}
 
 
 def _fields(file: GgufFile, prefix: str) -> Fields:

@@ -77,12 +77,7 @@ class GgufLayout(Layout):
     def shapes(self, config: Config) -> dict[str, tuple[int, ...]]:
         """The shape of every tensor by its name, outermost dimension first."""
         shapes = _shapes(config)
-        layers = {
-            self.name(part, layer): shapes[part]
-            for layer in range(config.num_layers)
-            for part in self.layer_names
-        }
-        return {self.name(part): shapes[part] for part in self.model_names} | layers
+        return {self.name(*place): shapes[place[0]] for place in self.parts(config)}
 
 
 def is_expert_part(part: str) -> bool:

@@ -6,15 +6,24 @@ Inside the program a tensor goes by its part, such as `query.weight`; a layout m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from gptoss.model.config import Config, ExpertFormat
 from gptoss.model.safetensors import TensorSpec
 
 # Values of an MXFP4 block and the bytes they take.
 BLOCK_VALUES, BLOCK_BYTES = 32, 16
+
+
+class Place(NamedTuple):
+    """A tensor of a layout: its part, its layer if it is of one, and how files describe it."""
+
+    part: str
+    layer: int | None
+    spec: TensorSpec
 
 
 @dataclass(frozen=True)
@@ -35,18 +44,21 @@ class Layout:
             return self.model_names[part]
         return self.layer_names[part].format(layer)
 
-    def specs(self, config: Config) -> tuple[TensorSpec, ...]:
-        """Every tensor as released, in an order in which a file may hold them."""
+    def parts(self, config: Config) -> Iterator[tuple[str, int | None]]:
+        """Every tensor's part, and its layer if it is of one, in an order in which a file may hold them."""
+        yield from ((part, None) for part in self.model_names)
+        for layer in range(config.num_layers):
+            yield from ((part, layer) for part in self.layer_names)
+
+    def places(self, config: Config) -> Iterator[Place]:
+        """Every tensor as released, in that order."""
         shapes = _shapes(config)
-        layers = [
-            TensorSpec(self.name(part, layer), _dtype(part), shapes[part])
-            for layer in range(config.num_layers)
-            for part in self.layer_names
-        ]
-        model = [
-            TensorSpec(name, _dtype(part), shapes[part]) for part, name in self.model_names.items()
-        ]
-        return (*model, *layers)
+        for part, layer in self.parts(config):
+            yield Place(part, layer, TensorSpec(self.name(part, layer), _dtype(part), shapes[part]))
+
+    def specs(self, config: Config) -> tuple[TensorSpec, ...]:
+        """The tensors of `places` as files describe them."""
+        return tuple(place.spec for place in self.places(config))
 
 
 def dtypes_read(spec: TensorSpec) -> tuple[str, ...]:

@@ -15,13 +15,12 @@ from gptoss.errors import OutputError
 from gptoss.files.whole import whole_file, whole_folder
 from gptoss.kernels.bf16 import float32_to_bf16
 from gptoss.model.config import Config, RopeConfig, alternating_layers
-from gptoss.model.config_writer import write_config, write_json
+from gptoss.model.config_writer import write_config
 from gptoss.model.layouts import PACKED
 from gptoss.model.safetensors import TensorSpec
-from gptoss.model.safetensors_writer import cannot_write, write_safetensors
+from gptoss.model.safetensors_writer import cannot_write
+from gptoss.model.shards import write_shards
 
-# As the released files are cut: at most this many bytes each.
-SHARD_BYTES = 5 * 10**9
 # Values made at a time, so that memory stays flat whatever the size of a tensor.
 _PIECE = 1 << 22
 _E8M0_BIAS = 127
@@ -86,33 +85,14 @@ def write_checkpoint(
 def _write_shards(
     directory: Path, config: Config, seed: int, advance: Callable[[int], object]
 ) -> None:
-    shards = _shards(PACKED.specs(config))
-    weight_map: dict[str, str] = {}
-
     def values(spec: TensorSpec) -> Iterator[NDArray[Any]]:
         for piece in _values(spec, seed):
             yield piece
             advance(piece.nbytes)
 
-    for number, specs in enumerate(shards):
-        name = f"model-{number:05}-of-{len(shards) - 1:05}.safetensors"
-        write_safetensors(directory / name, specs, values)
-        weight_map.update({spec.name: name for spec in specs})
+    # From zero on, as the released ones.
+    write_shards(directory, PACKED.specs(config), values, first=0)
     write_config(directory, config)
-    index = {"metadata": {"total_size": checkpoint_bytes(config)}, "weight_map": weight_map}
-    write_json(directory / "model.safetensors.index.json", index)
-
-
-def _shards(specs: tuple[TensorSpec, ...]) -> list[list[TensorSpec]]:
-    shards: list[list[TensorSpec]] = [[]]
-    num_bytes = 0
-    for spec in specs:
-        if shards[-1] and num_bytes + spec.num_bytes > SHARD_BYTES:
-            shards.append([])
-            num_bytes = 0
-        shards[-1].append(spec)
-        num_bytes += spec.num_bytes
-    return shards
 
 
 def _values(spec: TensorSpec, seed: int) -> Iterator[NDArray[Any]]:
