@@ -21,6 +21,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 _PART = r"[A-Za-z0-9_][\w.-]{0,95}"
 _REPO = re.compile(rf"{_PART}/{_PART}", re.ASCII)
+LICENCES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "USAGE_POLICY")
 _BESIDE_WEIGHTS = frozenset(
     {
         "tokenizer.json",
@@ -28,10 +29,7 @@ _BESIDE_WEIGHTS = frozenset(
         "special_tokens_map.json",
         "chat_template.jinja",
         "generation_config.json",
-        "LICENSE",
-        "LICENSE.md",
-        "LICENSE.txt",
-        "USAGE_POLICY",
+        *LICENCES,
     }
 )
 _WEIGHTS = re.compile(r"config\.json|model[\w.-]*\.safetensors(\.index\.json)?", re.ASCII)

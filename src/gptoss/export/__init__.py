@@ -1,0 +1,1 @@
+"""An opened checkpoint, in any of the layouts that are read, as files for other programs."""
