@@ -164,7 +164,7 @@ def _draw(part: str, spec: TensorSpec, config: Config, random: np.random.Generat
         # values should have a deviation near 2.
         exponent = round(np.log2(2 / np.sqrt(8.6 * 32 * spec.shape[-1])))
         return random.integers(126 + exponent, 129 + exponent, spec.shape, dtype=np.uint8)
-    values = random.standard_normal(spec.shape).astype(np.float32)
+    values: Any = random.standard_normal(spec.shape).astype(np.float32)
     if part.endswith("norm"):
         values = 1 + values / 4
     elif part.endswith("weight"):
