@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gptoss.errors import CheckpointError
@@ -56,7 +58,7 @@ def find_shards(directory: Path) -> list[Path]:
     if single.is_file():
         return [single]
     if index.is_file():
-        return _read_index(index)
+        return _shards_of(index)
     # The released 120b has its `original/` weights in several files without an index.
     files = sorted(directory.glob("*.safetensors"))
     if files:
@@ -89,16 +91,31 @@ def _has_weights(directory: Path) -> bool:
     return (directory / INDEX).is_file() or any(directory.glob("*.safetensors"))
 
 
-def _read_index(index: Path) -> list[Path]:
-    """The shards by name, whatever the names count from: the released ones count from zero."""
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What an index says: the file of every tensor, and the bytes that all tensors take, if it says so."""
+
+    weight_map: Mapping[str, str]
+    total_size: object
+
+
+def read_index(path: Path) -> Index:
+    """What an index says, which names nothing but files beside it. Raises CheckpointError."""
     try:
-        weight_map = read_object(index, most_bytes=_MAX_INDEX_BYTES).get("weight_map")
+        data = read_object(path, most_bytes=_MAX_INDEX_BYTES)
+        weight_map, metadata = data.get("weight_map"), data.get("metadata")
         if not isinstance(weight_map, dict) or not weight_map:
             raise ValueError("it has no weight_map from tensors to files")
-        names = {_checked_name(name) for name in weight_map.values()}
+        names = {tensor: _checked_name(name) for tensor, name in weight_map.items()}
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"{index} cannot be read: {reason}; download it again") from None
+        raise CheckpointError(f"{path} cannot be read: {reason}; download it again") from None
+    return Index(names, metadata.get("total_size") if isinstance(metadata, dict) else None)
+
+
+def _shards_of(index: Path) -> list[Path]:
+    """The shards by name, whatever the names count from: the released ones count from zero."""
+    names = set(read_index(index).weight_map.values())
     shards = [index.with_name(name) for name in sorted(names)]
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:

@@ -84,7 +84,7 @@ class PackedFile:
             free = shutil.disk_usage(self.path.parent).free
         except OSError as error:
             raise cannot_write(self.path, error) from None
-        wanted = packing.num_bytes + _SPARE_BYTES
+        wanted = room_for(packing)
         if free < wanted:
             raise OutputError(
                 f"cannot write {self.path}: the disk has {free / 1e9:.1f} GB free, wanted {wanted / 1e9:.1f}"
@@ -106,6 +106,11 @@ class PackedFile:
             self.path, packing.specs, pieces, {**self._metadata, SOURCE: source}, mode=OWN
         )
         release(self._checkpoint)
+
+
+def room_for(packing: Packing) -> int:
+    """Bytes that a disk must have free for the file."""
+    return packing.num_bytes + _SPARE_BYTES
 
 
 def release(checkpoint: Checkpoint) -> None:

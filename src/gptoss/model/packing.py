@@ -47,7 +47,7 @@ Advance = Callable[[int], object]
 
 # Eight-bit products take scales up to this byte, 2^105 (cpp/kernels/packed_matmul.h); 255 is what the OCP MX
 # specification calls NaN.
-_LARGEST_SCALE = 232
+LARGEST_SCALE = 232
 # Rows that are decoded, or rounded to eight bits, at a time.
 _ROWS = 64 * GROUP
 # All of its bits are set in infinities and in what is not a number.
@@ -293,10 +293,10 @@ class Packing:
 
 def _require_finite(prefix: str, expert: int, scales: NDArray[np.uint8]) -> None:
     largest = int(scales.max())
-    if largest > _LARGEST_SCALE:
+    if largest > LARGEST_SCALE:
         raise CheckpointError(
             f"{prefix} of expert {expert} has a scale of byte {largest}; weights have bytes up to "
-            f"{_LARGEST_SCALE} (2^105), and 255 is not a number; the file is damaged: download it again"
+            f"{LARGEST_SCALE} (2^105), and 255 is not a number; the file is damaged: download it again"
         )
 
 

@@ -139,6 +139,10 @@ class SafetensorsFile(MappedFile):
         """The header's bytes: names, types, shapes and places of all tensors."""
         return self._header.text
 
+    def start_of(self, name: str) -> int:
+        """The place in the file where the tensor's bytes begin."""
+        return self._header.starts[name]
+
     def read(self, name: str) -> NDArray[Any]:
         """The tensor as a view of the file, bfloat16 as uint16 bits.
 
