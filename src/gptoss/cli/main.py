@@ -13,6 +13,7 @@ from gptoss.cli.bench import bench
 from gptoss.cli.cache import cache
 from gptoss.cli.chat import chat
 from gptoss.cli.complete import complete
+from gptoss.cli.doctor import doctor
 from gptoss.cli.export import export
 from gptoss.cli.fit import fit
 from gptoss.cli.info import info
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, complete, serve, pull, models, export, info, fit, bench, synth):
+for command in (chat, complete, serve, pull, models, doctor, export, info, fit, bench, synth):
     app.command(cls=SourcedCommand)(command)
 app.add_typer(cache, name="cache")
 

@@ -7,8 +7,12 @@ import sys
 
 def notice(message: object) -> None:
     """Say it in a line: what a terminal would obey, such as in the name of a file, is escaped."""
-    text = "".join(
+    print(f"gptoss: {escaped(str(message))}", file=sys.stderr)
+
+
+def escaped(text: str) -> str:
+    """A text in one line, with what a terminal would obey made visible."""
+    return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for c in str(message)
+        for c in text
     )
-    print(f"gptoss: {text}", file=sys.stderr)
