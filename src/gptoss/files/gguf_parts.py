@@ -39,6 +39,20 @@ def is_part_name(name: str) -> bool:
     return _PART.fullmatch(name) is not None
 
 
+def part_of(path: Path) -> str:
+    """The name of the model that a file is one of several files of; its own for a whole model."""
+    named = _PART.fullmatch(path.name)
+    return path.name if named is None else f"{named['stem']} of {named['count']}"
+
+
+def parts_beside(path: Path) -> list[Path]:
+    """Those files of the model that a file is of that lie beside it, itself among them."""
+    if _PART.fullmatch(path.name) is None:
+        return [path]
+    wanted = part_of(path)
+    return sorted(each for each in path.parent.iterdir() if part_of(each) == wanted)
+
+
 def _parts(path: Path) -> Sequence[Path]:
     named = _PART.fullmatch(path.name)
     if named is None:
