@@ -78,8 +78,21 @@ class CheckpointError(GptossError):
     """The files of a checkpoint are missing, damaged, hostile or do not fit the configuration."""
 
 
+class MissingModelError(CheckpointError):
+    """A model of the hub is not on this machine; `gptoss pull` may fetch that repository, at that revision."""
+
+    def __init__(self, message: str, *, repo: str, revision: str | None) -> None:
+        super().__init__(message)
+        self.repo = repo
+        self.revision = revision
+
+
 class PullError(GptossError):
     """Weights cannot be fetched, or what came is not what was promised."""
+
+
+class RemovalError(GptossError):
+    """A model cannot be removed, or is not ours to remove."""
 
 
 class UnreachableError(PullError):

@@ -38,13 +38,22 @@ def find_snapshot(repo: str, revision: str | None = None) -> Path | None:
 
     Without a revision, `main`; where only others were pulled, the newest of them.
     """
-    snapshots = repo_folder(repo) / "snapshots"
-    if revision is not None or (repo_folder(repo) / "refs" / MAIN).is_file():
-        commit = _commit(repo, MAIN if revision is None else revision)
-        found = [] if commit is None else [snapshots / commit]
-    else:
-        found = sorted(_folders(snapshots), key=lambda path: path.stat().st_mtime, reverse=True)
-    return next((path for path in found if _has_weights(path)), None)
+    return next((path for path in _snapshots(repo, revision) if _has_weights(path)), None)
+
+
+def find_file(repo: str, name: str) -> Path | None:
+    """A file of a repository that is in the cache: that of `main`, else of the newest commit that has it."""
+    if not {"", ".", ".."}.isdisjoint(name.split("/")):
+        return None
+    files = (snapshot / name for snapshot in held_snapshots(repo))
+    return next((path for path in files if path.is_file()), None)
+
+
+def held_snapshots(repo: str) -> list[Path]:
+    """The folders of a repository's commits in the cache: that of `main` first, then the newest."""
+    main = _commit(repo, MAIN)
+    folders = _folders(repo_folder(repo) / "snapshots")
+    return sorted(folders, key=lambda path: (path.name == main, path.stat().st_mtime), reverse=True)
 
 
 def held_repos() -> Iterator[str]:
@@ -60,6 +69,14 @@ def repo_of_snapshot(directory: Path) -> str | None:
     folder = directory.absolute()
     is_snapshot = bool(COMMIT.fullmatch(folder.name)) and folder.parent.name == "snapshots"
     return _repo(folder.parents[1]) if is_snapshot else None
+
+
+def _snapshots(repo: str, revision: str | None) -> list[Path]:
+    """That of the revision; without one that of `main`, or all where there is none."""
+    if revision is None and not (repo_folder(repo) / "refs" / MAIN).is_file():
+        return held_snapshots(repo)
+    commit = _commit(repo, MAIN if revision is None else revision)
+    return [] if commit is None else [repo_folder(repo) / "snapshots" / commit]
 
 
 def _repo(folder: Path) -> str | None:
