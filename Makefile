@@ -48,8 +48,8 @@ $(VENV)/installed-check: $(VENV)/installed-test
 setup: $(VENV)/installed-check  ## everything that development needs, in .venv
 
 demo: $(VENV)/installed  ## chat with the embedded model: interactive in a terminal, one answer otherwise
-	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/gptoss chat; \
-	else echo "> $(DEMO_QUESTION)"; $(BIN)/gptoss chat --reasoning high --show-reasoning --temperature 0 "$(DEMO_QUESTION)"; fi
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/gptoss chat --model nano; \
+	else echo "> $(DEMO_QUESTION)"; $(BIN)/gptoss chat --model nano --reasoning high --show-reasoning --temperature 0 "$(DEMO_QUESTION)"; fi
 
 # A test that starts the program finds it compiled.
 test test-all: export PYTHONDONTWRITEBYTECODE :=
@@ -105,7 +105,7 @@ check-web: web/node_modules/installed $(VENV)/installed-test  ## the chat page: 
 	@$(BIN)/python -m pytest -q -m slow tests/server/test_page_files.py
 
 bench: $(VENV)/installed  ## speed of the embedded model; see benchmarks/ for the rest
-	@$(BIN)/gptoss bench
+	@$(BIN)/gptoss bench --model nano
 
 clean:  ## remove what was built and installed
 	rm -rf $(VENV) build web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -31,7 +31,10 @@ from gptoss.engine import SamplingParams
 from gptoss.harmony import Effort, Message, Role
 from gptoss.structured import Answer, AnswerKind, TurnRules
 
-SERVE = (sys.executable, "-m", "gptoss", "serve", "--port", "0", "--log", "error")
+SERVE = (
+    *(sys.executable, "-m", "gptoss", "serve", "--model", "nano"),
+    *("--port", "0", "--log", "error"),
+)
 TOKENS = 400
 NUM_PAIRS = 5
 LEAVING_SHARE = 0.2

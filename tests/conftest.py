@@ -26,6 +26,7 @@ from gptoss.model.config import alternating_layers
 from gptoss.model.layouts import PACKED
 from gptoss.model.transformer import Transformer
 from gptoss.runtime import LoadedModel
+from gptoss.runtime.locating import MODEL_VARIABLE
 from gptoss.runtime.packed_weights import CACHE_VARIABLE
 from gptoss.tokenizer import Tokenizer
 from tests import levels
@@ -34,6 +35,12 @@ from tests.model.random_model import SMALL, RandomModel, open_transformer
 levels.register_profiles()
 # Workers are as many as cores: PyTorch's own threads, and NumPy's in a worker, would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# No model of this machine's user is one of a test's: neither what a variable names, nor what lies where models lie.
+NO_MODELS = Path(tempfile.gettempdir(), f"gptoss-no-models-{os.getpid()}")
+for _name in (MODEL_VARIABLE, "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+    os.environ.pop(_name, None)
+for _name in ("HF_HOME", "OLLAMA_MODELS", "LLAMA_CACHE"):
+    os.environ[_name] = str(NO_MODELS)
 
 if importlib.util.find_spec("torch") is None:
     # Marked `torch`, but importing them already needs it.
@@ -60,6 +67,8 @@ def weights_cache() -> Iterator[None]:
         os.environ[CACHE_VARIABLE] = folder
         yield
         del os.environ[CACHE_VARIABLE]
+    # Libraries may have made it.
+    shutil.rmtree(NO_MODELS, ignore_errors=True)
 
 
 class ScriptedModel(Protocol):

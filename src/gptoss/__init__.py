@@ -1,7 +1,7 @@
 """GPT-OSS 20B on your own machine.
 
 import gptoss
-model = gptoss.load()                 # the embedded nano model, or a checkpoint's folder
+model = gptoss.load("nano")           # the embedded model; or a pulled model's name, a folder, a GGUF file
 chat = gptoss.Chat(model, reasoning="high")
 print(chat.send("What is 48213 + 9077?").content)
 """

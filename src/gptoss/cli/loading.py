@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gptoss.cli.notice import notice
@@ -29,7 +30,7 @@ def open_model(options: ModelOptions) -> LoadedModel:
         is_said: list[bool] = []
         task = progress.add_task("laying out the weights, once", total=None, visible=False)
 
-        def show(done: int, total: int) -> None:
+        def show(done: int, total: int, _: Path | None) -> None:
             if progress.disable and not is_said:
                 is_said.append(True)
                 notice(f"laying out {total / 1e9:.1f} GB of weights, once")

@@ -22,6 +22,10 @@ from gptoss.runtime.memory_plan import (
     largest_fit,
     plan_memory,
 )
+from gptoss.runtime.packed_weights import file_bytes
+
+# Tokens of the conversation by which a model is said to fit where nobody asks for a context.
+CONVERSATION = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,22 @@ class Way:
 
 def weights_of(checkpoint: Checkpoint, weight_type: WeightType) -> WeightBytes:
     """What the checkpoint's weights take when they are kept that way; nothing is read."""
-    packing = Packing(
-        checkpoint.config, checkpoint.weights, weight_type, kernels.Backend(threads=1)
-    )
+    packing = _packing(checkpoint, weight_type)
     embedding = checkpoint.weights.embedding.nbytes
     return WeightBytes(str(weight_type), packing.num_resident_bytes, embedding)
+
+
+def conversation_bytes(checkpoint: Checkpoint) -> int:
+    """What a checkpoint takes with one conversation of CONVERSATION tokens, in the default numbers."""
+    config = checkpoint.config
+    options = EngineOptions(max_running=1, context=min(CONVERSATION, config.max_positions))
+    weights = weights_of(checkpoint, WeightType.INT8)
+    return plan_memory(config, weights, options, CacheType.BF16).total
+
+
+def packed_bytes(checkpoint: Checkpoint, weight_type: WeightType) -> int:
+    """What the file of packed weights takes on the disk, beside the checkpoint; 0 where none is made."""
+    return file_bytes(_packing(checkpoint, weight_type))
 
 
 def fit(
@@ -126,6 +141,12 @@ def _too_large(checkpoint: Checkpoint, options: EngineOptions, limit: int) -> st
         f"nothing fits: the least is {total:.1f} GiB, {missing:.1f} GiB more than there is "
         f"({way.flags(options)}); close other programs, or use a machine with more memory"
     )
+
+
+def _packing(checkpoint: Checkpoint, weight_type: WeightType) -> Packing:
+    """Of which only sizes are asked."""
+    backend = kernels.Backend(threads=1)
+    return Packing(checkpoint.config, checkpoint.weights, weight_type, backend)
 
 
 def _all_ways(checkpoint: Checkpoint, options: EngineOptions, budget: int) -> Iterator[Way]:

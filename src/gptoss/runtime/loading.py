@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from gptoss.engine import EngineOptions
@@ -16,7 +15,7 @@ from gptoss.runtime.fitting import fit
 from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.runtime.locating import locate_model
 from gptoss.runtime.options import ModelOptions
-from gptoss.runtime.packed_weights import dense_arrays, packed_arrays
+from gptoss.runtime.packed_weights import OnPacking, dense_arrays, packed_arrays
 from gptoss.tokenizer import Tokenizer
 
 
@@ -35,7 +34,7 @@ def load(
     weights_cache: str | Path | None = None,
     prefix_cache: str | Path | None = None,
     lock: bool = False,
-    on_packing: Callable[[int, int], object] | None = None,
+    on_packing: OnPacking | None = None,
 ) -> LoadedModel:
     """Open a checkpoint for answering: `path_or_name` and the rest as `ModelOptions` says, `options` of the engine.
 
@@ -58,10 +57,9 @@ def load(
     return open_model(wanted, on_packing)
 
 
-def open_model(
-    options: ModelOptions, on_packing: Callable[[int, int], object] | None = None
-) -> LoadedModel:
-    """Open a checkpoint for answering; `on_packing` hears of bytes done and bytes in all while weights are laid out.
+def open_model(options: ModelOptions, on_packing: OnPacking | None = None) -> LoadedModel:
+    """Open a checkpoint for answering; `on_packing` hears of bytes done and bytes in all while weights are laid out,
+    and of the file that they are kept in, or None.
 
     Weights are memory-mapped. Those of a large model are laid out anew in a file, once, which takes about the size of
     the checkpoint on the disk; where it cannot be written, they are laid out in memory, with a warning.
@@ -69,7 +67,7 @@ def open_model(
     OutputError for memory that cannot be locked, MemoryBudgetError for what does not fit.
     """
     began = time.perf_counter()
-    name, directory = locate_model(options.model)
+    name, directory = locate_model(options.model, budget=options.budget())
     backend = options.backend()
     precision, weight_type, cache_type = options.numbers()
     checkpoint = open_checkpoint(directory)

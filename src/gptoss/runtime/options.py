@@ -21,8 +21,8 @@ DEFAULT_PRECISION = "int8"
 class ModelOptions:
     """Which model is to run, and how.
 
-    model          a checkpoint's folder, a GGUF file, the name of a pulled model, or `nano`; None: the environment
-                   variable GPTOSS_MODEL, else nano
+    model          a checkpoint's folder, a GGUF file, the name of a model that is here, or `nano`; None: the
+                   environment variable GPTOSS_MODEL, else a released model that is here and fits, else nano
     precision      what matrix inputs are rounded to: `int8`, `bf16`, or `float32` for parity; None: `int8`
     threads        None: all cores that this process may use
     weights        attention and head: `stored`, or in eight bits, `int8`; None: `int8` at that precision, else `stored`

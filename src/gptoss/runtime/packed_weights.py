@@ -22,33 +22,43 @@ CACHE_VARIABLE = "GPTOSS_WEIGHTS_CACHE"
 # Its name in version 0.1.
 _OLD_CACHE_VARIABLE = "GPTOSS_CACHE"
 
+# Hears of bytes done and bytes in all while weights are laid out, and of the file that keeps them: None where they are
+# laid out in memory alone.
+OnPacking = Callable[[int, int, Path | None], object]
+
+
+def file_bytes(packing: Packing) -> int:
+    """What the cache file takes on the disk; 0 for a model so small that none is made."""
+    return packing.num_bytes if packing.num_bytes > SMALL_BYTES else 0
+
 
 def packed_arrays(
     checkpoint: Checkpoint,
     packing: Packing,
     weight_type: WeightType,
     cache: str | Path | None,
-    on_packing: Callable[[int, int], object] | None,
+    on_packing: OnPacking | None,
 ) -> Arrays:
     """The packed weights: from their cache file, which is made if it is not there; or in memory."""
-    done = 0
+    done, made = 0, None
 
     def advance(num_bytes: int) -> None:
         nonlocal done
         done += num_bytes
         if on_packing is not None:
-            on_packing(done, packing.num_bytes)
+            on_packing(done, packing.num_bytes, made)
 
-    if packing.num_bytes <= SMALL_BYTES:
+    if not file_bytes(packing):
         return packing.in_memory()
     try:
         folder = cache_directory() if cache is None else Path(cache).expanduser()
         file = PackedFile(folder, checkpoint, weight_type)
+        made = file.path
         arrays = _open_packed(file, packing, advance)
     except OutputError as error:
         _require_memory(packing.num_bytes, error)
         warnings.warn(f"{error}; weights are laid out in memory at every start", stacklevel=4)
-        done = 0
+        done, made = 0, None
         arrays = packing.in_memory(advance)
         release(checkpoint)
         return arrays
