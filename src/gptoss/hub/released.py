@@ -15,6 +15,10 @@ RELEASED = {
         "openai/gpt-oss-safeguard-120b",
     )
 }
+# What a pull of them fetches, nearly: it is told before anybody is asked for more.
+RELEASED_BYTES = {repo: 13.8e9 if repo.endswith("-20b") else 65e9 for repo in RELEASED.values()}
+# What a file under way ends in. By its last part the hub's own tools know what they may clear away.
+UNFINISHED = ".gptoss.incomplete"
 # Tags, branches and commits; `refs/pr/1` as well.
 REVISION = re.compile(r"[A-Za-z0-9_][\w./-]{0,254}", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -20,6 +20,7 @@ from gptoss.files.whole import whole_file
 from gptoss.hub.cache import cache_folder, repo_folder
 from gptoss.hub.listing import HubFile, Listing
 from gptoss.hub.partial_file import PartialFile, WrongBytesError
+from gptoss.hub.released import UNFINISHED
 
 # Connections that bring nothing new before it is given up.
 MOST_TRIES = 6
@@ -145,8 +146,7 @@ class Store:
             partial.take_name(self.blob(file))
 
     def _partial(self, file: HubFile) -> Path:
-        # By this ending the hub's own tools know what they may clear away.
-        return self._folder / "blobs" / f"{file.blob}.gptoss.incomplete"
+        return self._folder / "blobs" / f"{file.blob}{UNFINISHED}"
 
     @contextmanager
     def _lock(self, file: HubFile, watcher: Watcher) -> Iterator[None]:
