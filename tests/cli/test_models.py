@@ -1,46 +1,47 @@
-"""`gptoss models`, as a person meets it."""
+"""`gptoss models`, as a person meets it: what is on this machine, wherever programs keep it."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from gptoss import nano
-from gptoss.runtime import found_models
-from tests.cli import test_cli
+from gptoss.cli.main import app
+from gptoss.runtime import found_models, machine_memory, packed_weights
+from tests.runtime.other_programs import foreign_file, gguf_file, ollama_model
+from tests.runtime.test_locating import put as put_empty
 
 COMMIT = "1" * 40
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    environment = {**test_cli.ENVIRONMENT, "HF_HUB_CACHE": str(tmp_path), "COLUMNS": "200"}
-    monkeypatch.setattr(test_cli, "ENVIRONMENT", environment)
-    return tmp_path
-
-
 def put(cache: Path, repo: str) -> Path:
     """A small model under another's name."""
-    folder = cache / f"models--{repo.replace('/', '--')}"
-    snapshot = folder / "snapshots" / COMMIT
-    shutil.copytree(nano.checkpoint_path(), snapshot)
-    (folder / "refs").mkdir()
-    (folder / "refs" / "main").write_text(COMMIT)
+    snapshot = put_empty(cache, repo, COMMIT)
+    shutil.copytree(nano.checkpoint_path(), snapshot, dirs_exist_ok=True)
     return snapshot
 
 
+def output(*arguments: str) -> str:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout
+
+
 def listed() -> dict[str, dict[str, Any]]:
-    said = json.loads(test_cli.output("models", "--json"))
+    said = json.loads(output("models", "--json"))
+    assert len({model["name"] for model in said["models"]}) == len(said["models"])
     return {model["name"]: model for model in said["models"]}
 
 
-def test_the_embedded_one_is_always_there(cache: Path) -> None:
+def test_the_embedded_one_is_always_there(home: Path) -> None:
     (model,) = listed().values()
-    assert model["directory"] == str(nano.checkpoint_path())
+    assert model["path"] == str(nano.checkpoint_path())
     assert model["origin"] == "embedded"
     assert model["bytes"] == pytest.approx(2_100_000, rel=0.05)
     assert model["fits"] is True
@@ -61,39 +62,92 @@ def test_what_is_in_the_cache(cache: Path) -> None:
     assert found["gpt-oss-20b"] == found["nano"] | {
         "name": "gpt-oss-20b",
         "origin": "hub cache",
-        "directory": str(snapshot),
+        "path": str(snapshot),
     }
     assert "`gptoss pull gpt-oss-120b` fetches the rest" in found["gpt-oss-120b"]["problem"]
-    assert found["gpt-oss-120b"]["directory"] is None
+    assert found["gpt-oss-120b"]["path"] is None
     assert str(damaged) in found["someone/damaged"]["problem"]
     assert found["someone/damaged"]["fits"] is False
-    lines = test_cli.output("models").splitlines()
+    lines = output("models").splitlines()
     assert [line.split()[0] for line in lines] == list(found)
     assert "takes" in lines[0]
-    # Each name is one that `--model` takes.
-    for name in ("nano", "gpt-oss-20b", "someone/mine"):
-        assert json.loads(test_cli.output("info", "--model", name, "--json"))["layers"] == 5
+
+
+def test_what_other_programs_keep(home: Path, cache: Path) -> None:
+    data = gguf_file(home / "made.gguf", seed=1).read_bytes()
+    blob = ollama_model(home / ".ollama/models", "registry.ollama.ai/library/gpt-oss/20b", data)
+    # A second name of the same file, and another kind of model.
+    ollama_model(home / ".ollama/models", "registry.ollama.ai/library/gpt-oss/latest", data)
+    llama = foreign_file(home / "other.gguf").read_bytes()
+    ollama_model(home / ".ollama/models", "registry.ollama.ai/library/llama/8b", llama)
+    studio = gguf_file(home / ".lmstudio/models/lmstudio-community/gpt-oss-20b/a.gguf", seed=2)
+    fetched = gguf_file(home / ".cache/llama.cpp/ggml-org_gpt-oss-20b.gguf", seed=3)
+    # The same file under a further name.
+    os.link(fetched, home / ".cache/llama.cpp/again.gguf")
+    repo = put_empty(cache, "ggml-org/gpt-oss-20b-GGUF", COMMIT)
+    (repo / "model.safetensors").unlink()
+    linked = repo / "mxfp4" / "gpt-oss-20b.gguf"
+    linked.parent.mkdir()
+    target = gguf_file(cache / "models--ggml-org--gpt-oss-20b-GGUF/blobs/abc", seed=4)
+    linked.symlink_to(os.path.relpath(target, linked.parent))
+    found = listed()
+    del found["nano"]
+    assert {name: (model["origin"], model["path"]) for name, model in found.items()} == {
+        "ggml-org/gpt-oss-20b-GGUF/mxfp4/gpt-oss-20b.gguf": ("hub cache", str(linked)),
+        "ollama/gpt-oss:20b": ("Ollama", str(blob)),
+        str(studio): ("LM Studio", str(studio)),
+        str(home / ".cache/llama.cpp/again.gguf"): (
+            "llama.cpp",
+            str(home / ".cache/llama.cpp/again.gguf"),
+        ),
+    }
+    names = []
+    for name, model in found.items():
+        # Each name is one that `--model` takes.
+        facts = json.loads(output("info", "--model", name, "--json"))
+        names.append(facts["model"])
+        assert (facts["layers"], facts["bytes"]) == (2, model["bytes"])
+        assert model["form"].startswith("GGUF of ")
+        assert model["problem"] is None
+    assert names == ["gpt-oss-20b", "gpt-oss:20b", "a", "again"]
+
+
+def test_a_gguf_file_of_an_older_commit(cache: Path) -> None:
+    """As one that was fetched alone, and whose repository went on."""
+    older, newer = (put_empty(cache, "a/b", commit * 40) for commit in "12")
+    gguf_file(older / "x.gguf", seed=1)
+    gguf_file(older / "y.gguf", seed=2)
+    gguf_file(newer / "x.gguf", seed=3)
+    found = listed()
+    assert found["a/b/x.gguf"]["path"] == str(newer / "x.gguf")
+    assert found["a/b/y.gguf"]["path"] == str(older / "y.gguf")
+    assert json.loads(output("info", "-m", "a/b/y.gguf", "--json"))["directory"] == str(
+        older / "y.gguf"
+    )
+
+
+def test_one_that_is_damaged_is_told(home: Path) -> None:
+    path = gguf_file(home / ".lmstudio/models/a/b/c.gguf")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "truncated" in listed()[str(path)]["problem"]
 
 
 def test_that_of_the_variable(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot = put(cache, "openai/gpt-oss-20b")
-    monkeypatch.setitem(test_cli.ENVIRONMENT, "GPTOSS_MODEL", str(snapshot))
-    found = listed()
+    monkeypatch.setenv("GPTOSS_MODEL", str(snapshot))
     # The same folder is told once.
-    assert list(found) == ["nano", str(snapshot)]
-    monkeypatch.setitem(test_cli.ENVIRONMENT, "GPTOSS_MODEL", "nowhere")
+    assert list(listed()) == ["nano", str(snapshot)]
+    monkeypatch.setenv("GPTOSS_MODEL", "nowhere")
     assert "there is no model 'nowhere'" in listed()["nowhere"]["problem"]
 
 
-def test_one_that_does_not_fit(
-    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_does_not_fit_and_takes_more_of_the_disk(
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gptoss.cli.models import models
-    from gptoss.runtime import machine_memory
-
-    monkeypatch.delenv("GPTOSS_MODEL", raising=False)
-    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
     (model,) = found_models.find_models()
+    assert model.packed_bytes == 0
     monkeypatch.setattr(machine_memory, "available_memory", lambda: model.takes - 1)
-    models()
-    assert "does not fit into" in capsys.readouterr().out
+    monkeypatch.setattr(packed_weights, "SMALL_BYTES", 0)
+    assert "does not fit into" in output("models")
+    assert "and 0.0 GB more of disk" in output("models")
+    assert listed()["nano"]["packed_bytes"] > 1_000_000

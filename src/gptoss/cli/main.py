@@ -36,8 +36,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, complete, serve, pull, models, doctor, export, info, fit, bench, synth):
+for command in (chat, complete, serve, pull, doctor, export, info, fit, bench, synth):
     app.command(cls=SourcedCommand)(command)
+app.add_typer(models, name="models")
 app.add_typer(cache, name="cache")
 
 

@@ -1,42 +1,116 @@
-"""`gptoss models`: which models are on this machine."""
+"""`gptoss models`: which models are on this machine, and how to be rid of one."""
 
 from __future__ import annotations
 
 import json as json_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from gptoss.cli import flags
+from gptoss.cli.asking import agrees, can_ask
+from gptoss.cli.model_options import WeightsCache
+from gptoss.cli.notice import notice
+from gptoss.errors import RemovalError
 
 if TYPE_CHECKING:
     from gptoss.runtime.found_models import FoundModel
+    from gptoss.runtime.removal import Removal
+
+models = typer.Typer(invoke_without_command=True)
 
 
-def models(json: flags.Json = False) -> None:
-    """Show the models on this machine: size, form, the memory that a conversation of 4,096 tokens takes.
+@models.callback()
+def list_models(context: typer.Context, json: flags.Json = False) -> None:
+    """Show the models on this machine: size, form, and what each takes with a conversation of 4,096 tokens.
 
-    The embedded one, that of $GPTOSS_MODEL, and those in the hub's cache.
+    The embedded one, that of $GPTOSS_MODEL, those in the hub's cache, and those of Ollama, LM Studio and llama.cpp.
     """
     from gptoss.cli.output import Screen
     from gptoss.runtime.found_models import find_models
     from gptoss.runtime.machine_memory import GIB, available_memory
 
+    if context.invoked_subcommand is not None:
+        return
     budget, found = available_memory(), list(find_models())
     if json:
         facts = [_facts(model, budget) for model in found]
         print(json_module.dumps({"models": facts, "budget": budget}))
         return
     screen = Screen()
-    width = 2 + max(len(model.name) for model in found)
+    width, form = (
+        2 + max(len(text) for text in texts)
+        for texts in ([model.name for model in found], [model.form for model in found])
+    )
     for model in found:
         screen.write(f"{model.name:<{width}}", "bold")
         if model.problem is not None:
             screen.write(f"{model.problem}\n", "yellow")
             continue
-        screen.write(f"{model.num_bytes / 1e9:>7.2f} GB  {model.form:<28}")
+        screen.write(f"{model.num_bytes / 1e9:>7.2f} GB  {model.form:<{form}}")
         screen.write(f"takes {model.takes / GIB:5.1f} GiB")
+        if model.packed_bytes:
+            screen.write(f" and {model.packed_bytes / 1e9:.1f} GB more of disk")
         if budget is not None and model.takes > budget:
-            screen.write(f", does not fit into {budget / GIB:.1f}", "red")
-        screen.write(f"  {model.origin}\n")
+            screen.write(f", does not fit into {budget / GIB:.1f} GiB", "red")
+        screen.write(f"  {model.origin}\n", "dim")
+
+
+@models.command("rm")
+def remove(
+    name: Annotated[
+        str, typer.Argument(help="As `gptoss models` shows it; NAME@COMMIT of several.")
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing; also if it is another program's.")
+    ] = False,
+    weights_cache: WeightsCache = None,
+) -> None:
+    """Remove a model from this machine, with the packed weights that were made of it.
+
+    Of the hub's cache what no other revision needs. A file of Ollama, LM Studio or llama.cpp only with --yes.
+    """
+    from gptoss.cli.output import Screen
+    from gptoss.hub.removal import remove_paths
+    from gptoss.runtime.caches import remove as remove_cached
+    from gptoss.runtime.packed_weights import cache_directory
+    from gptoss.runtime.removal import plan_removal
+
+    folder = cache_directory() if weights_cache is None else Path(weights_cache).expanduser()
+    removal = plan_removal(name, folder)
+    if not yes and not _is_agreed(removal):
+        raise typer.Exit(1)
+    freed = remove_paths(removal.paths)
+    for file in removal.packed:
+        remove_cached(file)
+        freed += file.num_bytes
+    Screen().write(f"freed {freed / 1e9:.2f} GB\n", "bold")
+
+
+def _is_agreed(removal: Removal) -> bool:
+    """Asks. Raises RemovalError where that is not enough, or nobody can be asked."""
+    from gptoss.hub.cache import cache_folder
+    from gptoss.runtime.found_models import HUB_CACHE, OLLAMA
+    from gptoss.runtime.ollama import PREFIX
+
+    size = f"{removal.num_bytes / 1e9:.2f} GB"
+    if removal.origin != HUB_CACHE:
+        command = f" (`ollama rm {removal.name.removeprefix(PREFIX)}`)" * (removal.origin == OLLAMA)
+        raise RemovalError(
+            f"{removal.name} ({size}) belongs to {removal.origin}; remove it there{command}, or insist with --yes"
+        )
+    if not can_ask():
+        raise RemovalError(
+            f"{removal.name} ({size}) is in the hub's cache, which other programs share, and nobody can be asked "
+            "here; say --yes"
+        )
+    notice(
+        f"{removal.name}: {size} in {cache_folder()}, which transformers, vLLM and others share: they lose it too"
+    )
+    for file in removal.packed:
+        notice(f"its packed weights: {file.num_bytes / 1e9:.2f} GB in {file.path.parent}")
+    return agrees("remove it?")
 
 
 def _facts(model: FoundModel, budget: int | None) -> dict[str, Any]:
@@ -44,9 +118,10 @@ def _facts(model: FoundModel, budget: int | None) -> dict[str, Any]:
     return {
         "name": model.name,
         "origin": model.origin,
-        "directory": None if model.directory is None else str(model.directory),
+        "path": None if model.path is None else str(model.path),
         "form": model.form if is_known else None,
         "bytes": model.num_bytes if is_known else None,
+        "packed_bytes": model.packed_bytes if is_known else None,
         "takes_bytes": model.takes if is_known else None,
         "fits": is_known and (budget is None or model.takes <= budget),
         "problem": model.problem,

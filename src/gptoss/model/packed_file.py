@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from gptoss.errors import CheckpointError, OutputError
 from gptoss.files.whole import OWN
+from gptoss.hub.cache import repo_of_snapshot
 from gptoss.model.checkpoint import Checkpoint
 from gptoss.model.packing import Advance, Arrays, Packing, WeightType
 from gptoss.model.safetensors import SafetensorsFile, TensorSpec
@@ -54,7 +55,11 @@ class PackedFile:
         }
         self._checkpoint = checkpoint
         key = hashlib.sha256(repr(sorted(self._metadata.items())).encode()).hexdigest()[:16]
-        name = checkpoint.location.name[:_NAME_CHARACTERS]
+        location = checkpoint.location
+        repo = repo_of_snapshot(location)
+        # The folder of a commit in the hub's cache has a hash for a name.
+        called = location.name if repo is None else repo.rpartition("/")[2]
+        name = called[:_NAME_CHARACTERS]
         self.path = directory / f"{name}-{weight_type}-{key}.safetensors"
 
     def open(self, packing: Packing) -> Arrays | None:

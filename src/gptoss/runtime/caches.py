@@ -34,6 +34,7 @@ class CachedFile:
     num_bytes  that it takes on the disk
     last_used  seconds since 1970; a file system may tell the day alone
     unused    why it is not read any more; empty where it is
+    source    the folder or file that weights were made of, where that is known
     """
 
     path: Path
@@ -43,6 +44,7 @@ class CachedFile:
     num_bytes: int
     last_used: float
     unused: str
+    source: Path | None
 
 
 def cached_files(folder: Path) -> list[CachedFile]:
@@ -79,11 +81,11 @@ def _files_of(entry: os.DirEntry[str]) -> Iterator[CachedFile]:
         if not stat.S_ISREG(status.st_mode) or not (named or is_unfinished):
             return
         path = Path(entry.path)
-        kind, model, form, unused = "unfinished", "", "", "not finished"
+        kind, model, form, unused, source = "unfinished", "", "", "not finished", None
         if named is not None:
             model, form = named["model"], named["form"]
             kind = "prefixes" if form == "prefixes" else "weights"
-            unused = _unused(path, kind)
+            unused, source = _state(path, kind)
         yield CachedFile(
             path,
             kind,
@@ -92,28 +94,31 @@ def _files_of(entry: os.DirEntry[str]) -> Iterator[CachedFile]:
             status.st_blocks * 512,
             max(status.st_atime, status.st_mtime),
             unused,
+            source,
         )
 
 
-def _unused(path: Path, kind: str) -> str:
-    """Why a file is not read any more; empty where it is, as far as can be told."""
+def _state(path: Path, kind: str) -> tuple[str, Path | None]:
+    """Why a file is not read any more, or nothing where it is, as far as can be told; and what it was made of."""
     try:
         with open_own(path) as descriptor:
             metadata = Header.read(descriptor).metadata
     except OSError as error:
-        return error.strerror or str(error)
+        return error.strerror or str(error), None
     except ValueError:
-        return "damaged"
+        return "damaged", None
     if kind == "prefixes":
-        return "" if metadata.get("gptoss_prefixes") == PREFIX_VERSION else "of another version"
+        return "" if metadata.get(
+            "gptoss_prefixes"
+        ) == PREFIX_VERSION else "of another version", None
+    # Those made before it was written down say nothing.
+    source = Path(metadata[SOURCE]) if SOURCE in metadata else None
     if metadata.get("gptoss_packed") != PACKED_VERSION:
-        return "of another version"
-    source = metadata.get(SOURCE)
+        return "of another version", source
     if source is None:
-        # Made before it was written down.
-        return ""
+        return "", None
     try:
-        is_same = fingerprint(open_checkpoint(Path(source))) == metadata.get("checkpoint")
+        is_same = fingerprint(open_checkpoint(source)) == metadata.get("checkpoint")
     except GptossError:
-        return "its checkpoint is gone"
-    return "" if is_same else "its checkpoint has changed"
+        return "its checkpoint is gone", source
+    return "" if is_same else "its checkpoint has changed", source
