@@ -205,12 +205,13 @@ def test_output_into_a_closed_pipe_is_no_error() -> None:
 class Terminal:
     """The command in a terminal of its own."""
 
-    def __init__(self, state: Path, *arguments: str) -> None:
+    def __init__(self, state: Path, *arguments: str, is_module: bool = True) -> None:
         self.state = state
+        module = ("-m", "gptoss") if is_module else ()
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             os.environ.update(ENVIRONMENT | {"TERM": "dumb", "XDG_STATE_HOME": str(state)})
-            os.execv(sys.executable, [sys.executable, "-m", "gptoss", *arguments])
+            os.execv(sys.executable, [sys.executable, *module, *arguments])
         self.shown = ""
 
     def wait_for(self, text: str, timeout: float = 20) -> str:

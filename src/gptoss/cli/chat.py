@@ -51,7 +51,7 @@ def chat(
     from gptoss.chat import Chat
     from gptoss.cli.answer import show_answer
     from gptoss.cli.conversation import converse
-    from gptoss.cli.loading import open_model
+    from gptoss.cli.loading import announce, offer_pull, open_model
     from gptoss.cli.output import Screen, read_piped_text
     from gptoss.cli.schema import response_format
     from gptoss.engine import FinishReason
@@ -59,7 +59,10 @@ def chat(
     is_conversation = prompt is None and sys.stdin.isatty() and not json
     question = prompt if prompt is not None or is_conversation else read_piped_text()
     answer_format = None if schema is None else response_format(schema)
+    offer_pull(options)
     loaded = open_model(options)
+    if not json:
+        announce(loaded, options)
     talk = Chat(
         loaded,
         reasoning,

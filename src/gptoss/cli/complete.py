@@ -32,7 +32,7 @@ def complete(
     options: ModelOptions,
 ) -> None:
     """Continue text or token ids as they are, without the chat format."""
-    from gptoss.cli.loading import open_model
+    from gptoss.cli.loading import announce, offer_pull, open_model
     from gptoss.cli.output import Screen, read_piped_text
 
     if prompt is not None and tokens is not None:
@@ -42,7 +42,10 @@ def complete(
             raise RequestError("got neither PROMPT nor --tokens nor piped text, wanted one of them")
         prompt = read_piped_text()
     wanted = _parse_ids(tokens) if tokens is not None else None
+    offer_pull(options)
     loaded = open_model(options)
+    if not json:
+        announce(loaded, options)
     ids = loaded.tokenizer.encode(prompt or "") if wanted is None else wanted
     generation = loaded.submit(ids, sampling, max_tokens=max_tokens)
     if json:

@@ -29,14 +29,7 @@ Alt-Enter begins a new line, Ctrl-C stops an answer.
 
 def converse(screen: Screen, chat: Chat, *, show_reasoning: bool) -> None:
     """Ask, answer, until the user leaves."""
-    model = chat.model
-    backend = model.backend
-    screen.write(f"{model.name}", "bold")
-    screen.write(
-        f"  {model.precision}, {backend.isa}, {backend.threads} threads, "
-        f"context {chat.context}. /help lists what else there is.\n",
-        "dim",
-    )
+    screen.write("/help lists what else there is.\n", "dim")
     keys = KeyBindings()
     keys.add("escape", "enter")(_new_line)
     session: PromptSession[str] = PromptSession(

@@ -2,41 +2,107 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
+from gptoss.cli.asking import agrees, can_ask
 from gptoss.cli.notice import notice
-from gptoss.cli.output import progress_bar
+from gptoss.cli.output import Screen, progress_bar
+from gptoss.errors import CheckpointError, MissingModelError
+from gptoss.hub.cache import cache_folder
+from gptoss.hub.released import RELEASED_BYTES
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from gptoss.runtime import LoadedModel, ModelOptions
 
 
 def open_model(options: ModelOptions) -> LoadedModel:
     """The model, ready; packing its weights is shown, and what it warns of is said."""
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
-
     from gptoss import runtime
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
-    with warnings.catch_warnings(record=True) as caught, progress_bar(*columns) as progress:
+    with warnings.catch_warnings(record=True) as caught, _packing_bar() as progress:
         warnings.simplefilter("always", UserWarning)
-        is_said: list[bool] = []
-        task = progress.add_task("laying out the weights, once", total=None, visible=False)
-
-        def show(done: int, total: int, _: Path | None) -> None:
-            if progress.disable and not is_said:
-                is_said.append(True)
-                notice(f"laying out {total / 1e9:.1f} GB of weights, once")
-            progress.update(task, completed=done, total=total, visible=True)
-
-        loaded = runtime.open_model(options, show)
+        loaded = runtime.open_model(options, _PackingProgress(progress).show)
     for warning in caught:
         notice(warning.message)
     return loaded
+
+
+def announce(loaded: LoadedModel, options: ModelOptions) -> None:
+    """Say in a line on standard error which model answers, in which form, and what it takes.
+
+    Only to a person at a terminal, and to whoever named no model and is given another than the embedded one.
+    """
+    from gptoss.nano import NAME
+    from gptoss.runtime.description import describe
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    if console.is_terminal:
+        screen = Screen(console)
+        screen.write(f"{loaded.name}  ", "bold")
+        screen.write(f"{describe(loaded)}\n", "dim")
+    elif _named(options) is None and loaded.name != NAME:
+        notice(f"{loaded.name}: {describe(loaded)}")
+
+
+def offer_pull(options: ModelOptions) -> None:
+    """Ask a person at a terminal whether to fetch a model of the hub that is named and not here, and fetch it.
+
+    Where nobody can be asked, or the answer is no, whoever opens the model says what is missing.
+    """
+    from gptoss.cli.pull import fetch_missing
+    from gptoss.runtime.locating import locate_model
+
+    name = _named(options)
+    if name is None or not can_ask():
+        return
+    try:
+        locate_model(name)
+    except MissingModelError as error:
+        size = RELEASED_BYTES.get(error.repo)
+        much = "" if size is None else f", {size / 1e9:.1f} GB"
+        if agrees(f"{error.repo} is not here: pull it now{much} into {cache_folder()}?"):
+            fetch_missing(error.repo, error.revision)
+    except CheckpointError:
+        return
+
+
+def _named(options: ModelOptions) -> str | Path | None:
+    """The model that the person named, by the option or the variable."""
+    from gptoss.runtime.locating import MODEL_VARIABLE
+
+    return os.environ.get(MODEL_VARIABLE) or None if options.model is None else options.model
+
+
+class _PackingProgress:
+    """Shows how far the laying out of weights is, and says once what it makes and where."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("laying out", total=None, visible=False)
+        self._said: set[Path | None] = set()
+
+    def show(self, done: int, total: int, path: Path | None) -> None:
+        """Bytes done of bytes in all, for a file, or for memory alone."""
+        if path not in self._said:
+            self._said.add(path)
+            size = f"{total / 1e9:.1f} GB"
+            notice(
+                f"laying out the weights in memory, {size}"
+                if path is None
+                else f"laying out the weights for this machine, once: {size} into {path.parent}"
+            )
+        self._progress.update(self._task, completed=done, total=total, visible=True)
+
+
+def _packing_bar() -> Progress:
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+
+    text = TextColumn("{task.description}")
+    return progress_bar(text, BarColumn(), DownloadColumn(), TimeRemainingColumn())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as json_module
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,8 +57,21 @@ def pull(
 
     A pull that was cut goes on where it was. Every file is checked by its hash before it has its name.
     """
-    try:
+    with _interruptible():
         _pull(model, original, revision, source, manifest, json)
+
+
+def fetch_missing(repo: str, revision: str | None) -> None:
+    """Fetch a repository's model from the hub, as the command does, for another command that goes on with it."""
+    with _interruptible():
+        origin, found = _ask_hub(repo, revision or MAIN)
+        _fetch(origin, found.wanted(original=False))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
     except KeyboardInterrupt:
         notice("stopped; what came stays, the same command goes on with it")
         raise typer.Exit(INTERRUPTED) from None
@@ -70,9 +85,6 @@ def _pull(
     manifest: Path | None,
     json: bool,
 ) -> None:
-    from gptoss.cli.pull_progress import PullProgress
-    from gptoss.hub.store import Store
-
     if source is None:
         repo, revision = _repo(DEFAULT if model is None else model), revision or MAIN
         try:
@@ -89,6 +101,21 @@ def _pull(
         # A mirror has one layout; which one, its files tell.
         original = any(file.name.startswith("original/") for file in found.files)
     wanted = found.wanted(original=original)
+    store, folder, fetched = _fetch(origin, wanted)
+    facts = _facts(wanted.repo, wanted.revision, folder, fetched)
+    if manifest is not None:
+        facts |= _write_mirror(manifest.expanduser(), store, wanted)
+    if json:
+        print(json_module.dumps(facts))
+    else:
+        _show_end(wanted, facts)
+
+
+def _fetch(origin: Source, wanted: Listing) -> tuple[Store, Path, int]:
+    """Bring all files into the cache: the repository's store, the commit's folder, and the bytes that came."""
+    from gptoss.cli.pull_progress import PullProgress
+    from gptoss.hub.store import Store
+
     store = Store(wanted.repo)
     fetched = store.missing_bytes(wanted)
     _show_plan(wanted, store, fetched)
@@ -99,14 +126,7 @@ def _pull(
             if file.name in ("config.json", "original/config.json"):
                 # It comes before the weights.
                 _require_gpt_oss(wanted.repo, store.blob(file))
-    folder = store.link(wanted)
-    facts = _facts(wanted.repo, wanted.revision, folder, fetched)
-    if manifest is not None:
-        facts |= _write_mirror(manifest.expanduser(), store, wanted)
-    if json:
-        print(json_module.dumps(facts))
-    else:
-        _show_end(wanted, facts)
+    return store, store.link(wanted), fetched
 
 
 def _ask_hub(repo: str, revision: str) -> tuple[Source, Listing]:

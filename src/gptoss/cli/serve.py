@@ -203,7 +203,7 @@ def serve(
     options: ModelOptions,
 ) -> None:
     """Answer over HTTP: OpenAI's APIs, and Anthropic's messages."""
-    from gptoss.cli.loading import open_model
+    from gptoss.cli.loading import offer_pull, open_model
     from gptoss.server.run import run
     from gptoss.server.settings import ServerSettings
     from gptoss.server.transport.limits import ConnectionLimits
@@ -227,4 +227,6 @@ def serve(
             write_s=write_timeout,
         ),
     )
+    # Later there is no terminal to ask at.
+    offer_pull(options)
     run(settings, lambda: open_model(options), log_level=log)

@@ -127,6 +127,11 @@ class LoadedModel:
         return str(self._engine.cache.cache_type)
 
     @property
+    def options(self) -> EngineOptions:
+        """The engine's."""
+        return self._engine.options
+
+    @property
     def context(self) -> int:
         """Tokens that a conversation may have, prompt and answer together."""
         return self._worker.context

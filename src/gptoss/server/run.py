@@ -14,6 +14,7 @@ from types import FrameType
 
 from gptoss.errors import ServerError
 from gptoss.runtime import LoadedModel
+from gptoss.runtime.description import describe
 from gptoss.server.app import create_app
 from gptoss.server.log_rate import LogRate
 from gptoss.server.service import Service
@@ -126,9 +127,6 @@ class _Server(HttpServer):
             self.should_exit = True
         else:
             model = self._service.model
-            found = (
-                f"gptoss: {model.name} is ready: {model.precision}, {model.backend.isa}, "
-                f"{model.backend.threads} threads, context {model.context}"
-            )
+            found = f"gptoss: {model.name} is ready: {describe(model)}"
             page = f"; chat at {self._address}" if self._service.settings.has_page else ""
             print(found + page, file=sys.stderr, flush=True)
