@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import struct
 from functools import cache
@@ -11,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from gptoss.tokenizer import Tokenizer
-from gptoss.tokenizer.vocabulary import Vocabulary
+from gptoss.tokenizer.vocabulary import Vocabulary, byte_of_character
 
 # Of o200k_base.tiktoken, as tiktoken pins it.
 SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
@@ -94,3 +95,28 @@ def ids_of(markup: str) -> list[int]:
 
 
 _SPECIALS = specials()
+
+
+def tokenizer_json() -> bytes:
+    """A tokenizer.json of the released vocabulary, whose merges nobody here reads."""
+    characters = {byte: character for character, byte in byte_of_character().items()}
+    vocabulary = {
+        "".join(map(characters.__getitem__, piece)): rank for piece, rank in ranks().items()
+    }
+    split = {
+        "type": "Split",
+        "pattern": {"Regex": PATTERN},
+        "behavior": "Isolated",
+        "invert": False,
+    }
+    bytewise = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
+    added = [
+        {"id": token_id, "content": name, "special": True} for name, token_id in _SPECIALS.items()
+    ]
+    return json.dumps(
+        {
+            "added_tokens": added,
+            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, bytewise]},
+            "model": {"type": "BPE", "vocab": vocabulary, "merges": [["a", "b"]]},
+        }
+    ).encode()

@@ -27,12 +27,12 @@ def fit(json: flags.Json = False, *, options: ModelOptions) -> None:
     """
     from gptoss.cli.output import Screen
     from gptoss.model.checkpoint import open_checkpoint
-    from gptoss.runtime.fitting import least_way, ways_to_fit, weights_of
+    from gptoss.runtime.fitting import least_way, packed_bytes, ways_to_fit, weights_of
     from gptoss.runtime.locating import locate_model
     from gptoss.runtime.machine_memory import available_memory
     from gptoss.runtime.memory_plan import largest_fit, plan_memory
 
-    name, directory = locate_model(options.model)
+    name, directory = locate_model(options.model, must_fit=False)
     checkpoint = open_checkpoint(directory)
     _, weight_type, cache_type = options.numbers()
     most = checkpoint.config.max_positions
@@ -58,6 +58,7 @@ def fit(json: flags.Json = False, *, options: ModelOptions) -> None:
         "context": chosen.context or most,
         "max_batch": chosen.max_running,
         "bytes": {**asdict(plan), "total": plan.total},
+        "packed_bytes": packed_bytes(checkpoint, weight_type),
         "budget": budget,
         "fits": fits,
         "ways": [_facts(way) for way in ways],
@@ -102,6 +103,10 @@ def _show(screen: Any, facts: dict[str, Any]) -> None:
     )
     for part, num_bytes in facts["bytes"].items():
         screen.write(f"  {said[part]:<38}{size(num_bytes)}\n", "bold" if part == "total" else None)
+    if facts["packed_bytes"]:
+        screen.write(
+            f"  {'on the disk, from the first start on':<38}{size(facts['packed_bytes'])}\n"
+        )
     if facts["budget"] is None:
         return
     screen.write(f"  {'to be had':<38}{size(facts['budget'])}\n")

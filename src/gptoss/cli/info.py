@@ -15,11 +15,13 @@ def info(model: Model = None, json: flags.Json = False) -> None:
     from gptoss.model.checkpoint import open_checkpoint
     from gptoss.model.kv_cache import bytes_per_token
     from gptoss.model.layouts import count_parameters
+    from gptoss.model.packing import WeightType
     from gptoss.model.precision import CacheType
+    from gptoss.runtime.fitting import packed_bytes
     from gptoss.runtime.locating import locate_model
 
     # Only what the files say: nothing is laid out.
-    name, directory = locate_model(model)
+    name, directory = locate_model(model, must_fit=False)
     checkpoint, backend = open_checkpoint(directory), kernels.Backend()
     config = checkpoint.config
     total, active = count_parameters(config)
@@ -29,6 +31,7 @@ def info(model: Model = None, json: flags.Json = False) -> None:
         "directory": str(checkpoint.path),
         "layout": checkpoint.layout.title,
         "bytes": checkpoint.num_bytes,
+        "packed_bytes": packed_bytes(checkpoint, WeightType.INT8),
         "parameters": total,
         "active_parameters": active,
         "layers": config.num_layers,

@@ -27,8 +27,9 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="PATH|NAME",
-        help="A checkpoint's folder, a GGUF file, a pulled model's name, or nano. "
-        "Default: $GPTOSS_MODEL, else nano.",
+        help="A pulled model's name (gpt-oss-20b, OWNER/MODEL, either with @REVISION), any name that `gptoss models` "
+        "shows (ollama/gpt-oss:20b, OWNER/MODEL/FILE.gguf), a checkpoint's folder, a GGUF file, or nano. "
+        "Default: $GPTOSS_MODEL, else a released model that is here and fits, else nano.",
     ),
 ]
 Context = Annotated[
