@@ -10,6 +10,8 @@ import typer
 from gptoss.cli import flags
 from gptoss.cli.model_options import takes_model
 from gptoss.cli.sampling_options import takes_sampling
+from gptoss.cli.schema import STANDARD_INPUT
+from gptoss.errors import MessageError
 
 if TYPE_CHECKING:
     from gptoss.engine import SamplingParams
@@ -24,7 +26,10 @@ INTERRUPTED = 130
 def chat(
     prompt: Annotated[
         str | None,
-        typer.Argument(help="One question; without it, a conversation, or what is piped in."),
+        typer.Argument(
+            help="One question, what is piped in behind it; without it, or for `-`, what is piped in; "
+            "else a conversation."
+        ),
     ] = None,
     reasoning: flags.Reasoning = "medium",
     system: Annotated[
@@ -52,12 +57,12 @@ def chat(
     from gptoss.cli.answer import show_answer
     from gptoss.cli.conversation import converse
     from gptoss.cli.loading import announce, offer_pull, open_model
-    from gptoss.cli.output import Screen, read_piped_text
+    from gptoss.cli.output import Screen
     from gptoss.cli.schema import response_format
     from gptoss.engine import FinishReason
 
     is_conversation = prompt is None and sys.stdin.isatty() and not json
-    question = prompt if prompt is not None or is_conversation else read_piped_text()
+    question = None if is_conversation else _question(prompt, is_read=schema == STANDARD_INPUT)
     answer_format = None if schema is None else response_format(schema)
     offer_pull(options)
     loaded = open_model(options)
@@ -83,3 +88,18 @@ def chat(
         reply = show_answer(screen, talk, question, show_reasoning=bool(show_reasoning))
         if reply.finish_reason is FinishReason.CANCELLED:
             raise typer.Exit(INTERRUPTED)
+
+
+def _question(prompt: str | None, *, is_read: bool) -> str:
+    """What is asked: the prompt, and behind it what is piped in.
+
+    is_read  whether standard input has been something else
+    """
+    from gptoss.cli.output import has_piped_text, read_piped_text
+
+    if prompt is None or prompt == STANDARD_INPUT:
+        if is_read:
+            raise MessageError("got the schema on standard input and no question, wanted PROMPT")
+        return read_piped_text()
+    piped = read_piped_text() if not is_read and has_piped_text() else ""
+    return f"{prompt}\n\n{piped}" if piped else prompt

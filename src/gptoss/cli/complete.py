@@ -11,6 +11,7 @@ import typer
 from gptoss.cli import flags
 from gptoss.cli.model_options import takes_model
 from gptoss.cli.sampling_options import takes_sampling
+from gptoss.cli.schema import STANDARD_INPUT
 from gptoss.errors import RequestError
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 @takes_sampling
 @takes_model(max_batch=1)
 def complete(
-    prompt: Annotated[str | None, typer.Argument(help="Text to continue.")] = None,
+    prompt: Annotated[
+        str | None, typer.Argument(help="Text to continue; `-`: what is piped in.")
+    ] = None,
     tokens: Annotated[
         str | None, typer.Option(metavar="1,2,3", help="Token ids to continue instead.")
     ] = None,
@@ -40,6 +43,8 @@ def complete(
     if prompt is None and tokens is None:
         if sys.stdin.isatty():
             raise RequestError("got neither PROMPT nor --tokens nor piped text, wanted one of them")
+        prompt = STANDARD_INPUT
+    if prompt == STANDARD_INPUT:
         prompt = read_piped_text()
     wanted = _parse_ids(tokens) if tokens is not None else None
     offer_pull(options)

@@ -27,7 +27,9 @@ Stop = Annotated[
 Schema = Annotated[
     str | None,
     typer.Option(
-        "--schema", metavar="FILE", help="A JSON Schema; the answer is JSON that matches it."
+        "--schema",
+        metavar="FILE",
+        help="A JSON Schema, in a file or, for `-`, piped in; the answer is JSON that matches it.",
     ),
 ]
 Grammar = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -27,6 +28,7 @@ from gptoss.errors import GptossError
 
 # What a user can put right; also what argparse and click use for bad usage.
 USER_ERROR = 2
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 app = typer.Typer(
     name="gptoss",
@@ -70,7 +72,11 @@ def _options(
 def run() -> None:
     """Run the command line; an error of the user's is one line on stderr and exit status 2."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            # What cannot be written is known here, and not after the exit status is decided.
+            sys.stdout.flush()
     except GptossError as error:
         notice(error)
         sys.exit(USER_ERROR)
@@ -78,6 +84,17 @@ def run() -> None:
         notice("there is not enough memory for that; give it a smaller --context")
         sys.exit(USER_ERROR)
     except BrokenPipeError:
-        # Whoever read our output has left; the interpreter must not flush into the closed pipe on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has left.
+        _discard_output()
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _discard_output()
+        notice(f"cannot write the output: {error.strerror}; write it where there is room")
+        sys.exit(USER_ERROR)
+
+
+def _discard_output() -> None:
+    """The interpreter must not flush on its way out into what takes nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

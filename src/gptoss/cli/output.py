@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import sys
 from collections.abc import Mapping
 
@@ -68,6 +70,15 @@ def read_piped_text() -> str:
         raise RequestError(
             f"standard input is not UTF-8 text: {error.reason} at byte {error.start}"
         ) from None
+
+
+def has_piped_text() -> bool:
+    """Whether standard input is a pipe or a file, and so has something to say; `/dev/null` and terminals have not."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
 def progress_bar(*columns: ProgressColumn) -> Progress:
