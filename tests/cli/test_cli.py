@@ -157,7 +157,7 @@ def test_synth_writes_a_model_that_runs(tmp_path: Path) -> None:
         (("chat", "Hi", "--precision", "fp8"), "precision 'fp8'"),
         (("chat", "Hi", "--threads", "0"), "got 0 threads"),
         (("chat", "Hi", "--isa", "mmx"), "instruction set 'mmx' cannot run here"),
-        (("chat", "word " * 3000), "maximum context length of 4096"),
+        (("chat", "word " * 3000), "maximum context length is 4096"),
         (("chat", ""), "got an empty message"),
         (("chat", "Hi", "--model", ""), "got an empty name for the model"),
         (("chat", "Hi", "--model", "x" * 300), "cannot look for the model"),

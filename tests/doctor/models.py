@@ -95,8 +95,12 @@ def require_commands(finding: Finding) -> None:
             continue
         command = get_command(app).commands[words[1]]  # type: ignore[attr-defined]
         rest = words[2:]
-        if hasattr(command, "commands"):
+        if hasattr(command, "commands") and rest:
             command, rest = command.commands[words[2]], words[3:]
+        if hasattr(command, "commands"):
+            # `gptoss models` by itself lists them.
+            assert command.invoke_without_command
+            continue
         # Parsed as a shell would hand it over, without running anything.
         command.make_context(words[1], rest)
 

@@ -165,7 +165,7 @@ def test_a_fault_of_ours_reaches_the_caller(tiny_model: Transformer) -> None:
     [
         (Request([]), "no token ids"),
         (Request([2000]), "token id 2000"),
-        (Request([1] * 200), "a prompt of 200 tokens, maximum context length of 200"),
+        (Request([1] * 200), "prompt is too long: 200 tokens > 200 maximum"),
     ],
 )
 def test_requests_that_cannot_run(worker: Worker, request_: Request, said: str) -> None:

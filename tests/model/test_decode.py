@@ -145,7 +145,7 @@ def test_too_long_is_refused_and_nothing_is_lost(directory: Path, ids: NDArray[n
         ([1, 96], r"token id 96 at position 1; wanted 0 to 95"),
         ([-1], "token id -1"),
         ([1.5], "of type float64"),
-        ([[1]], "no token ids"),
+        ([[1]], "wanted one list of them"),
     ],
 )
 def test_wrong_token_ids(directory: Path, wrong: list[object], said: str) -> None:

@@ -57,7 +57,7 @@ class TestLongPrompts:
         reply = client.post(path, json=body)
         assert reply.status_code == 400
         context = client.app.state.service.model.context  # type: ignore[attr-defined]
-        assert f"maximum context length of {context}" in reply.text
+        assert f"maximum context length is {context}" in reply.text
         # One part, and what was read before it.
         assert num_tokens < 110_000 + 2 * context
 
