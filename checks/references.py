@@ -23,6 +23,7 @@ FOREIGN_NAMES = frozenset(
         # Projects and files of others.
         "llama.cpp",
         "malloc.h",
+        "schemas/v3.1/schema.json",
         "tiktoken_ext/openai_public.py",
         "torch/model.py",
         # A function of the C library, a method of Starlette's, a tool of Anthropic's API.
@@ -31,6 +32,7 @@ FOREIGN_NAMES = frozenset(
         "text_editor",
         # Fields of replies and names of events.
         "gptoss.cut_calls",
+        "gptoss.not_enforced",
         # Made from an option's name.
         "GPTOSS_PORT",
     }
