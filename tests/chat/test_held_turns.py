@@ -201,10 +201,12 @@ def test_a_budget_of_reasoning_leaves_the_choice(random_model: LoadedModel) -> N
 
 
 def test_what_is_not_enforced_is_said(scripted_model: ScriptedModel) -> None:
-    loose = {"name": "f", "parameters": {"type": "array", "uniqueItems": True}}
+    loose = {"name": "f", "parameters": {"type": "object", "uniqueItems": True}}
     reply = Chat(scripted_model(ANSWER), tools=[loose]).send("Hi")
     (said,) = reply.not_enforced
-    assert "uniqueItems" in said
+    assert said == (
+        "the parameters of functions.f: /uniqueItems is not enforced: got uniqueItems, which cannot be enforced"
+    )
     assert said in json.loads(reply.to_json())["not_enforced"]
 
 

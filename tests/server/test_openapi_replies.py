@@ -27,7 +27,7 @@ CANCEL = "/v1/responses/{response_id}/cancel"
 
 CHAT_TOOL = {"type": "function", "function": {k: v for k, v in TOOL.items() if k != "type"}}
 FIND = {"name": "find", "input_schema": TOOL["parameters"]}
-LENIENT = {"type": "object", "properties": {"a": {"type": "string"}}, "minContains": 1}
+LENIENT = {"type": "object", "properties": {"a": {"type": "string"}}, "uniqueItems": True}
 LENIENT_FORMAT = {
     "type": "json_schema",
     "json_schema": {"name": "a", "schema": LENIENT, "strict": False},

@@ -256,10 +256,12 @@ def test_lenient_tools_keep_to_json(nano_turns: TurnCompiler, nano_tokenizer: To
     unique = ToolRule("functions.unique", {"type": "array", "uniqueItems": True})
     rules = TurnRules(tools=(wrong, unique), choice=ToolChoice.REQUIRED)
     compiled = nano_turns.compile(rules)
-    first, second = compiled.not_enforced
-    assert first.startswith("the parameters of functions.odd: nothing but JSON, because")
-    assert second.startswith("the parameters of functions.unique:")
-    assert "uniqueItems" in second
+    assert [said.split(": ")[:2] for said in compiled.not_enforced] == [
+        ["the parameters of functions.odd", "/minimum is not enforced"],
+        ["the parameters of functions.odd", "/$ref is not enforced"],
+        ["the parameters of functions.unique", "/uniqueItems is not enforced"],
+        ["the parameters of functions.unique", "/type is not enforced"],
+    ]
     markup = "<|channel|>commentary to=functions.odd <|constrain|>json<|message|>"
     for arguments, is_right in [('{"a": 1}', True), ("{a}", False), ("[1]", False)]:
         ids = ids_of(f"{markup}{arguments}<|call|>", nano_tokenizer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,20 +11,16 @@ from dataclasses import dataclass
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from gptoss.errors import QueueFullError, SchemaError
+from gptoss.schemas import Schema
 from gptoss.structured.constraint import Constraint, GrammarConstraint, first_line, panics_as_errors
-from gptoss.structured.json_schema import as_text, prepare
+from gptoss.structured.grammar_form import as_text
+from gptoss.structured.held_schema import held
 from gptoss.structured.plain_turn import PlainTurn
-from gptoss.structured.rules import Schema, TurnRules
+from gptoss.structured.rules import TurnRules
 from gptoss.structured.schema_limits import within_limits
 from gptoss.structured.token_mask import indexed
 from gptoss.structured.trial import Trial
-from gptoss.structured.turn_grammar import (
-    ANY_OBJECT,
-    SchemaPart,
-    schema_parts,
-    text_parts,
-    turn_grammar,
-)
+from gptoss.structured.turn_grammar import SchemaPart, schema_parts, text_parts, turn_grammar
 from gptoss.tokenizer import Tokenizer
 
 MAX_KEPT = 64
@@ -47,7 +44,7 @@ class CompiledTurn:
     """Rules whose grammar compiles, for any number of sequences.
 
     grammar, later  llguidance's, of the turn and of its part after the chain of thought; None: a plain turn
-    not_enforced    in words, what of lenient schemas the grammar leaves out
+    not_enforced    in words, by path, what of lenient schemas the grammar leaves out
     seconds         of the processor's time that its parts took to compile, which beginning a sequence takes again
     """
 
@@ -153,6 +150,7 @@ class _Compilation:
         self._trial = trial
         self._is_cancelled = is_cancelled
         self._spent_s = 0.0
+        self._began_s = time.thread_time()
         self._not_enforced: list[str] = []
 
     def run(self, rules: TurnRules, schemas: dict[str, Schema]) -> CompiledTurn:
@@ -166,28 +164,9 @@ class _Compilation:
 
     def _grammar(self, part: SchemaPart, schema: Schema) -> dict[str, object]:
         self._check_time()
-        try:
-            return self._schema_grammar(part, schema)
-        except SchemaError as error:
-            if part.is_strict:
-                raise
-            self._not_enforced.append(f"{part.what}: nothing but JSON, because {error}")
-            return {"json_schema": prepare(dict(ANY_OBJECT), part.what, is_lenient=True).schema}
-
-    def _schema_grammar(self, part: SchemaPart, schema: Schema) -> dict[str, object]:
-        prepared = prepare(schema, part.what, is_lenient=not part.is_strict)
-        grammar: dict[str, object] = {"json_schema": prepared.schema}
-        text = as_text({part.name: grammar})
-        error = self._try(text)
-        if error is not None:
-            raise SchemaError(f"{part.what}: {first_line(error)}")
-        said = list(prepared.left_out)
-        if not part.is_strict:
-            with panics_as_errors():
-                _, messages = LLMatcher.validate_grammar_with_warnings(text, None, limits=_LIMITS)
-            said += [first_line(message) for message in messages]
-        self._not_enforced += [f"{part.what}: {each}" for each in said]
-        return grammar
+        found = held(part, schema, self._try)
+        self._not_enforced += found.not_enforced
+        return {"json_schema": found.form}
 
     def _try_texts(self, rules: TurnRules) -> None:
         for part in text_parts(rules):
@@ -198,6 +177,7 @@ class _Compilation:
 
     def _try(self, grammar: str) -> str | None:
         """What is wrong with it."""
+        self._check_time()
         try:
             outcome = self._trial.run(grammar)
         except TimeoutError:
@@ -210,7 +190,7 @@ class _Compilation:
     def _check_time(self) -> None:
         if self._is_cancelled():
             raise SchemaError("the request was cancelled while its grammar was made")
-        if self._spent_s > MAX_COMPILE_S:
+        if self._spent_s + time.thread_time() - self._began_s > MAX_COMPILE_S:
             raise SchemaError(
                 f"the schemas take more than {MAX_COMPILE_S:.0f} s to compile; send fewer or smaller ones"
             )

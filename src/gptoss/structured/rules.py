@@ -10,11 +10,10 @@ from enum import StrEnum
 from gptoss.errors import SchemaError, listed, shown
 from gptoss.harmony import Message, SystemContent, ToolNamespace
 from gptoss.harmony.messages import DeveloperContent
+from gptoss.schemas import Schema
 
 MAX_TOOLS = 256
 MAX_CHOICES = 1024
-
-Schema = Mapping[str, object] | bool
 
 
 class AnswerKind(StrEnum):
@@ -33,7 +32,8 @@ class Answer:
     """The shape of the final message, or of a text that a tool takes.
 
     kind       what `value` is
-    value      the schema, the regular expression, the Lark grammar, or the texts to choose from; None for the others
+    value      the schema, the regular expression, the Lark grammar, or the texts to choose from; None for the others.
+               An object may have a schema too
     is_strict  of a schema: whether keywords that cannot be enforced are refused, rather than reported
 
     Regular expressions are those of Rust's crate `regex` and match the whole answer; Lark grammars are llguidance's.
@@ -47,6 +47,7 @@ class Answer:
 
     def __post_init__(self) -> None:
         wanted: dict[AnswerKind, tuple[type, ...]] = {
+            AnswerKind.JSON_OBJECT: (Mapping, type(None)),
             AnswerKind.JSON_SCHEMA: (Mapping, bool),
             AnswerKind.REGEX: (str,),
             AnswerKind.LARK: (str,),
@@ -80,8 +81,7 @@ class ToolRule:
 
     recipient    what a call is addressed to, such as `functions.get_weather`
     parameters   JSON Schema of its argument; None: it takes none
-    is_strict    whether keywords that cannot be enforced are refused; otherwise they are reported, and where a schema
-                 cannot be enforced at all, arguments are any JSON object
+    is_strict    whether keywords that cannot be enforced are refused; otherwise each is left out alone, and reported
     is_built_in  whether the model was trained to call it from its chain of thought, as `python` and the browser
     takes_text   whether its argument is bare text, as `python` takes code
     text         the shape of that text: free, or of a grammar
@@ -182,7 +182,8 @@ class TurnRules:
         answer = [self.answer.kind, self.answer.value, self.answer.is_strict]
         answer = answer if self.may_answer else []
         return json.dumps(
-            [tools, self.choice, self.is_parallel, answer, self.reasons], default=dict
+            [tools, self.choice, self.is_parallel, answer, self.reasons],
+            default=dict,
         )
 
 

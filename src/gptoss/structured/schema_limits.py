@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gptoss.errors import SchemaError
-from gptoss.structured.rules import Schema
+from gptoss.schemas import Schema, parts
 
 MAX_BYTES = 256 << 10
 MAX_DEPTH = 40
@@ -18,22 +18,6 @@ MAX_PATTERN_PROPERTIES = 100
 MAX_LEAST = 10_000
 
 _LEAST = ("minItems", "minProperties", "minLength", "minContains")
-# Where schemas stand inside a schema: as a value, in a list, or by name.
-_INSIDE = (
-    "items",
-    "additionalItems",
-    "contains",
-    "additionalProperties",
-    "propertyNames",
-    "not",
-    "if",
-    "then",
-    "else",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-)
-_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
-_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 
 
 def within_limits(schema: Schema, what: str) -> Schema:
@@ -42,46 +26,34 @@ def within_limits(schema: Schema, what: str) -> Schema:
     if len(text) > MAX_BYTES:
         raise SchemaError(f"{what}: got {len(text):,} bytes, wanted at most {MAX_BYTES:,}")
     copy: Schema = json.loads(text)
+    try:
+        require_counts(copy)
+    except SchemaError as error:
+        raise SchemaError(f"{what}: {error}") from None
+    return copy
+
+
+def require_counts(schema: Schema) -> None:
+    """Raises SchemaError for a schema with too many levels, values, properties or patterns, or a least too great."""
     num_values = num_properties = num_patterns = 0
-    for part, depth in parts(copy):
+    for part, depth in parts(schema):
         if depth > MAX_DEPTH:
-            raise SchemaError(f"{what}: got more than {MAX_DEPTH} levels of nesting, wanted fewer")
+            raise SchemaError(f"got more than {MAX_DEPTH} levels of nesting, wanted fewer")
         num_values += _count(part, "enum")
         num_properties += _count(part, "properties")
         num_patterns += _count(part, "patternProperties")
         for name in _LEAST:
             least = part.get(name)
             if isinstance(least, int | float) and least > MAX_LEAST:
-                raise SchemaError(f"{what}: got {name} {least:,}, wanted at most {MAX_LEAST:,}")
+                raise SchemaError(f"got {name} {least:,}, wanted at most {MAX_LEAST:,}")
     if num_values > MAX_ENUM_VALUES:
-        raise SchemaError(
-            f"{what}: got {num_values:,} enum values, wanted at most {MAX_ENUM_VALUES:,}"
-        )
+        raise SchemaError(f"got {num_values:,} enum values, wanted at most {MAX_ENUM_VALUES:,}")
     if num_properties > MAX_PROPERTIES:
-        raise SchemaError(
-            f"{what}: got {num_properties:,} properties, wanted at most {MAX_PROPERTIES:,}"
-        )
+        raise SchemaError(f"got {num_properties:,} properties, wanted at most {MAX_PROPERTIES:,}")
     if num_patterns > MAX_PATTERN_PROPERTIES:
         raise SchemaError(
-            f"{what}: got {num_patterns:,} patternProperties, wanted at most {MAX_PATTERN_PROPERTIES:,}"
+            f"got {num_patterns:,} patternProperties, wanted at most {MAX_PATTERN_PROPERTIES:,}"
         )
-    return copy
-
-
-def parts(schema: object) -> Iterator[tuple[dict[str, Any], int]]:
-    """Every schema inside a schema, itself first, and how deep it lies."""
-    waiting = [(schema, 1)]
-    while waiting:
-        part, depth = waiting.pop()
-        if not isinstance(part, dict):
-            continue
-        yield part, depth
-        inside = [part[name] for name in _INSIDE if name in part]
-        for name in _LISTS:
-            inside += part[name] if isinstance(part.get(name), list) else []
-        for name in _NAMED:
-            inside += part[name].values() if isinstance(part.get(name), dict) else []
-        waiting += [(each, depth + 1) for each in inside]
 
 
 def _count(part: dict[str, Any], name: str) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from gptoss.errors import SchemaError, shown
+import re
 
 _YEAR = r"(?:[1-9]\d{3}|0[1-9]\d\d|00[1-9]\d|000[1-9])"
 _LEAP_YEAR = r"(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
@@ -32,21 +30,16 @@ _NARROWED: dict[str, list[dict[str, object]]] = {"hostname": [{"maxLength": 253}
 KNOWN_FORMATS = (*_REPLACED, *_NARROWED, "duration", "ipv4", "ipv6", "uri", "uuid")
 
 
-def narrow_format(part: dict[str, Any], what: str) -> None:
-    """Change the format of a schema, if it has one, into what accepts nothing but strings of that format.
+# OpenAPI's, and what writers of other languages make of their numbers: nothing that JSON Schema says of a value.
+_SAY_NOTHING = re.compile(r"u?int\d*|float\d*|double|decimal|password|binary")
 
-    Raises SchemaError, naming `what`, for one that is not known.
-    """
-    name = part.get("format")
-    if name is None:
-        return
-    if name not in KNOWN_FORMATS:
-        raise SchemaError(
-            f"{what}: got the format {shown(name)}, which cannot be enforced, wanted one of {', '.join(KNOWN_FORMATS)}"
-        )
-    if name in _REPLACED:
-        del part["format"]
+
+def says_nothing(name: str) -> bool:
+    """Whether a format is an annotation."""
+    return _SAY_NOTHING.fullmatch(name) is not None
+
+
+def narrowed(name: str) -> tuple[str | None, list[dict[str, object]]]:
+    """The compiler's own format of that name, if it is used, and what a string must match beside it."""
     further = [*_REPLACED.get(name, ()), *_NARROWED.get(name, ())]
-    if further:
-        both = part.get("allOf")
-        part["allOf"] = [*(both if isinstance(both, list) else []), *further]
+    return (None if name in _REPLACED else name), further

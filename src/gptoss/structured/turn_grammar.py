@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from gptoss.errors import SchemaError, shown
 from gptoss.harmony.names import Channel, Marker
-from gptoss.structured.rules import Answer, AnswerKind, Schema, ToolRule, TurnRules
+from gptoss.schemas import Schema
+from gptoss.structured.rules import Answer, AnswerKind, ToolRule, TurnRules
 
 ANSWER = "answer"
 
 _NO_ARGUMENTS: Schema = {"type": "object", "properties": {}, "additionalProperties": False}
-ANY_OBJECT: dict[str, object] = {"type": "object"}
 
 # Of a Lark grammar: & and ~, each of which may double what the rest costs.
 MAX_INTERSECTIONS = 8
@@ -36,12 +36,14 @@ class SchemaPart:
     name       in the grammar
     what       it is, for people
     is_strict  whether what cannot be enforced is refused
+    is_object  whether its values are objects, even where it does not say so
     """
 
     name: str
     what: str
     schema: Schema
     is_strict: bool
+    is_object: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,13 @@ def schema_parts(rules: TurnRules) -> list[SchemaPart]:
         if not tool.takes_text:
             schema = _NO_ARGUMENTS if tool.parameters is None else tool.parameters
             what = f"the parameters of {tool.recipient}"
-            found.append(SchemaPart(f"args{index}", what, schema, tool.is_strict))
+            found.append(SchemaPart(f"args{index}", what, schema, tool.is_strict, is_object=True))
     answer = rules.answer
     if rules.may_answer and answer.is_json:
-        schema = ANY_OBJECT if not isinstance(answer.value, Mapping | bool) else answer.value
-        found.append(SchemaPart(ANSWER, "the schema of the answer", schema, answer.is_strict))
+        schema = answer.value if isinstance(answer.value, Mapping | bool) else {}
+        is_object = answer.kind is AnswerKind.JSON_OBJECT
+        what = "the schema of the answer"
+        found.append(SchemaPart(ANSWER, what, schema, answer.is_strict, is_object))
     return found
 
 
@@ -115,9 +119,9 @@ class _Writer:
             before.append("analysis")
             lines.append(f"analysis: {self._header(Channel.ANALYSIS)} TEXT {self._next}")
         if rules.callable:
-            # What the model says to the user before it calls something.
             before.append("preamble")
             lines.append(f"preamble: {self._header(Channel.COMMENTARY)} TEXT {self._next}")
+        if rules.callable:
             lines.append(f"call: {' | '.join(self._calls())}")
             further = f"(call {self._next} before)* " if rules.has_several_calls else ""
             ends.append(f"{further}call {self._mark[Marker.CALL]}")

@@ -12,13 +12,16 @@ from gptoss import nano
 from gptoss.chat import answer_of, tool_choice_of
 from gptoss.errors import GptossError
 from gptoss.harmony.names import Marker
+from gptoss.schemas import read
 from gptoss.structured import Answer, AnswerKind, ToolRule, TurnRules
+from gptoss.structured.alternatives import Alternatives
 from gptoss.structured.constraint import GrammarConstraint
-from gptoss.structured.json_schema import _Values, prepare
-from gptoss.structured.keywords import ascii_space, combined_multiples, keep_keywords
+from gptoss.structured.held_schema import _combines_multiples, held
+from gptoss.structured.patterns import ascii_space
 from gptoss.structured.plain_turn import PlainTurn
 from gptoss.structured.schema_limits import within_limits
-from gptoss.structured.turn_grammar import text_lark
+from gptoss.structured.turn_grammar import SchemaPart, text_lark
+from gptoss.structured.values import Values
 from gptoss.tokenizer import Tokenizer
 from tests.growth.case import Case
 
@@ -34,8 +37,33 @@ def _limits(schema: Schema) -> None:
     within_limits(schema, "it")
 
 
-def _prepare(schema: Schema) -> None:
-    prepare(schema, "it", is_lenient=True)
+def _held(schema: Schema) -> None:
+    held(SchemaPart("it", "it", schema, is_strict=True, is_object=False), schema, lambda _: None)
+
+
+def _definitions_of_one_name(size: int) -> Schema:
+    inner = {f"d{number}": {"x": {"const": number}} for number in range(size)}
+    return {"allOf": [{"$ref": f"#/in/{name}/x"} for name in inner], "in": inner}
+
+
+def _unknown_and_referred_to(size: int) -> Schema:
+    inner: Schema = {f"k{number}": {"x": {}} for number in range(size)}
+    return {**inner, "anyOf": [{"$ref": f"#/{name}/x"} for name in inner]}
+
+
+def _required_inside(size: int) -> Schema:
+    return {"properties": {f"p{number}": {"required": True} for number in range(size)}}
+
+
+def _tagged(size: int) -> list[Schema]:
+    def tagged(number: int) -> Schema:
+        return {"type": "object", "properties": {"k": {"const": number}}, "required": ["k"]}
+
+    return [{"anyOf": [tagged(number), tagged(-1 - number)]} for number in range(size)]
+
+
+def _alternatives(several: list[Schema]) -> None:
+    Alternatives({}).exclude_each_other(several)
 
 
 def _all_of(size: int) -> Schema:
@@ -70,10 +98,6 @@ def _enum(size: int) -> Schema:
 
 def _wrong_keyword(size: int) -> Schema:
     return {"minLength": [["x"] * 10] * size}
-
-
-def _keywords(schema: Schema) -> None:
-    keep_keywords(schema, "it", is_lenient=False)
 
 
 def _rules(size: int) -> TurnRules:
@@ -141,13 +165,17 @@ def _hold_bytes(text: bytes) -> None:
 
 CASES = (
     Case("limits of a wide schema", _required, _limits, 400),
-    Case("schemas that must all have values", _all_of, _prepare, 200),
-    Case("properties that must be there", _required, _prepare, 200),
-    Case("alternatives that refer to each other", _any_of_itself, _Values, 80),
-    Case("references one after the other", _chain, _prepare, 60),
-    Case("multiples of all", _multiples, combined_multiples, 100_000),
-    Case("numbers in an enum", _enum, _prepare, 1000),
-    Case("a wrong keyword of any size", _wrong_keyword, _keywords, 20_000, raises=GptossError),
+    Case("schemas that must all have values", _all_of, _held, 200),
+    Case("properties that must be there", _required, _held, 200),
+    Case("alternatives that refer to each other", _any_of_itself, Values, 80),
+    Case("references one after the other", _chain, _held, 60),
+    Case("definitions of one name", _definitions_of_one_name, read, 100),
+    Case("unknown keywords that are referred to", _unknown_and_referred_to, read, 100),
+    Case("properties that say that they must be there", _required_inside, read, 200),
+    Case("alternatives that exclude each other", _tagged, _alternatives, 400),
+    Case("multiples of all", _multiples, _combines_multiples, 100_000),
+    Case("numbers in an enum", _enum, _held, 1000),
+    Case("a wrong keyword of any size", _wrong_keyword, _held, 20_000, raises=GptossError),
     Case("space in a pattern", lambda n: r"[\s]\s" * n, ascii_space, 700),
     Case("key of rules", _rules, TurnRules.key, 400),
     Case("tools that may be called", _allowed, lambda rules: rules.callable, 50_000),
