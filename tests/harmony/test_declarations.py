@@ -39,7 +39,7 @@ POINT = {"type": "object", "properties": {"a": NUMBER}, "required": ["a"]}
     [
         ({"anyOf": [STRING, NULL]}, "any", "string | null"),
         ({"anyOf": [STRING, STRING]}, "any", "string"),
-        ({"anyOf": []}, "any", "never"),
+        ({"anyOf": []}, "any", "any"),
         ({"const": "on"}, "any", '"on"'),
         ({"const": 3, "type": "number"}, "number", "3"),
         ({"const": None}, "any", "null"),
@@ -98,6 +98,57 @@ def test_types(schema: object, strict: str, default: str) -> None:
     definitions = {"$defs": {"P": POINT}}
     assert parameter(schema, strict=True, **definitions) == f"x: {strict},\n"
     assert parameter(schema, **definitions) == f"x: {default},\n"
+
+
+EITHER = {
+    "type": "object",
+    "properties": {"a": STRING, "b": STRING},
+    "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "default"),
+    [
+        (EITHER, ": {\n    a?: string,\n    b?: string,\n    },"),
+        (
+            {"type": "object", "properties": {"b": STRING}, "oneOf": [POINT, {"type": "object"}]},
+            ": {\n    b?: string,\n    } & (\n     | {\n       a: number,\n       }\n     | object),",
+        ),
+        ({"type": "object", "required": ["z"]}, ": {\n    z: any,\n    },"),
+        (
+            {"anyOf": [POINT, STRING], "nullable": True},
+            ":\n | {\n   a: number,\n   }\n | string\n | null\n,",
+        ),
+        ({"$ref": "#/$defs/P", "nullable": True}, ": {\n    a: number,\n    } | null,"),
+        (
+            {"$ref": "#/$defs/P", "properties": {"b": STRING}},
+            ": {\n    b?: string,\n    } & {\n    a: number,\n    },",
+        ),
+        ({"$ref": "#/components/P"}, ": string,"),
+        ({"type": "string", "enum": ["a", None]}, ': "a",'),
+        ({"type": "array", "items": [STRING, NUMBER]}, ": [string, number],"),
+        ({"type": "any"}, ": any,"),
+        ({"type": "string", "enum": None, "required": True}, ": string,"),
+    ],
+)
+def test_what_is_told_is_what_is_held_to(schema: object, default: str) -> None:
+    """As `gptoss.schemas` reads it, for the grammar too."""
+    more = {"$defs": {"P": POINT}, "components": {"P": STRING}}
+    assert parameter(schema, **more) == f"x{default}\n"
+
+
+def test_arguments_are_told_as_an_object() -> None:
+    nullable = ToolDescription("a", "", {"type": ["object", "null"], "properties": {"n": NUMBER}})
+    either = ToolDescription("b", "", {"anyOf": [POINT, NULL]})
+    empty = ToolDescription("c", "", {"type": "object", "properties": None, "required": None})
+    text = ToolDescription("d", "", {"type": "string"})
+    assert declare(nullable, either, empty, text) == (
+        "type a = (_: {\nn?: number,\n}) => any;\n\n"
+        "type b = (_: \n | {\n   a: number,\n   }) => any;\n\n"
+        "type c = (_: {\n}) => any;\n\n"
+        "type d = (_: string) => any;\n"
+    )
 
 
 def test_a_comment_of_several_lines_stays_a_comment() -> None:

@@ -10,8 +10,10 @@ from typing import TypeGuard
 from gptoss.errors import MessageError
 from gptoss.harmony.frozen_json import compact
 from gptoss.harmony.library_types import LibraryTypes
-from gptoss.harmony.references import Expansions, TypeNames, recursive_pointers, resolve
+from gptoss.harmony.references import Expansions, TypeNames, recursive_pointers
 from gptoss.harmony.tools import ToolDescription, ToolNamespace
+from gptoss.schemas import read, read_object, resolve
+from gptoss.schemas.keywords import HELD
 
 
 def _with_literals(pattern: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
@@ -25,7 +27,13 @@ _PLAIN_KEY = re.compile(r"[\w$./@-]+")
 # Each as it is, and without literals.
 _WORDS = _with_literals(r"\w+")
 _SIGNS = _with_literals(r"//[^\n]*|[{}()\[\]|&]")
-_TYPES = ("object", "array", "null", "string", "number", "integer", "boolean")
+# Keywords that are written as a type; `required` alone is none.
+_TYPED = {
+    *("type", "enum", "const", "$ref", "anyOf", "oneOf", "allOf", "properties"),
+    *("patternProperties", "additionalProperties", "items", "prefixItems"),
+}
+# Of a tool that takes text, which is no JSON.
+_TEXT = {"type": "string"}
 
 
 def tools_section(namespaces: Iterable[ToolNamespace], *, strict: bool) -> str:
@@ -50,20 +58,30 @@ def _namespace(namespace: ToolNamespace, expansions: Expansions, *, strict: bool
     names = TypeNames(tool.name for tool in namespace.tools)
     for tool in namespace.tools:
         if strict:
-            lines += _declaration(tool, LibraryTypes())
+            lines += _declaration(tool, LibraryTypes(), tool.parameters)
         else:
             types = FullTypes(tool, names, expansions)
-            lines += [*types.aliases(), *_declaration(tool, types)]
+            lines += [*types.aliases(), *_declaration(tool, types, types.root)]
     lines.append(f"}} // namespace {namespace.name}")
     return "\n".join(lines)
 
 
-def _declaration(tool: ToolDescription, types: LibraryTypes) -> Iterator[str]:
+def _declaration(
+    tool: ToolDescription, types: LibraryTypes, parameters: Mapping[str, object] | None
+) -> Iterator[str]:
     yield from (f"// {line}" for line in _lines(tool.description))
-    if tool.parameters is None or (isinstance(types, FullTypes) and not tool.parameters):
+    if parameters is None:
         yield f"type {tool.name} = () => any;\n"
     else:
-        yield f"type {tool.name} = (_: {types.type_of(tool.parameters, '')}) => any;\n"
+        yield f"type {tool.name} = (_: {types.type_of(parameters, '')}) => any;\n"
+
+
+def _read(parameters: Mapping[str, object] | None) -> Mapping[str, object] | None:
+    """What a tool's parameters say, as a turn is held to them; None: there are none."""
+    if not parameters:
+        return None
+    reading = read(parameters) if parameters == _TEXT else read_object(parameters)
+    return reading.schema if isinstance(reading.schema, dict) else None
 
 
 def _lines(text: str) -> list[str]:
@@ -74,7 +92,9 @@ def _lines(text: str) -> list[str]:
 
 
 class FullTypes(LibraryTypes):
-    """Types of one tool's parameters that keep what the schema says.
+    """Types of one tool's parameters that keep what the schema says, as `gptoss.schemas` reads it.
+
+    root  the parameters, so read; None: there are none
 
     Besides what the library writes: anyOf, allOf, `$ref` (written out, or as a named type where it refers to itself),
     const, enums of any values, arrays of unions, tuples, free-form objects, comments of several lines.
@@ -85,7 +105,8 @@ class FullTypes(LibraryTypes):
     def __init__(self, tool: ToolDescription, names: TypeNames, expansions: Expansions) -> None:
         """`names` are those of the namespace, to which aliases are added; `expansions` counts for several tools."""
         self._tool = tool
-        self._root: Mapping[str, object] = tool.parameters or {}
+        self.root = _read(tool.parameters)
+        self._root: Mapping[str, object] = self.root or {}
         self._budget = expansions.of(tool.name)
         self._budget.spend_text(self._root)
         self._level = 0
@@ -120,8 +141,7 @@ class FullTypes(LibraryTypes):
         if _is_array(schema.get("enum")) and schema["enum"]:
             return " | ".join(compact(value) for value in schema["enum"])
         with self._deeper():
-            parts = [self._base(schema, indent), *self._intersection(schema, indent)]
-        parts = [part for part in parts if part]
+            parts = self._together(schema, indent)
         if len(parts) > 1:
             parts = [_grouped(part) for part in parts]
         return " & ".join(parts) or "any"
@@ -138,16 +158,30 @@ class FullTypes(LibraryTypes):
         yield
         self._level -= 1
 
+    def _together(self, schema: Mapping[str, object], indent: str) -> list[str]:
+        """The types of which a value is each: the schema's own, those of its alternatives, and those of allOf."""
+        is_bare = not _has_structure(schema)
+        several = [schema.get(name) for name in ("oneOf", "anyOf")]
+        unions = [
+            self._variants_of(each, indent)
+            for each in several
+            if _is_array(each) and (is_bare or all(map(_has_type, each)))
+        ]
+        further = [*unions, *self._intersection(schema, indent)]
+        is_said = bool(unions) or schema.get("type") == "object"
+        if is_bare and is_said and any(text not in ("", "any") for text in further):
+            own = ""
+        else:
+            own = self._base(schema, indent)
+        parts = [part for part in (own, *further) if part]
+        return [part for part in parts if part != "any"] or parts[:1]
+
     def _base(self, schema: Mapping[str, object], indent: str) -> str:
-        """What the schema says besides allOf, perhaps nothing."""
-        for keyword in ("oneOf", "anyOf"):
-            variants = schema.get(keyword)
-            if _is_array(variants):
-                return self._variants_of(variants, indent)
+        """What the schema says itself, perhaps nothing."""
         kind = schema.get("type")
         if _is_array(kind):
-            kinds = ({**schema, "type": name} for name in _distinct_types(kind))
-            return _joined(self._of_kind(each, each["type"], indent) or "any" for each in kinds)
+            kinds = [{**schema, "type": name} for name in kind]
+            return _joined(self._of_kind(each, each["type"], indent) for each in kinds)
         return self._of_kind(schema, _implied_kind(schema) if kind is None else kind, indent)
 
     def _of_kind(self, schema: Mapping[str, object], kind: object, indent: str) -> str:
@@ -173,11 +207,17 @@ class FullTypes(LibraryTypes):
         return _joined(self._nullable(variant, f"{indent}   ") for variant in variants)
 
     def _variants(self, schema: object) -> Sequence[object] | None:
+        variants = self._own_variants(schema)
+        is_nullable = isinstance(schema, Mapping) and schema.get("nullable") is True
+        return [*variants, {"type": "null"}] if variants and is_nullable else variants
+
+    def _own_variants(self, schema: object) -> Sequence[object] | None:
         inherited = super()._variants(schema)
         if inherited is not None or not isinstance(schema, Mapping):
             return inherited
         variants = schema.get("anyOf")
-        return variants if _is_array(variants) and not self._are_short(variants) else None
+        is_long = _is_array(variants) and not self._are_short(variants)
+        return variants if is_long and _is_one_union(schema) else None
 
     def _are_short(self, variants: Sequence[object]) -> bool:
         return all(not _has_comment(each) and self._is_short(each) for each in variants)
@@ -192,18 +232,25 @@ class FullTypes(LibraryTypes):
 
     def _has_one_line(self, schema: Mapping[str, object]) -> bool:
         parts = [schema.get(key) for key in ("oneOf", "anyOf", "allOf")]
+        if schema.get("properties") or schema.get("required") or _has_index(schema):
+            return False
         if not all(self._are_short(part) for part in parts if _is_array(part)):
             return False
         if any(_is_array(part) for part in parts[:2]):
             return True
-        is_object = not _has_index(schema) and not schema.get("properties")
-        elements = [schema.get("items"), schema.get("prefixItems"), schema.get("additionalItems")]
-        inner = [each for part in elements for each in (part if _is_array(part) else [part])]
+        leading = schema.get("prefixItems")
+        inner = [schema.get("items"), *(leading if _is_array(leading) else ())]
         is_open = schema.get("additionalProperties") is not False
-        return is_object and is_open and all(self._is_short(each) for each in inner)
+        return is_open and all(self._is_short(each) for each in inner)
 
     def _property(self, key: str, schema: object, indent: str) -> str:
-        return super()._property(key, self._resolved(schema), indent)
+        schema = self._resolved(schema)
+        if isinstance(schema, Mapping) and "oneOf" in schema and not _is_one_union(schema):
+            # The library says nothing more of what has one.
+            every, union = schema.get("allOf"), {"anyOf": schema["oneOf"]}
+            rest = {name: value for name, value in schema.items() if name != "oneOf"}
+            schema = {**rest, "allOf": [*(every if _is_array(every) else ()), union]}
+        return super()._property(key, schema, indent)
 
     def _reference(self, schema: Mapping[str, object], pointer: str, indent: str) -> str:
         if pointer in self._alias_by_pointer:
@@ -222,17 +269,27 @@ class FullTypes(LibraryTypes):
             if not isinstance(target, Mapping):
                 return target
             beside = {key: value for key, value in schema.items() if key != "$ref"}
+            every = beside.get("allOf")
+            if beside.keys() & target.keys() & (HELD.keys() - {"type"}):
+                return {**beside, "allOf": [target, *(every if _is_array(every) else ())]}
             schema = {**target, **beside}
         return schema
 
     def _object(self, schema: Mapping[str, object], indent: str) -> str:
-        if schema is self._root or schema.get("properties") or _has_index(schema):
+        if schema is self._root or _has_structure(schema):
             return super()._object(schema, indent)
         is_closed = schema.get("additionalProperties") is False
         return super()._object(schema, indent) if is_closed else "object"
 
     def _properties(self, schema: Mapping[str, object], indent: str) -> str:
-        return super()._properties(schema, indent) + self._index(schema, indent)
+        named, required = schema.get("properties"), schema.get("required")
+        further = [
+            f"{indent}{self._key(str(name))}: any,\n"
+            for name in (required if _is_array(required) else ())
+            if not (isinstance(named, Mapping) and name in named)
+        ]
+        own = super()._properties(schema, indent)
+        return "".join((own, *further, self._index(schema, indent)))
 
     def _index(self, schema: Mapping[str, object], indent: str) -> str:
         """The line for keys that the schema does not name."""
@@ -245,13 +302,11 @@ class FullTypes(LibraryTypes):
         return f"{indent}[key: string]: {types},\n"
 
     def _array(self, schema: Mapping[str, object], indent: str) -> str:
-        items = schema.get("items")
-        leading = schema.get("prefixItems", items if _is_array(items) else None)
+        items, leading = schema.get("items"), schema.get("prefixItems")
         if _is_array(leading):
             texts = [self._nullable(item, indent) for item in leading]
-            rest = schema.get("additionalItems" if _is_array(items) else "items", False)
-            if isinstance(rest, Mapping):
-                texts.append(f"...{_grouped(self._nullable(rest, indent))}[]")
+            if isinstance(items, Mapping):
+                texts.append(f"...{_grouped(self._nullable(items, indent))}[]")
             return f"[{', '.join(texts)}]"
         if items is None:
             return "Array<any>"
@@ -295,15 +350,21 @@ def _implied_kind(schema: Mapping[str, object]) -> str | None:
     return "array" if "items" in schema or "prefixItems" in schema else None
 
 
-def _distinct_types(names: Sequence[object]) -> list[str]:
-    """Names of types, each once; one stands for all that JSON Schema does not know, which mean the same."""
-    found: dict[str, None] = {}
-    unknown = None
-    for name in names:
-        if isinstance(name, str):
-            unknown = name if unknown is None and name and name not in _TYPES else unknown
-            found[name if not name or name in _TYPES else str(unknown)] = None
-    return [*found]
+def _has_structure(schema: Mapping[str, object]) -> bool:
+    """Whether a schema says more of an object or an array than its type."""
+    named = any(schema.get(name) for name in ("properties", "required", "prefixItems"))
+    return named or "items" in schema or _has_index(schema)
+
+
+def _has_type(variant: object) -> bool:
+    """Whether a schema says of what type its values are; one that does not may say which names they have."""
+    return isinstance(variant, Mapping) and any(name in _TYPED for name in variant)
+
+
+def _is_one_union(schema: Mapping[str, object]) -> bool:
+    """Whether a schema with alternatives says nothing but these."""
+    num = sum(name in schema for name in ("oneOf", "anyOf", "allOf"))
+    return num == 1 and not _has_structure(schema)
 
 
 def _joined(types: Iterable[str]) -> str:

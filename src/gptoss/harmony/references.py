@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gptoss.errors import MessageError
 from gptoss.harmony.frozen_json import thaw
+from gptoss.schemas import resolve
 
 # Of one tool. A schema whose references multiply would fill the context; the largest real ones need a few hundred.
 MAX_EXPANSIONS = 1000
 # Of the schemas of all tools, with what references stand for: several times what the longest context holds.
 MAX_CHARACTERS = 2 << 20
-_LONGEST_INDEX = 9
 
 
 class Expansions:
@@ -22,7 +22,8 @@ class Expansions:
 
     def __init__(self) -> None:
         self._num_characters = 0
-        self._characters_by_id: dict[int, int] = {}
+        # With the value, so that no other one gets its identity.
+        self._characters_by_id: dict[int, tuple[object, int]] = {}
 
     def of(self, tool: str) -> ToolExpansions:
         """The count for one tool."""
@@ -34,14 +35,13 @@ class Expansions:
         return self._num_characters <= MAX_CHARACTERS
 
     def _characters(self, value: object) -> int:
-        if not isinstance(value, Mapping | tuple):
+        if not isinstance(value, Mapping | tuple | list):
             return len(value) if isinstance(value, str) else 8
-        known = self._characters_by_id.get(id(value))
-        if known is None:
+        if id(value) not in self._characters_by_id:
             inner = (*value, *value.values()) if isinstance(value, Mapping) else value
-            known = 2 + sum(map(self._characters, inner))
-            self._characters_by_id[id(value)] = known
-        return known
+            num = 2 + sum(map(self._characters, inner))
+            self._characters_by_id[id(value)] = value, num
+        return self._characters_by_id[id(value)][1]
 
 
 class ToolExpansions:
@@ -79,7 +79,7 @@ class TypeNames:
         self._meaning_by_name: dict[str, str | None] = dict.fromkeys(tools)
         self._name_by_meaning: dict[tuple[str, str | None], str] = {}
         self._number_by_name: dict[str, int] = {}
-        self._meaning_by_id: dict[int, str] = {}
+        self._meaning_by_id: dict[int, tuple[object, str]] = {}
 
     def of(self, pointer: str, definition: object) -> tuple[str, bool]:
         """The definition's own name, numbered if it means something else already; and whether it is new."""
@@ -97,31 +97,10 @@ class TypeNames:
         return self._name_by_meaning[own, meaning], False
 
     def _meaning_of(self, definition: object) -> str:
-        known = self._meaning_by_id.get(id(definition))
-        if known is None:
-            known = json.dumps(thaw(definition), sort_keys=True)
-            self._meaning_by_id[id(definition)] = known
-        return known
-
-
-def resolve(root: Mapping[str, object], pointer: str) -> object:
-    """What a reference within the schema refers to; None for one that leads elsewhere."""
-    if not pointer.startswith("#"):
-        return None
-    found: object = root
-    for part in pointer[1:].split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, Mapping) and key in found:
-            found = found[key]
-        elif isinstance(found, tuple | list) and _is_index(key) and int(key) < len(found):
-            found = found[int(key)]
-        else:
-            return None
-    return found
-
-
-def _is_index(key: str) -> bool:
-    return len(key) <= _LONGEST_INDEX and key.isdecimal()
+        if id(definition) not in self._meaning_by_id:
+            meaning = json.dumps(thaw(definition), sort_keys=True)
+            self._meaning_by_id[id(definition)] = definition, meaning
+        return self._meaning_by_id[id(definition)][1]
 
 
 def recursive_pointers(root: Mapping[str, object]) -> list[str]:
