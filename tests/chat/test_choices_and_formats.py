@@ -48,6 +48,14 @@ DECLARED = {
         ({"type": "text"}, Answer()),
         ({"type": "json_object"}, Answer(AnswerKind.JSON_OBJECT)),
         (
+            {"type": "json_object", "schema": SCHEMA},
+            Answer(AnswerKind.JSON_OBJECT, SCHEMA),
+        ),
+        (
+            {"type": "json_object", "schema": SCHEMA, "strict": False},
+            Answer(AnswerKind.JSON_OBJECT, SCHEMA, is_strict=False),
+        ),
+        (
             {"type": "json_schema", "json_schema": {"name": "n", "schema": SCHEMA}},
             Answer(AnswerKind.JSON_SCHEMA, SCHEMA),
         ),
@@ -68,7 +76,7 @@ DECLARED = {
 def test_response_formats(form: Any, answer: Answer) -> None:
     found, told = answer_of(form)
     assert found == answer
-    assert (told is not None) == (answer.kind is AnswerKind.JSON_SCHEMA)
+    assert (told is not None) == (answer.value == SCHEMA)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from gptoss.chat.types.formats import AnswerFormat
 
 
+# As a schema is called that has no name.
+_UNNAMED = "answer"
+
+
 def answer_of(
     response_format: Mapping[str, object] | AnswerFormat | None,
 ) -> tuple[Answer, ResponseFormat | None]:
@@ -20,7 +24,7 @@ def answer_of(
 
     None, or one of
         {"type": "text"}
-        {"type": "json_object"}
+        {"type": "json_object"}, or with the fields "schema" and "strict"
         {"type": "json_schema", "json_schema": {"name", "schema", "strict", "description"}}
         {"type": "regex", "regex": PATTERN}
         {"type": "lark", "lark": GRAMMAR}
@@ -35,6 +39,9 @@ def answer_of(
     if form.type == "json_schema":
         answer = Answer(AnswerKind.JSON_SCHEMA, form.schema_, is_strict=form.strict is not False)
         return answer, ResponseFormat(form.name, form.schema_, form.description)
+    if form.type == "json_object" and form.schema_ is not None:
+        answer = Answer(AnswerKind.JSON_OBJECT, form.schema_, is_strict=form.strict is not False)
+        return answer, ResponseFormat(_UNNAMED, form.schema_)
     # The other kinds have what they are made of in a field of their own name, or nothing.
     value = getattr(form, form.type, None)
     value = tuple(value) if isinstance(value, list) else value

@@ -12,6 +12,10 @@ from gptoss.forms import Form, Kinds, Typed
 from gptoss.structured.rules import MAX_CHOICES
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class TextFormat(Form):
     """Any text."""
 
@@ -19,9 +23,15 @@ class TextFormat(Form):
 
 
 class JsonObjectFormat(Form):
-    """Any JSON object."""
+    """Any JSON object, or one of a schema, as llama.cpp and others have it."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     type: Literal["json_object"]
+    schema_: Annotated[dict[str, Any] | None, Field(alias="schema", exclude_if=_is_none)] = None
+    """JSON Schema of the object, which is enforced while tokens are sampled."""
+    strict: Annotated[bool | None, Field(exclude_if=_is_none)] = None
+    """Of a schema; false: what cannot be enforced is left out and reported, rather than refused."""
 
 
 class RegexFormat(Form):
