@@ -141,6 +141,10 @@ def test_allowed(
             CALL.replace("<|call|>", "<|end|><|start|>assistant") + CALL,
         ),
         (replace(TOOLS, answer=SCHEMA), FINAL),
+        (replace(TOOLS, answer=SCHEMA), PREAMBLE + CITY_ANSWER),
+        (replace(TOOLS, answer=SCHEMA), PREAMBLE + CALL),
+        (replace(TOOLS, answer=SCHEMA, choice=ToolChoice.REQUIRED), PREAMBLE + CALL),
+        (replace(TOOLS, answer=Answer(AnswerKind.CHOICE, ("yes",))), PREAMBLE + CALL),
         (TurnRules(answer=SCHEMA), CITY_ANSWER.replace("Oslo", "Oslo, the capital of Norway")),
         (
             TurnRules(answer=Answer(AnswerKind.JSON_OBJECT)),

@@ -162,6 +162,14 @@ class TurnRules:
         return self.is_parallel and not is_named
 
     @property
+    def has_preamble(self) -> bool:
+        """Whether the turn may say something to the user before it calls a tool.
+
+        Programs that ask for an answer of a form read all that is said to the user as that, beside calls too.
+        """
+        return bool(self.callable) and self.answer.kind is AnswerKind.TEXT
+
+    @property
     def is_plain(self) -> bool:
         """Whether there is nothing to keep but the format of the turn."""
         return not self.callable and self.answer.kind is AnswerKind.TEXT
@@ -182,7 +190,7 @@ class TurnRules:
         answer = [self.answer.kind, self.answer.value, self.answer.is_strict]
         answer = answer if self.may_answer else []
         return json.dumps(
-            [tools, self.choice, self.is_parallel, answer, self.reasons],
+            [tools, self.choice, self.is_parallel, answer, self.has_preamble, self.reasons],
             default=dict,
         )
 

@@ -118,7 +118,7 @@ class _Writer:
         if rules.reasons:
             before.append("analysis")
             lines.append(f"analysis: {self._header(Channel.ANALYSIS)} TEXT {self._next}")
-        if rules.callable:
+        if rules.has_preamble:
             before.append("preamble")
             lines.append(f"preamble: {self._header(Channel.COMMENTARY)} TEXT {self._next}")
         if rules.callable:
