@@ -17,6 +17,8 @@ from gptoss.engine import (
     Token,
     Worker,
 )
+from gptoss.engine.engine import Output
+from gptoss.engine.logprobs import logprobs_of
 from gptoss.kernels import Float32
 from gptoss.model.transformer import Transformer
 
@@ -115,11 +117,69 @@ def test_asked_before_every_choice(tiny_model: Transformer) -> None:
     assert len(tokens) == 12
 
 
-def test_forced_tokens_have_no_logprobs(tiny_model: Transformer) -> None:
+@pytest.mark.parametrize("draft_length", [0, 8])
+@pytest.mark.parametrize("at", [0, 2])
+@pytest.mark.parametrize("count", [1, 3, 20])
+def test_forced_tokens_have_the_models_own_logprobs(
+    tiny_model: Transformer, at: int, count: int, draft_length: int
+) -> None:
     sampling = SamplingParams(temperature=0, logprobs=2)
-    guide = Forces(FORCED, lambda num_new: num_new == 2)
-    tokens, _, _ = run(tiny_model, guide, sampling=sampling)
-    assert [token.logprobs is None for token in tokens] == [token.is_forced for token in tokens]
+    forced = [70 + n % 9 for n in range(count)]
+    told, _, _ = run(
+        tiny_model,
+        Forces(forced, lambda num_new: num_new == at),
+        max_tokens=at + count + 3,
+        sampling=sampling,
+        draft_length=draft_length,
+    )
+    silent, _, _ = run(
+        tiny_model, Forces(forced, lambda num_new: num_new == at), max_tokens=at + count + 3
+    )
+    # They are the same tokens, whether or not they are told with their logprobs.
+    assert [(token.id, token.is_forced) for token in told] == [
+        (token.id, token.is_forced) for token in silent
+    ]
+    assert sum(token.is_forced for token in told) == count
+    logits = tiny_model.logits([*PROMPT, *ids(told)])
+    for row, token in zip(logits[len(PROMPT) - 1 :], told, strict=False):
+        assert token.logprobs == logprobs_of(row, token.id, 2)
+
+
+@pytest.mark.parametrize("logprobs", [None, 1])
+@pytest.mark.parametrize("stop_ids", [frozenset[int](), frozenset({71})])
+@pytest.mark.parametrize("max_tokens", [0, 1, 2, 3])
+def test_the_prompt_is_read_even_where_all_tokens_are_forced(
+    tiny_model: Transformer, max_tokens: int, stop_ids: frozenset[int], logprobs: int | None
+) -> None:
+    engine = Engine(tiny_model, EngineOptions(context=200))
+    sampling = SamplingParams(temperature=0, logprobs=logprobs)
+    guide = Forces(FORCED, lambda num_new: not num_new)
+    request = Request(PROMPT, sampling, max_tokens=max_tokens, guides=(guide,), stop_ids=stop_ids)
+    sequence = engine.add(request)
+    outputs: list[Output] = []
+    while sequence.finish_reason is None:
+        outputs += engine.step()
+    (output,) = outputs
+    wanted = FORCED[: min(max_tokens, 2) if stop_ids else max_tokens]
+    assert ids(output.tokens) == sequence.token_ids[len(PROMPT) :] == wanted
+    assert sequence.num_prefilled == len(PROMPT)
+    assert sequence.timings.prefill_s > 0
+    later = engine.add(Request([*PROMPT, 3], GREEDY, max_tokens=1))
+    while later.finish_reason is None:
+        engine.step()
+    assert later.timings.cached_tokens == len(PROMPT)
+
+
+def test_nothing_is_given_out_before_the_prompt_is_read(tiny_model: Transformer) -> None:
+    engine = Engine(tiny_model, EngineOptions(context=200, max_chunk=32))
+    guide = Forces(FORCED, lambda num_new: not num_new)
+    sequence = engine.add(Request(PROMPT, GREEDY, max_tokens=9, guides=(guide,)))
+    assert engine.step() == []
+    assert 0 < sequence.num_prefilled < len(PROMPT)
+    (output,) = engine.step()
+    assert ids(output.tokens)[:3] == FORCED
+    assert len(output.tokens) == 4
+    assert sequence.num_prefilled == len(PROMPT)
 
 
 @pytest.mark.parametrize("at", [0, 3])

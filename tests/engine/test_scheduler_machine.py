@@ -27,6 +27,8 @@ from tests.levels import examples
 
 CONTEXT = 256
 GREEDY = SamplingParams(temperature=0)
+# With logprobs, what is forced is computed token by token.
+TOLD = SamplingParams(temperature=0, logprobs=1)
 BEGINNINGS = [np.random.default_rng(seed).integers(0, 60, 200).tolist() for seed in range(3)]
 # Parts from the first within its fourth page.
 BEGINNINGS.append([*BEGINNINGS[0][:100], *BEGINNINGS[1][100:]])
@@ -93,6 +95,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         max_tokens=st.one_of(st.none(), st.integers(1, 90)),
         stop_ids=st.sampled_from([frozenset(), frozenset(), frozenset({3}), frozenset({61})]),
         is_guided=st.booleans(),
+        sampling=st.sampled_from([GREEDY, GREEDY, TOLD]),
         copies=st.sampled_from([1, 1, 2, 3]),
         shift=st.integers(0, 2),
         owner=OWNERS,
@@ -105,15 +108,17 @@ class SchedulerMachine(RuleBasedStateMachine):
         max_tokens: int | None,
         stop_ids: frozenset[int],
         is_guided: bool,
+        sampling: SamplingParams,
         copies: int,
         shift: int,
         owner: Owner,
     ) -> None:
         request = Request(
             [*beginning[:length], *tail],
-            GREEDY,
+            sampling,
             max_tokens=max_tokens,
             stop_ids=stop_ids,
+            scores_prompt=sampling is TOLD and not shift,
             guides=(FollowThrees(),) if is_guided else (),
             processors=(Shift(shift),),
             owner=owner,
@@ -209,7 +214,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         for one in self.followed:
             new = new_ids(one.sequence)
             assert new == one.wanted[: len(new)]
-            assert one.given == new
+            begun = [token.id for token in one.sequence.begun]
+            assert [*one.given, *begun] == new
             assert len(one.errors) <= 1
             reason = one.sequence.finish_reason
             assert (new == one.wanted) == (reason in (FinishReason.STOP, FinishReason.LENGTH))

@@ -181,9 +181,19 @@ def test_options_out_of_range(wrong: dict[str, int]) -> None:
         EngineOptions(**wrong)  # type: ignore[arg-type]
 
 
-def test_no_new_tokens_is_no_request() -> None:
-    with pytest.raises(RequestError, match="got max_tokens 0, wanted 1 or more"):
-        Request(PROMPT, max_tokens=0)
+def test_fewer_than_no_new_tokens_is_no_request() -> None:
+    with pytest.raises(RequestError, match="got max_tokens -1, wanted 0 or more"):
+        Request(PROMPT, max_tokens=-1)
+
+
+def test_no_new_tokens_is_a_prompt_that_is_read(worker: Worker) -> None:
+    generation = worker.submit(Request(PROMPT, GREEDY, max_tokens=0))
+    assert list(generation) == []
+    assert generation.finish_reason is FinishReason.LENGTH
+    assert generation.num_prefilled == len(PROMPT)
+    later = worker.submit(Request([*PROMPT, 3], GREEDY, max_tokens=1))
+    assert len(list(later)) == 1
+    assert later.timings.cached_tokens == len(PROMPT)
 
 
 def test_long_prompts_come_in_chunks(tiny_model: Transformer) -> None:

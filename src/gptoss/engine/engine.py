@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gptoss.engine.drafts import DraftLength
+from gptoss.engine.drafts import MAX_DRAFT, DraftLength
 from gptoss.engine.logprobs import logprobs_of
 from gptoss.engine.options import FEW_TOKENS, EngineOptions
 from gptoss.engine.penalties import adjust
@@ -32,10 +32,6 @@ class Output:
     sequence: Sequence
     tokens: tuple[Token, ...]
     error: Exception | None = None
-
-    def followed_by(self, later: Output) -> Output:
-        """Both as one."""
-        return Output(self.sequence, (*self.tokens, *later.tokens), later.error)
 
 
 @dataclass
@@ -130,20 +126,16 @@ class Engine:
         Empty when there is nothing to do, or while prompts take several steps.
         """
         scheduler = self._scheduler
-        outputs = {
-            sequence: self._follow_guides(sequence)
-            for sequence in scheduler.admit()
-            if not sequence.num_new
-        }
+        outputs = []
+        for sequence in scheduler.admit():
+            if not sequence.num_new and (failed := self._begin(sequence)) is not None:
+                outputs.append(failed)
         scheduler.forget_finished()
         chunks = [self._with_drafts(chunk) for chunk in scheduler.plan()]
         if chunks:
-            for chunk, logits in self._forward(chunks):
-                sequence, output = chunk.sequence, self._publish(chunk, logits)
-                before = outputs.get(sequence)
-                outputs[sequence] = before.followed_by(output) if before else output
+            outputs += [self._publish(chunk, logits) for chunk, logits in self._forward(chunks)]
         scheduler.forget_finished()
-        return [output for output in outputs.values() if output.tokens or output.error]
+        return [each for each in outputs if each.tokens or each.sequence.finish_reason is not None]
 
     def _new_cache(self) -> KVCache:
         options = self.options
@@ -168,6 +160,11 @@ class Engine:
 
     def _with_drafts(self, chunk: Chunk) -> Chunk:
         sequence = chunk.sequence
+        if sequence.forced:
+            if not chunk.is_last or sequence.request.sampling.logprobs is None:
+                return chunk
+            # Not appended yet, because their logits are wanted: now, all at once.
+            return self._scheduler.with_drafts(chunk, list(sequence.forced)[:MAX_DRAFT])
         num_running = self.num_running
         if not self.options.speculates or not chunk.is_last or chunk.num_known > FEW_TOKENS:
             return chunk
@@ -176,7 +173,10 @@ class Engine:
         return self._scheduler.with_drafts(chunk, drafts) if drafts else chunk
 
     def _forward(self, chunks: list[Chunk]) -> Iterable[tuple[Chunk, Float32 | Exception]]:
-        """Each chunk with the logits of its last known token and of its guesses; none while more of it is to come."""
+        """Each chunk with the logits of its last known token and of its guesses; none while more of it is to come.
+
+        Those of a prompt that is scored come before them.
+        """
         began = time.perf_counter()
         caches = [chunk.sequence.cache for chunk in chunks if chunk.sequence.cache is not None]
         lengths = [cache.length for cache in caches]
@@ -194,7 +194,7 @@ class Engine:
         num_tokens = sum(len(chunk.token_ids) for chunk in chunks)
         if all(chunk.num_known == 1 for chunk in chunks):
             self._drafts.observe(num_tokens, seconds)
-        elif any(chunk.num_known > FEW_TOKENS for chunk in chunks):
+        elif any(chunk.num_known > FEW_TOKENS and not chunk.num_scored for chunk in chunks):
             self._scheduler.rate.observe(num_tokens, seconds)
         return results
 
@@ -206,10 +206,9 @@ class Engine:
             cache = chunk.sequence.cache
             assert cache is not None
             parts.append((cache, np.asarray(chunk.token_ids, np.int64)))
-            count = 1 + len(chunk.drafts) if chunk.is_last else 0
             num_tokens += len(chunk.token_ids)
-            wanted += range(num_tokens - count, num_tokens)
-            counts.append(count)
+            wanted += range(num_tokens - chunk.num_logits, num_tokens)
+            counts.append(chunk.num_logits)
         logits = self._model.forward(Batch.of(parts, wanted))
         return list(zip(chunks, np.split(logits, np.cumsum(counts)[:-1]), strict=True))
 
@@ -220,61 +219,90 @@ class Engine:
         assert cache is not None
         if isinstance(logits, Exception):
             return self._failed(sequence, (), logits, is_ours=True)
-        if not len(logits):
+        start = cache.length - len(chunk.token_ids)
+        self._score(sequence, start, logits[: chunk.num_scored])
+        if not chunk.is_last:
             self._scheduler.remember(sequence, is_anchor=False)
             return Output(sequence, ())
+        sequence.is_read = True
         try:
-            self._choose(chunk, logits, found)
+            self._choose(chunk, logits[chunk.num_scored :], found)
         except Exception as error:
             # A processor is the caller's code: what it raises ends its own request and no other.
             cache.rewind(len(chunk.drafts) - found.num_accepted)
             return self._failed(sequence, tuple(found.tokens), error)
         cache.rewind(len(chunk.drafts) - found.num_accepted)
-        sequence.drafted(len(chunk.drafts), found.num_accepted)
+        if not chunk.is_forced:
+            sequence.drafted(len(chunk.drafts), found.num_accepted)
         if chunk.num_known > FEW_TOKENS or not sequence.num_new - len(found.tokens):
             self._scheduler.remember(sequence, is_anchor=True)
-        return Output(sequence, tuple(found.tokens))
+        return self._given_out(sequence, found.tokens)
+
+    def _score(self, sequence: Sequence, start: int, logits: Float32) -> None:
+        """Note how likely the prompt's own tokens were, from logits of its positions from `start` on."""
+        num_top = sequence.request.sampling.logprobs
+        for position, row in enumerate(logits, start):
+            # A sequence that was preempted is computed again.
+            if len(sequence.prompt_logprobs) == position and num_top is not None:
+                token_id = sequence.token_ids[position + 1]
+                sequence.prompt_logprobs.append(logprobs_of(row, token_id, num_top))
+
+    def _given_out(self, sequence: Sequence, tokens: list[Token]) -> Output:
+        begun, sequence.begun = sequence.begun, []
+        return Output(sequence, (*begun, *tokens))
 
     def _choose(self, chunk: Chunk, logits: Float32, found: _Accepted) -> None:
         """One token for every row, as long as the guesses before it were right."""
         sequence = chunk.sequence
+        if not sequence.max_new:
+            sequence.end_unanswered()
+            return
         for index, row in enumerate(logits):
-            token = self._sample(sequence, row)
+            token = self._next(sequence, row)
             sequence.append(token)
             found.tokens.append(token)
             is_right = index < len(chunk.drafts) and token.id == chunk.drafts[index]
             # Its keys and values are there, even if nothing follows it.
             found.num_accepted += is_right
-            has_forced = self._add_forced(sequence, found.tokens)
-            if has_forced or not is_right or sequence.finish_reason is not None:
+            has_added = self._add_forced(sequence, found.tokens)
+            if has_added or not is_right or sequence.finish_reason is not None:
                 return
 
-    def _sample(self, sequence: Sequence, logits: Float32) -> Token:
-        params, request = sequence.request.sampling, sequence.request
-        raw = logits.copy() if params.logprobs is not None else logits
+    def _next(self, sequence: Sequence, logits: Float32) -> Token:
+        """The token that is forced, else one that is sampled."""
+        num_top, is_forced = sequence.request.sampling.logprobs, bool(sequence.forced)
+        raw = logits.copy() if num_top is not None and not is_forced else logits
+        token_id = sequence.forced.popleft() if is_forced else self._sample(sequence, logits)
+        logprobs = None if num_top is None else logprobs_of(raw, token_id, num_top)
+        return Token(token_id, logprobs, is_forced)
+
+    def _sample(self, sequence: Sequence, logits: Float32) -> int:
+        params = sequence.request.sampling
         adjust(logits, params, sequence.counts)
-        for processor in request.processors:
+        for processor in sequence.request.processors:
             logits = processor(sequence.token_ids, logits)
-        position = len(sequence.token_ids)
-        token_id = sample(logits, params, seed=sequence.seed, position=position)
-        if params.logprobs is None:
-            return Token(token_id)
-        return Token(token_id, logprobs_of(raw, token_id, params.logprobs))
+        return sample(logits, params, seed=sequence.seed, position=len(sequence.token_ids))
 
     def _add_forced(self, sequence: Sequence, tokens: list[Token]) -> bool:
-        """Append what a guide forces; whether it forces anything."""
-        if sequence.finish_reason is not None:
-            return False
-        has_forced = False
-        while forced := self._forced(sequence):
-            has_forced = True
-            for token_id in forced:
-                token = Token(token_id, is_forced=True)
-                sequence.append(token)
-                tokens.append(token)
-                if sequence.finish_reason is not None:
-                    return True
-        return has_forced
+        """Append what a guide forces, as far as it needs no logits; whether that is anything."""
+        has_added = False
+        while sequence.finish_reason is None and self._is_forced(sequence):
+            if sequence.request.sampling.logprobs is not None:
+                break
+            if not sequence.is_read and sequence.would_end(sequence.forced[0]):
+                # The prompt is read in any case: whoever asks for one token may want it in the cache.
+                break
+            token = Token(sequence.forced.popleft(), is_forced=True)
+            sequence.append(token)
+            tokens.append(token)
+            has_added = True
+        return has_added
+
+    def _is_forced(self, sequence: Sequence) -> bool:
+        """Whether a guide decides what comes next; then that is in `sequence.forced`."""
+        if not sequence.forced:
+            sequence.forced += self._forced(sequence)
+        return bool(sequence.forced)
 
     def _forced(self, sequence: Sequence) -> list[int]:
         """What the first guide that forces anything does."""
@@ -284,13 +312,13 @@ class Engine:
                 return forced
         return []
 
-    def _follow_guides(self, sequence: Sequence) -> Output:
-        tokens: list[Token] = []
+    def _begin(self, sequence: Sequence) -> Output | None:
+        """Begin with what is forced, which is given out when the prompt is read; what came of it if a guide fails."""
         try:
-            self._add_forced(sequence, tokens)
+            self._add_forced(sequence, sequence.begun)
         except Exception as error:
-            return self._failed(sequence, tuple(tokens), error)
-        return Output(sequence, tuple(tokens))
+            return self._failed(sequence, (), error)
+        return None
 
     def _failed(
         self,
@@ -306,4 +334,4 @@ class Engine:
         if is_ours and not isinstance(error, GptossError):
             cause, error = error, EngineError(f"the step failed: {type(error).__name__}: {error}")
             error.__cause__ = cause
-        return Output(sequence, tokens, error)
+        return Output(sequence, (*sequence.begun, *tokens), error)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gptoss.engine.owner import Owner
 from gptoss.engine.sampling_params import MAX_SEED, SamplingParams, require
+from gptoss.errors import RequestError
 from gptoss.kernels import Float32
 
 # (token ids so far, the prompt's included; logits of the next one) -> logits. May write to the logits it is given.
@@ -40,11 +41,13 @@ class FinishReason(StrEnum):
 class Request:
     """A prompt, and how to go on from it.
 
-    max_tokens  new tokens at most; None: as many as the context holds
-    stop_ids    tokens that end the sequence; the one that did is given out as well
-    processors  applied to the logits in order, before sampling
-    guides      the first that forces tokens is followed, then all are asked again; nothing is sampled for these
-    owner       whose it is: prefixes are found by their owner alone, and owners take turns
+    max_tokens     new tokens at most; 0: the prompt is only read; None: as many as the context holds
+    stop_ids       tokens that end the sequence; the one that did is given out as well
+    processors     applied to the logits in order, before sampling
+    guides         the first that forces tokens is followed, then all are asked again; nothing is sampled for these
+    owner          whose it is: prefixes are found by their owner alone, and owners take turns
+    scores_prompt  whether the prompt's own tokens are reported as `sampling.logprobs` asks for new ones; then none of
+                   it is taken from what was computed before
 
     Raises RequestError for a value out of range. Token ids are checked when the engine takes the request.
     """
@@ -56,11 +59,17 @@ class Request:
     processors: tuple[LogitsProcessor, ...] = ()
     guides: tuple[Guide, ...] = ()
     owner: Owner = field(default_factory=Owner)
+    scores_prompt: bool = False
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None:
             is_whole = type(self.max_tokens) is int
-            require("max_tokens", self.max_tokens, is_whole and self.max_tokens >= 1, "1 or more")
+            require("max_tokens", self.max_tokens, is_whole and self.max_tokens >= 0, "0 or more")
+        if self.scores_prompt and self.sampling.logprobs is None:
+            raise RequestError(
+                "got scores_prompt without logprobs, wanted the number of most likely tokens to report; "
+                "set it in the sampling"
+            )
 
     def for_answer(self, index: int) -> Request:
         """The same request for another of several answers to one prompt: a seed counts up."""

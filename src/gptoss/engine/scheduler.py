@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gptoss.engine.options import FEW_TOKENS
 from gptoss.engine.prefix_cache import PrefixCache
@@ -15,27 +15,46 @@ from gptoss.model.page_pool import PAGE_SIZE, pages_for
 
 # Of a prompt in one step at least; fewer read all weights for little.
 _MIN_CHUNK = 32
+# Of prompts that are scored in one step: each of their tokens has logits, 800 kB of a real model.
+_MAX_SCORED = 64
 # How much a new observation counts.
 _WEIGHT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The next tokens of one sequence: so many that are known, then guesses."""
+    """The next tokens of one sequence: so many that are known, then guesses.
+
+    is_last     whether a new token follows
+    num_scored  tokens whose logits are wanted besides: those of a prompt that is scored
+    is_forced   whether the guesses are none: a guide forces them
+    """
 
     sequence: Sequence
     token_ids: tuple[int, ...]
     num_known: int
+    is_last: bool
+    num_scored: int = 0
+    is_forced: bool = False
 
     @property
-    def is_last(self) -> bool:
-        """Whether a new token follows."""
-        return self.num_known == self.sequence.num_pending
+    def num_logits(self) -> int:
+        """Last tokens whose logits are wanted."""
+        return self.num_scored + (1 + len(self.drafts) if self.is_last else 0)
 
     @property
     def drafts(self) -> tuple[int, ...]:
         """The guesses."""
         return self.token_ids[self.num_known :]
+
+
+def _chunk(sequence: Sequence, num_known: int) -> Chunk:
+    assert sequence.cache is not None
+    start = sequence.cache.length
+    is_last = num_known == sequence.num_pending
+    num_scored = num_known - is_last if sequence.needs_scores else 0
+    token_ids = tuple(sequence.token_ids[start : start + num_known])
+    return Chunk(sequence, token_ids, num_known, is_last, num_scored)
 
 
 class PrefillRate:
@@ -117,27 +136,23 @@ class Scheduler:
         for sequence in list(self.running):
             count = num_tokens.get(id(sequence), 0)
             if count and sequence in self.running and self._secure(sequence, count):
-                assert sequence.cache is not None
-                start = sequence.cache.length
-                chunks.append(
-                    Chunk(sequence, tuple(sequence.token_ids[start : start + count]), count)
-                )
+                chunks.append(_chunk(sequence, count))
         return chunks
 
     def with_drafts(self, chunk: Chunk, drafts: list[int]) -> Chunk:
-        """The chunk with guesses after it, as many as there are free pages for."""
-        cache = chunk.sequence.cache
+        """The chunk with guesses after it, or what is forced, as many as there are free pages for."""
+        sequence, cache = chunk.sequence, chunk.sequence.cache
         assert cache is not None
-        room = min(
-            self._cache.context - cache.length, chunk.sequence.max_new - chunk.sequence.num_new
-        )
-        drafts = drafts[: max(0, room - chunk.num_known)]
+        room = self._cache.context - cache.length - chunk.num_known
+        # The last new token follows no guess.
+        drafts = drafts[: max(0, min(room, sequence.max_new - sequence.num_new - 1))]
         total = chunk.num_known + len(drafts)
         missing = cache.missing(total)
         if not drafts or any(n > self._cache.pool(kind).num_free for kind, n in missing.items()):
             return chunk
         cache.reserve(total)
-        return Chunk(chunk.sequence, (*chunk.token_ids, *drafts), chunk.num_known)
+        is_forced = bool(sequence.forced)
+        return replace(chunk, token_ids=(*chunk.token_ids, *drafts), is_forced=is_forced)
 
     def remember(self, sequence: Sequence, *, is_anchor: bool) -> None:
         """Let others go on from what a sequence has computed."""
@@ -187,7 +202,7 @@ class Scheduler:
             # For a page that is copied.
             self._free_pages(kind, 1)
         cache, num_cached = self._cache.sequence(), 0
-        if self._keeps_prefixes:
+        if self._keeps_prefixes and not sequence.needs_scores:
             match = self._prefixes.match(sequence.token_ids, sequence.request.owner)
             num_cached = self._prefixes.adopt(match, cache)
         wanted = pages_for(len(sequence.token_ids) + 1) - pages_for(num_cached)
@@ -201,7 +216,7 @@ class Scheduler:
 
     def _shares_with_running(self, sequence: Sequence) -> bool:
         """Whether more of its prompt will be in the cache soon than is now."""
-        if not self._keeps_prefixes:
+        if not self._keeps_prefixes or sequence.needs_scores:
             return False
         length, owner = len(sequence.token_ids), sequence.request.owner
         for other in self.running:
@@ -228,9 +243,13 @@ class Scheduler:
         self._turn += 1
         start = self._turn % len(prompts) if prompts else 0
         order = prompts[start:] + prompts[:start]
+        left_scored = _MAX_SCORED
         for index, sequence in enumerate(order):
             fair = max(_MIN_CHUNK, left // (len(order) - index))
             share = min(sequence.num_pending, fair, left)
+            if sequence.needs_scores:
+                share = min(share, left_scored)
+                left_scored -= share
             shares[id(sequence)] = share
             left -= share
         return shares

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import deque
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -19,7 +20,7 @@ from gptoss.model.page_pool import PAGE_SIZE
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A new token; one that a guide forced was not sampled and has no logprobs."""
+    """A new token, with its logprobs where the request asks for them; one that a guide forced was not sampled."""
 
     id: int
     logprobs: TokenLogprobs | None = None
@@ -44,6 +45,12 @@ class Sequence:
         self.path: Path | None = None
         self.finish_reason: FinishReason | None = None
         self.loop: Loop | None = None
+        # What a guide forces next, and what was forced before the prompt was read: it is given out with what follows.
+        self.forced: deque[int] = deque()
+        self.begun: list[Token] = []
+        self.is_read = False
+        # Of the prompt's tokens after the first, if the request asks for them.
+        self.prompt_logprobs: list[TokenLogprobs] = []
         self._loops = LoopDetector()
         self._num_common: WeakKeyDictionary[Sequence, tuple[int, int]] = WeakKeyDictionary()
         self._num_cached = self._num_drafted = self._num_accepted = 0
@@ -65,6 +72,22 @@ class Sequence:
     def is_prefilling(self) -> bool:
         """Whether more than the last token is to be computed before there is a new one."""
         return self.num_pending > 1
+
+    @property
+    def num_prefilled(self) -> int:
+        """Tokens of the prompt that are computed, or were once."""
+        if self.is_read:
+            return self.num_prompt
+        return min(self.cache.length, self.num_prompt) if self.cache else 0
+
+    @property
+    def needs_scores(self) -> bool:
+        """Whether more of its prompt's logprobs are wanted."""
+        return self.request.scores_prompt and len(self.prompt_logprobs) < self.num_prompt - 1
+
+    def would_end(self, token_id: int) -> bool:
+        """Whether this token would be its last."""
+        return token_id in self.request.stop_ids or self.num_new + 1 >= self.max_new
 
     def num_common(self, other: Sequence) -> int:
         """First tokens that are the same; while neither grows, they are compared once."""
@@ -96,6 +119,12 @@ class Sequence:
             self.finish_reason = FinishReason.STOP
         elif self.num_new >= self.max_new:
             self.finish_reason = FinishReason.LENGTH
+
+    def end_unanswered(self) -> None:
+        """End a sequence that is to have no new tokens, once its prompt is read."""
+        assert not self.max_new
+        self._last = time.perf_counter()
+        self.finish_reason = FinishReason.LENGTH
 
     def drafted(self, num_drafted: int, num_accepted: int) -> None:
         """Count the guesses of a step."""

@@ -17,6 +17,7 @@ from collections.abc import (
 )
 
 from gptoss.engine.engine import Engine, Output
+from gptoss.engine.logprobs import TokenLogprobs
 from gptoss.engine.loops import Loop
 from gptoss.engine.owner import EVERYBODY
 from gptoss.engine.request import FinishReason, Request, Timings
@@ -147,9 +148,13 @@ class Generation:
 
     @property
     def num_prefilled(self) -> int:
-        """Tokens of the prompt that are computed."""
-        cache = self._sequence.cache if self._sequence else None
-        return min(cache.length, len(self.request.token_ids)) if cache else 0
+        """Tokens of the prompt that are computed; all from the first new token on."""
+        return self._sequence.num_prefilled if self._sequence else 0
+
+    @property
+    def prompt_logprobs(self) -> tuple[TokenLogprobs, ...]:
+        """Those of the prompt's tokens after the first, if asked for: all from the first new token on."""
+        return tuple(self._sequence.prompt_logprobs) if self._sequence else ()
 
     def _put(self, item: Item) -> None:
         if isinstance(item, BaseException) and self.finish_reason is None:

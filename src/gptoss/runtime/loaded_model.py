@@ -170,6 +170,7 @@ class LoadedModel:
         processors: tuple[LogitsProcessor, ...] = (),
         guides: tuple[Guide, ...] = (),
         owner: Owner | None = None,
+        scores_prompt: bool = False,
     ) -> Request:
         """A request that ends where harmony's turns do, and names no token that the vocabulary lacks.
 
@@ -183,6 +184,7 @@ class LoadedModel:
             processors=(*self._processors, *processors),
             guides=guides,
             owner=owner or Owner(),
+            scores_prompt=scores_prompt,
         )
 
     def submit(
