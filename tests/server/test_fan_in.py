@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import Any
 
 import anyio
@@ -301,15 +301,15 @@ def test_all_are_ended_when_nobody_reads_on(num_read: int, num: int) -> None:
 
 
 class Reading:
-    """A turn whose prompt is read as the test says."""
+    """A turn whose prompt is read as the test says; it stays at the last step."""
 
     def __init__(self, *steps: Progress) -> None:
-        self._steps: Iterator[Progress] = iter(steps)
+        self._steps = list(steps)
 
     @property
     def progress(self) -> Progress:
         """The next step."""
-        return next(self._steps)
+        return self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]
 
 
 def _step(read: int, *, is_over: bool = False) -> Progress:
@@ -319,9 +319,8 @@ def _step(read: int, *, is_over: bool = False) -> Progress:
 @pytest.mark.parametrize(
     ("steps", "told"),
     [
-        ([_step(0), _step(4), _step(4), _step(9), _step(9)], [0, 4, 4, 9]),
-        ([_step(9)], [9]),
-        ([_step(0), _step(4, is_over=True)], [0]),
+        ([_step(0), _step(4), _step(4), _step(9)], [0, 4, 4]),
+        ([_step(9)], []),
         ([_step(9, is_over=True)], []),
     ],
 )
@@ -333,8 +332,39 @@ def test_progress_is_told_until_all_is_read(steps: list[Progress], told: list[in
         events: Any = turn_events(service, turn, 0.0)
         assert [(await anext(events)).read for _ in told] == told
         source.give("a", "b", None)
-        assert [each async for each in events] == ["a", "b"]
+        last, *rest = [each async for each in events]
+        assert last.read == last.total == 9
+        assert rest == ["a", "b"]
         assert source.is_closed
+
+
+def test_a_prompt_that_was_never_read_has_no_end() -> None:
+    """As of a turn that is ended while it waits."""
+
+    async def work() -> None:
+        source = Source()
+        service: Any = Answers(source.values())
+        turn: Any = Reading(_step(0), _step(4, is_over=True))
+        events: Any = turn_events(service, turn, 0.0)
+        assert (await anext(events)).read == 0
+        source.give("a", None)
+        assert [each for each in [each async for each in events] if each == "a"] == ["a"]
+
+    run(work())
+
+
+def test_progress_that_was_not_seen_is_told_at_its_end() -> None:
+    """A turn that was faster than whoever asks."""
+
+    async def work() -> None:
+        source = Source()
+        service: Any = Answers(source.values())
+        turn: Any = Reading(_step(0), _step(9, is_over=True))
+        events: Any = turn_events(service, turn, 3600.0)
+        assert (await anext(events)).read == 0
+        source.give("a", None)
+        assert (await anext(events)).read == 9
+        assert [each async for each in events] == ["a"]
 
     run(work())
 
@@ -361,9 +391,12 @@ def test_events_are_closed_while_progress_is_told(error: Exception | None) -> No
         turn: Any = Reading(_step(4), _step(5))
         events = turn_events(service, turn, 0.0)
         await anext(events)
-        if error is not None:
+        if error is None:
+            await anext(events)
+        else:
             source.give(error)
-        await anext(events)
+            with pytest.raises(ValueError, match="it broke"):
+                await anext(events)
         await events.aclose()
         assert source.is_closed
 

@@ -138,7 +138,7 @@ async def fan_in(
 def turn_events(
     service: Service, turn: Turn, every_s: float | None
 ) -> AsyncGenerator[TurnEvent | Progress, None]:
-    """A turn's events, after how far its prompt is read, every so many seconds; None: without that."""
+    """A turn's events, after how far its prompt is read, every so many seconds and at its end; None: without that."""
     events = service.events(turn)
     return events if every_s is None else _with_progress(turn, events, every_s)
 
@@ -148,12 +148,14 @@ async def _with_progress(
 ) -> AsyncGenerator[TurnEvent | Progress, None]:
     first = asyncio.ensure_future(anext(events))
     try:
-        while not (now := turn.progress).is_over:
+        while not first.done() and (now := turn.progress).read < now.total:
             yield now
-            if now.read >= now.total or first.done():
-                break
             await asyncio.wait({first}, timeout=every_s)
-        yield await first
+        event = await first
+        if (now := turn.progress).read >= now.total:
+            # However fast it was: a turn has no events before its prompt is read, unless it was ended before.
+            yield now
+        yield event
         async for event in events:
             yield event
     finally:
