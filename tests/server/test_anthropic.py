@@ -188,7 +188,7 @@ class TestTools:
             {"tools": [WEATHER], "tool_choice": {"type": "tool"}},
             {"tools": [WEATHER], "tool_choice": "auto"},
             {"tool_choice": {"type": "any"}},
-            {"max_tokens": 0},
+            {"max_tokens": -1},
             {"max_tokens": None},
             {"max_tokens": True},
             {"stop_sequences": ["a"] * 17},

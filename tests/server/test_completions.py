@@ -11,6 +11,8 @@ import pytest
 from openai.types import Completion
 from starlette.testclient import TestClient
 
+from gptoss.engine import SamplingParams
+from gptoss.engine.logprobs import logprobs_of
 from gptoss.runtime import LoadedModel
 from tests.conftest import ScriptedModel
 from tests.server.conftest import MakeClient, MakeServer, wait_until
@@ -26,7 +28,9 @@ def body(**more: Any) -> dict[str, Any]:
 def post(client: TestClient, **more: Any) -> dict[str, Any]:
     reply = client.post(PATH, json=body(**more))
     assert reply.status_code == 200, reply.text[:300]
-    Completion.model_validate(reply.json())
+    if not (more.get("echo") and "logprobs" in more):
+        # OpenAI's API gives null for the first token of a prompt, of which its types do not know.
+        Completion.model_validate(reply.json())
     return dict(reply.json())
 
 
@@ -94,12 +98,90 @@ def test_logprobs(client: TestClient, echo: bool) -> None:
         strict=True,
     ):
         assert text[offset:].startswith(token)
+        if echo and not offset:
+            assert (value, top) == (None, None)
+            continue
         assert -9999 <= value <= 0
-        assert 1 <= len(top) <= 2
+        assert 1 <= len(top) <= 3
+        assert top[token] == value
+    assert "".join(found["tokens"]) == text
     chunks = stream(client, logprobs=2, echo=echo)
     told = [each["choices"][0]["logprobs"] for each in chunks]
-    for name in ("tokens", "token_logprobs", "text_offset"):
+    for name in found:
         assert [value for each in told if each for value in each[name]] == found[name]
+
+
+@pytest.mark.parametrize("max_tokens", [0, 5])
+def test_echoed_prompts_have_the_models_own_logprobs(
+    client: TestClient, nano_model: LoadedModel, max_tokens: int
+) -> None:
+    prompts = ["12 + 34", "What is harmony?", "12"]
+    fields = {"prompt": prompts, "echo": True, "logprobs": 3, "max_tokens": max_tokens, "n": 2}
+    made = post(client, **fields)
+    for index, choice in enumerate(made["choices"]):
+        prompt = prompts[index // 2]
+        ids = nano_model.tokenizer.encode(prompt)
+        assert choice["text"].startswith(prompt)
+        found = choice["logprobs"]
+        assert "".join(found["tokens"]) == choice["text"]
+        rows = nano_model.logits(ids)
+        wanted = [logprobs_of(row, token, 3) for row, token in zip(rows, ids[1:], strict=False)]
+        assert found["token_logprobs"][: len(ids)] == [None, *(each.logprob for each in wanted)]
+        assert found["top_logprobs"][0] is None
+        for told, each in zip(found["top_logprobs"][1:], wanted, strict=False):
+            assert set(told.values()) == {each.logprob, *(value for _, value in each.top)}
+    # The second time all is in the prefix cache.
+    assert post(client, **fields)["choices"] == made["choices"]
+
+
+def test_probabilities_of_prompts_have_a_limit(client: TestClient) -> None:
+    fields = {"prompt": ["1 2 " * 400] * 32, "echo": True, "logprobs": 20, "max_tokens": 0}
+    reply = client.post(PATH, json=body(**fields))
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == "logprobs"
+    assert "wanted at most 524,288" in reply.json()["error"]["message"]
+
+
+def test_no_tokens_read_the_prompt(client: TestClient, nano_model: LoadedModel) -> None:
+    prompt = "A prompt that nobody had before: " + "one two three " * 30
+    made = post(client, prompt=prompt, max_tokens=0)
+    assert made["usage"]["completion_tokens"] == 0
+    assert made["choices"][0]["text"] == ""
+    assert made["choices"][0]["finish_reason"] == "length"
+    ids = nano_model.tokenizer.encode(prompt)
+    generation = nano_model.submit([*ids, 3], SamplingParams(temperature=0), max_tokens=1)
+    list(generation)
+    assert generation.timings.cached_tokens == len(ids)
+
+
+@pytest.mark.parametrize("logprobs", [0, 1, 3])
+def test_the_sampled_token_is_among_the_likely(client: TestClient, logprobs: int) -> None:
+    num_unlikely = 0
+    for seed in range(4):
+        fields = {"prompt": "Hello", "temperature": 2, "seed": seed, "max_tokens": 20}
+        found = post(client, logprobs=logprobs, **fields)["choices"][0]["logprobs"]
+        for token, value, top in zip(
+            found["tokens"], found["token_logprobs"], found["top_logprobs"], strict=True
+        ):
+            assert top[token] == value
+            assert len(top) <= logprobs + 1
+            num_unlikely += len(top) == logprobs + 1
+    assert num_unlikely
+
+
+def test_tokens_of_half_characters_begin_where_their_character_does(
+    client: TestClient, make_client: MakeClient, scripted_model: ScriptedModel
+) -> None:
+    echoed = post(client, prompt="\N{PARTY POPPER}!", echo=True, logprobs=0, max_tokens=0)
+    (prompt,) = echoed["choices"]
+    assert prompt["text"] == "\N{PARTY POPPER}!"
+    assert prompt["logprobs"]["tokens"] == [*["\ufffd"] * 4, "!"]
+    assert prompt["logprobs"]["text_offset"] == [0, 0, 0, 0, 1]
+    scripted = make_client(scripted_model("a\N{PARTY POPPER}b<|return|>"))
+    (choice,) = post(scripted, logprobs=0)["choices"]
+    assert choice["text"] == "a\N{PARTY POPPER}b"
+    assert choice["logprobs"]["tokens"] == ["a", *["\ufffd"] * 4, "b"]
+    assert choice["logprobs"]["text_offset"] == [0, 1, 1, 1, 1, 2]
 
 
 def test_stop(client: TestClient) -> None:
@@ -111,6 +193,15 @@ def test_stop(client: TestClient) -> None:
     chunks = stream(client, max_tokens=30, stop=stop)
     assert "".join(each["choices"][0]["text"] for each in chunks) == choice["text"]
     assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    fields = {"max_tokens": 30, "stop": stop, "logprobs": 1}
+    found = post(client, **fields)
+    tokens = found["choices"][0]["logprobs"]["tokens"]
+    # Up to the one that completes the stop string, which the client is told of and asked to pay for.
+    assert found["usage"]["completion_tokens"] == len(tokens)
+    assert stop in "".join(tokens)
+    assert stop not in "".join(tokens[:-1])
+    told = [each["choices"][0]["logprobs"] for each in stream(client, **fields)]
+    assert [token for each in told if each for token in each["tokens"]] == tokens
 
 
 def test_a_stream(openai_sdk: openai.OpenAI) -> None:
@@ -153,7 +244,6 @@ def test_a_stream_of_several_counts_its_prompt_once(client: TestClient) -> None:
         {"prompt": "1 2 " * 5000},
         {"n": 17},
         {"n": 0},
-        {"max_tokens": 0},
         {"max_tokens": -1},
         {"logprobs": 21},
         {"logprobs": True},

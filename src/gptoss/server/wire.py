@@ -25,6 +25,7 @@ MAX_STOPS, MAX_BIASES = 16, 1024
 # The model may be told of fewer.
 Tools = Field(max_length=MOST_TOOLS, json_schema_extra={"maxItems": MAX_TOOLS})
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
+CountFrom0 = Annotated[int, Field(ge=0, le=10_000_000)]
 StopList = Annotated[list[Filled], Field(max_length=MAX_STOPS)]
 Stop = Filled | StopList | None
 # How they are written as keys of an object.

@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
-from gptoss.engine import FinishReason, Generation, Token
+from gptoss.engine import FinishReason, Generation
 from gptoss.runtime import LoadedModel
+from gptoss.server.completions.logprobs import ToldTokens, joined
 from gptoss.server.completions.reply import (
     CompletionChoice,
     CompletionLogprobs,
@@ -15,16 +16,15 @@ from gptoss.server.completions.reply import (
     FinishName,
 )
 from gptoss.server.completions.request import CompletionRequest
-from gptoss.server.shared.logprobs import NEVER
 from gptoss.tokenizer.stop_strings import StopStrings
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of an answer, with the tokens that it came with; the last is empty, and says why the answer ended."""
+    """A piece of an answer, with the tokens that it came with; the last says why the answer ended, and has no text."""
 
     text: str = ""
-    tokens: Sequence[Token] = ()
+    logprobs: CompletionLogprobs | None = None
     finish_reason: FinishName | None = None
 
 
@@ -38,11 +38,11 @@ class Answer:
         self._stops_at = model.stop_ids
         self._body = body
         self.prompt = prompt
+        # Those up to the one that ended it: more may have been generated.
+        self.num_tokens = 0
         self._generation = generation
         self._stops = StopStrings(body.stops)
-        # Characters before those of the tokens whose logprobs were not told yet.
-        self._offset = len(self._tokenizer.decode(prompt)) if body.echo else 0
-        self.tokens: list[Token] = []
+        self._told = ToldTokens(model.tokenizer) if body.logprobs is not None else None
 
     def cancel(self) -> None:
         """End it."""
@@ -56,69 +56,70 @@ class Answer:
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
         """Its text as it becomes sure, and last why it ended."""
+        echo = self._tokenizer.decode(self.prompt) if self._body.echo else ""
+        if echo and not self._body.scores_prompt:
+            yield Piece(echo)
+            echo = ""
+        async with contextlib.aclosing(self._texts()) as texts:
+            async for text in texts:
+                if echo:
+                    # With its probabilities, which are there when the prompt is read.
+                    yield self._echoed(echo)
+                    echo = ""
+                if text:
+                    yield Piece(text, self._take())
+        if echo:
+            yield self._echoed(echo)
+        yield Piece(logprobs=self._take(), finish_reason=self.finish_reason)
+
+    async def whole(self, index: int) -> CompletionChoice:
+        """All of it, when it has ended."""
+        pieces = [piece async for piece in self.pieces()]
+        return CompletionChoice(
+            index=index,
+            text="".join(piece.text for piece in pieces),
+            logprobs=None if self._told is None else joined(piece.logprobs for piece in pieces),
+            finish_reason=self.finish_reason,
+        )
+
+    async def _texts(self) -> AsyncGenerator[str, None]:
+        """What of the text is sure after each token, perhaps nothing; the tokens are noted."""
         detokenizer = self._tokenizer.detokenizer()
-        if self._body.echo:
-            yield Piece(self._tokenizer.decode(self.prompt))
-        held: list[Token] = []
+        offset = len(self._tokenizer.decode(self.prompt)) if self._body.echo else 0
         async with contextlib.aclosing(self._generation.tokens_async()) as tokens:
             async for token in tokens:
                 if token.id in self._stops_at:
                     break
-                held.append(token)
-                self.tokens.append(token)
-                text = self._stops.feed(detokenizer.feed(token.id) or "")
-                if text:
-                    yield Piece(text, held)
-                    held = []
+                self.num_tokens += 1
+                if self._told is not None:
+                    self._told.add(token.id, token.logprobs, offset)
+                text = detokenizer.feed(token.id)
+                offset += len(text)
+                yield self._stops.feed(text)
                 if self._stops.found is not None:
                     self._generation.finish(FinishReason.STOP)
-                    break
-        if self._stops.found is None:
-            rest = self._stops.feed(detokenizer.finish() or "") + self._stops.finish()
-            if rest or held:
-                yield Piece(rest, held)
-        yield Piece(finish_reason=self.finish_reason)
+                    return
+        yield self._stops.feed(detokenizer.finish()) + self._stops.finish()
 
-    async def whole(self, index: int) -> CompletionChoice:
-        """All of it, when it has ended."""
-        text = "".join([piece.text async for piece in self.pieces()])
-        return CompletionChoice(
-            index=index,
-            text=text,
-            logprobs=self.logprobs(self.tokens),
-            finish_reason=self.finish_reason,
-        )
+    def _echoed(self, text: str) -> Piece:
+        """The prompt, and how likely its tokens were."""
+        told, detokenizer, offset = ToldTokens(self._tokenizer), self._tokenizer.detokenizer(), 0
+        # Fewer if it was ended before they were known.
+        known = (None, *self._generation.prompt_logprobs)
+        for token_id, logprobs in zip(self.prompt, known, strict=False):
+            told.add(token_id, logprobs, offset)
+            offset += len(detokenizer.feed(token_id))
+        return Piece(text, told.take())
 
-    def logprobs(self, tokens: Sequence[Token]) -> CompletionLogprobs | None:
-        """The probabilities of tokens that follow those of the last call."""
-        if self._body.logprobs is None:
-            return None
-        decode = self._tokenizer.decode
-        known = [token for token in tokens if token.logprobs is not None]
-        offsets = []
-        for token in known:
-            offsets.append(self._offset)
-            self._offset += len(decode([token.id]))
-        return CompletionLogprobs(
-            tokens=[decode([token.id]) for token in known],
-            token_logprobs=[max(t.logprobs.logprob, NEVER) for t in known if t.logprobs],
-            top_logprobs=[
-                {
-                    decode([token_id]): max(value, NEVER)
-                    for token_id, value in t.logprobs.top
-                    if token_id not in self._tokenizer.special_ids
-                }
-                for t in known
-                if t.logprobs
-            ],
-            text_offset=offsets,
-        )
+    def _take(self) -> CompletionLogprobs | None:
+        """Those of the tokens since the last time, if they are wanted."""
+        return None if self._told is None else self._told.take()
 
 
 def usage_of(answers: Sequence[Answer], num: int) -> CompletionUsage:
     """Tokens of all answers, of which each prompt has so many."""
     prompt = sum(len(one.prompt) for one in answers[::num])
-    completion = sum(len(one.tokens) for one in answers)
+    completion = sum(one.num_tokens for one in answers)
     return CompletionUsage(
         prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
     )

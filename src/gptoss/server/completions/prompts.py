@@ -15,6 +15,9 @@ from gptoss.server.pool import IsGone
 from gptoss.server.wire_errors import ApiError
 from gptoss.tokenizer.limited import LimitedTokenizer
 
+# Of the tokens of echoed prompts, and of those likeliest in their place: some 60 MB.
+_MOST_PROBABILITIES = 1 << 19
+
 
 def prompts_of(
     prompt: str | list[str] | list[int] | list[list[int]], model: LoadedModel, is_gone: IsGone
@@ -40,10 +43,25 @@ def prompts_of(
     return found
 
 
+def _require_few(prompts: Sequence[list[int]], body: CompletionRequest) -> None:
+    """Raises ApiError for more probabilities of prompts than are kept for one request."""
+    num_each = 1 + (body.logprobs or 0)
+    num = sum(map(len, prompts)) * body.num * num_each
+    if num > _MOST_PROBABILITIES:
+        raise ApiError(
+            400,
+            f"got prompts whose echo would have {num:,} probabilities, wanted at most {_MOST_PROBABILITIES:,}; "
+            "ask for fewer logprobs, or send fewer or shorter prompts at once",
+            param="logprobs",
+        )
+
+
 def answers_to(
     prompts: Sequence[list[int]], body: CompletionRequest, model: LoadedModel, owner: str
 ) -> list[Answer]:
     """All answers, being generated, or none; those to one prompt stand beside each other."""
+    if body.scores_prompt:
+        _require_few(prompts, body)
     sampling = body.sampling(body.logprobs)
     # Without the chat format, they are noise.
     forbidden = sorted(set(model.tokenizer.special_ids) - model.stop_ids)
@@ -57,9 +75,10 @@ def answers_to(
         request = model.request(
             prompt,
             sampling,
-            max_tokens=body.max_tokens or DEFAULT_TOKENS,
+            max_tokens=DEFAULT_TOKENS if body.max_tokens is None else body.max_tokens,
             processors=(forbid_special,),
             owner=Owner(owner),
+            scores_prompt=body.scores_prompt,
         )
         for index in range(body.num):
             prompt_of_each.append(prompt)

@@ -19,10 +19,10 @@ class CompletionLogprobs(Reply):
 
     tokens: list[str]
     """What each spells."""
-    token_logprobs: list[float]
-    """Natural logarithms of their probabilities; -9999 stands for never."""
-    top_logprobs: list[dict[str, float]]
-    """The likeliest in the place of each, by what they spell; special tokens are left out."""
+    token_logprobs: list[float | None]
+    """Natural logarithms of their probabilities; -9999 stands for never, null for the first of an echoed prompt."""
+    top_logprobs: list[dict[str, float] | None]
+    """The likeliest in the place of each and the token itself, by what they spell; special ones are left out."""
     text_offset: list[Count]
     """Characters before each, those of an echoed prompt included."""
 
@@ -44,7 +44,7 @@ class CompletionChunkChoice(Reply):
     index: Count
     text: str
     logprobs: CompletionLogprobs | None
-    """Of the tokens of the piece, if `logprobs` asked for them."""
+    """Of the tokens of the piece, if `logprobs` asked for them; in the last chunk, of those without text."""
     finish_reason: FinishName | None
     """In the last chunk of a text, otherwise null."""
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from gptoss.chat.types.words import Filled
 from gptoss.server.settings import ServerSettings
-from gptoss.server.wire import Count, SamplingFields, Stop, StreamOptions
+from gptoss.server.wire import CountFrom0, SamplingFields, Stop, StreamOptions
 from gptoss.server.wire_errors import ApiError
 
 # What OpenAI's API writes when nothing is said.
@@ -37,8 +37,8 @@ class CompletionRequest(SamplingFields):
         BeforeValidator(_counted),
     ]
     """Text, token ids, or several of either. Special tokens have no place in it."""
-    max_tokens: Count | None = None
-    """Of each text; 16 unless said otherwise."""
+    max_tokens: CountFrom0 | None = None
+    """Of each text; 16 unless said otherwise. 0: the prompts are read, and told with `echo`."""
     n: Annotated[int, Field(ge=1)] | None = None
     """Texts to each prompt."""
     best_of: Annotated[int, Field(ge=1)] | None = None
@@ -46,7 +46,7 @@ class CompletionRequest(SamplingFields):
     echo: bool | None = None
     """Whether the prompt stands before each text."""
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    """Whether tokens are told with their probabilities, and how many of the likeliest in their place."""
+    """Whether tokens are told with their probabilities, how many of the likeliest; with `echo`, the prompt's too."""
     stop: Stop = None
     """Texts at which it ends, at most 16; they are not part of it."""
     stream: bool | None = None
@@ -64,6 +64,11 @@ class CompletionRequest(SamplingFields):
     def stops(self) -> tuple[str, ...]:
         """Texts at which it ends."""
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+
+    @property
+    def scores_prompt(self) -> bool:
+        """Whether the prompts' own tokens are told with their probabilities."""
+        return bool(self.echo) and self.logprobs is not None
 
     def check(self, settings: ServerSettings) -> None:
         """Raises ApiError for what there is not, or not so much of."""

@@ -30,8 +30,7 @@ class CompletionWriter(StreamWriter[Piece, bytes]):
         """The chunk of a piece."""
         choice = self._choices[index]
         choice.text, choice.finish_reason = piece.text, piece.finish_reason
-        is_last = piece.finish_reason is not None
-        choice.logprobs = None if is_last else self._answers[index].logprobs(piece.tokens)
+        choice.logprobs = piece.logprobs
         return event(self._chunks[index])
 
     def fail(self, error: ApiError) -> bytes:

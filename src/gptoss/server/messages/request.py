@@ -21,7 +21,7 @@ from gptoss.server.settings import ServerSettings
 from gptoss.server.wire import (
     MOST_MESSAGES,
     MOST_TOOLS,
-    Count,
+    CountFrom0,
     EffortName,
     SamplingFields,
     StopList,
@@ -126,8 +126,8 @@ class CountRequest(SamplingFields):
 class MessagesRequest(CountRequest):
     """The body of `/v1/messages`."""
 
-    max_tokens: Count
-    """Of the answer, its chain of thought included."""
+    max_tokens: CountFrom0
+    """Of the answer, its chain of thought included. 0: the prompt is read into the prefix cache, and not answered."""
     stop_sequences: StopList | None = None
     """Texts at which the answer ends; they are not part of it."""
     stream: bool | None = None
