@@ -6,24 +6,33 @@ from typing import get_args
 
 import pytest
 
-from gptoss.harmony import ContentDelta, ReasoningDelta, ToolCallDelta, ToolCallStarted
+from gptoss.harmony import (
+    ContentDelta,
+    MessageFinished,
+    ReasoningDelta,
+    ToolCallDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+)
 from gptoss.server.messages.message import BlockDelta, Delta, TextBlock, TextDelta, ToolUseBlock
 from gptoss.server.messages.reply import Blocks
 from gptoss.server.sse import event
 
 _EVENTS = (
     ReasoningDelta("so"),
+    MessageFinished(True),
     ContentDelta("yes"),
+    MessageFinished(True),
     ToolCallStarted(0, "functions.f"),
     ToolCallDelta(0, '{"a":1}'),
 )
+_END = ToolCallFinished(0, True)
 
 
 def call_of(arguments: str) -> ToolUseBlock:
     blocks = Blocks(shows_thinking=True)
-    for each in (ToolCallStarted(0, "functions.f"), ToolCallDelta(0, arguments)):
-        list(blocks.read(each))
-    list(blocks.close())
+    for each in (ToolCallStarted(0, "functions.f"), ToolCallDelta(0, arguments), _END):
+        blocks.take(each)
     (call,) = blocks.content
     assert isinstance(call, ToolUseBlock)
     return call
@@ -52,7 +61,7 @@ def test_events_stay_as_they_were_told() -> None:
     blocks = Blocks(shows_thinking=True)
     told = [made for each in _EVENTS for made in blocks.read(each)]
     before = [made.written() for made in told]
-    list(blocks.close())
+    blocks.take(_END)
     assert [made.written() for made in told] == before
     assert isinstance(blocks.content[1], TextBlock)
     assert blocks.content[1].text == "yes"

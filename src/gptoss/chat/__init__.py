@@ -1,7 +1,7 @@
 """TurnRequest -> one assistant turn: render, generate, parse; the facade that Python users see."""
 
 from gptoss.chat.chat import Chat
-from gptoss.chat.events import TurnEvent, TurnFinished
+from gptoss.chat.events import TextTokens, TurnEvent, TurnFinished
 from gptoss.chat.messages import from_chat, read_messages
 from gptoss.chat.reply import Reply, ToolCall, Usage
 from gptoss.chat.request import TurnLimits, TurnRequest
@@ -17,6 +17,7 @@ __all__ = [
     "LoadedModel",
     "Progress",
     "Reply",
+    "TextTokens",
     "ToolCall",
     "ToolSet",
     "Turn",

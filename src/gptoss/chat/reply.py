@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from gptoss.engine import FinishReason, Loop, Timings
-from gptoss.harmony import Channel, Message, Repair
+from gptoss.harmony import Message, Repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,38 +52,6 @@ class Reply:
     is_reasoning_cut: bool = False
     loop: Loop | None = None
     not_enforced: tuple[str, ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        messages: Sequence[Message],
-        repairs: Sequence[Repair],
-        finish_reason: FinishReason,
-        usage: Usage,
-        timings: Timings,
-        seed: int | None,
-    ) -> Reply:
-        """Gather the parts from a turn's messages; only the assistant's own count."""
-        own = [message for message in messages if message.role == "assistant"]
-        said = [message for message in own if not message.is_tool_call]
-        calls = [
-            ToolCall((message.recipient or "").removeprefix("functions."), message.text)
-            for message in own
-            if message.is_tool_call
-        ]
-        if calls and finish_reason is FinishReason.STOP and own[-1].is_tool_call:
-            finish_reason = FinishReason.TOOL_CALLS
-        return cls(
-            content="".join(m.text for m in said if m.channel == Channel.FINAL),
-            reasoning="\n".join(m.text for m in said if m.channel == Channel.ANALYSIS),
-            tool_calls=tuple(calls),
-            finish_reason=finish_reason,
-            usage=usage,
-            timings=timings,
-            messages=tuple(messages),
-            repairs=tuple(repairs),
-            seed=seed,
-        )
 
     def to_json(self) -> str:
         """One line of JSON, with the names that scripts rely on."""

@@ -7,29 +7,21 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from gptoss import harmony
-from gptoss.chat.events import TurnEvent, TurnFinished
+from gptoss.chat.events import TextTokens, TurnEvent, TurnFinished, together
 from gptoss.chat.prompt import continuation_ids, num_shared
+from gptoss.chat.reading import Reading
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
 from gptoss.chat.request import TurnRequest
 from gptoss.engine import EVERYBODY, FinishReason, Generation, Owner, Token
 from gptoss.errors import RequestError, SchemaError
-from gptoss.harmony import (
-    ContentDelta,
-    Event,
-    PreambleDelta,
-    ReasoningDelta,
-    ToolCallDelta,
-)
+from gptoss.harmony import ContentDelta, Event, MessageFinished
 from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.structured import MAX_COMPILE_S, CompiledTurn, Constraint
 from gptoss.tokenizer.limited import LimitedTokenizer
 from gptoss.tokenizer.stop_strings import StopStrings
-
-_Piece = ReasoningDelta | ContentDelta | PreambleDelta | ToolCallDelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +58,12 @@ class Turn:
         self._generation = generation
         self._parser = parser
         self._budget = budget
-        self._stops = StopStrings(stop)
+        self._stop, self._stops = stop, StopStrings(stop)
         self._not_enforced = not_enforced
-        # Of the message of the answer that is being read, as far as it is sure to stay.
-        self._kept: list[str] = []
-        self._reasoning_tokens = 0
-        self._answer_tokens: list[Token] = []
-
-    @property
-    def answer_tokens(self) -> Sequence[Token]:
-        """Those of the answer that were read so far, with their logprobs if these were asked for."""
-        return self._answer_tokens
+        self._reading = Reading()
+        self._tells_tokens = generation.request.sampling.logprobs is not None
+        # Those that were read: more may have been generated than what ended the answer.
+        self._num_tokens = self._reasoning_tokens = 0
 
     @property
     def stop_string(self) -> str | None:
@@ -100,7 +87,9 @@ class Turn:
         """Its events as they come, last a TurnFinished; closing the iterator ends the generation."""
         try:
             for token in self._generation.tokens():
-                yield from self._read(token)
+                for event in self._read(token):
+                    self._reading.feed(event)
+                    yield event
                 if self._stops.found is not None:
                     break
         finally:
@@ -114,6 +103,7 @@ class Turn:
                 async for batch in batches:
                     found = self._read_batch(batch)
                     for event in together(found) if pace_s else found:
+                        self._reading.feed(event)
                         yield event
                     if self._stops.found is not None:
                         self._end()
@@ -137,45 +127,46 @@ class Turn:
         is_stopped = self._stops.found is not None
         self._generation.finish(FinishReason.STOP if is_stopped else FinishReason.CANCELLED)
 
-    def _read_batch(self, batch: list[Token]) -> list[Event]:
-        found: list[Event] = []
+    def _read_batch(self, batch: list[Token]) -> list[TurnEvent]:
+        found: list[TurnEvent] = []
         for token in batch:
             found += self._read(token)
             if self._stops.found is not None:
                 break
         return found
 
-    def _read(self, token: Token) -> Iterator[Event]:
-        was_answering = self._parser.is_answering
+    def _read(self, token: Token) -> Iterator[TurnEvent]:
+        was_saying = self._parser.is_saying
         events = self._parser.feed(token.id)
-        if was_answering and self._parser.is_answering:
-            self._answer_tokens.append(token)
+        self._num_tokens += 1
+        self._reasoning_tokens += self._parser.is_reasoning
+        if self._tells_tokens and was_saying and self._parser.is_saying:
+            yield TextTokens((token,))
         for event in events:
             yield from self._filter(event)
-        self._reasoning_tokens += self._parser.is_reasoning
 
     def _filter(self, event: Event) -> Iterator[Event]:
         """The event, or what of the answer is sure to stay."""
         if not isinstance(event, ContentDelta):
             yield from self._released(self._stops.finish())
-            self._kept.clear()
-            yield event
+            is_stopped = self._stops.found is not None
+            yield MessageFinished(True) if is_stopped and type(event) is MessageFinished else event
         elif self._stops.found is None:
             yield from self._released(self._stops.feed(event.text))
 
     def _released(self, text: str) -> Iterator[Event]:
         if text:
-            self._kept.append(text)
             yield ContentDelta(text)
 
     def _close(self) -> Iterator[TurnEvent]:
-        for event in self._parser.close():
-            yield from self._filter(event)
-        yield from self._released(self._stops.finish())
+        for closing in self._parser.close():
+            for event in self._filter(closing):
+                self._reading.feed(event)
+                yield event
         yield TurnFinished(self._reply())
 
     def _reply(self) -> Reply:
-        generation = self._generation
+        generation, reading = self._generation, self._reading
         messages, repairs = self._parser.finish()
         if self._continuation is not None:
             whole = messages[0].text
@@ -184,22 +175,39 @@ class Turn:
                 *messages[1:],
             ]
         if self._stops.found is not None:
-            messages = [*messages[:-1], replace(messages[-1], content="".join(self._kept))]
+            kept = StopStrings(self._stop).feed(messages[-1].text)
+            messages = [*messages[:-1], replace(messages[-1], content=kept)]
         timings = generation.timings
         usage = Usage(
             timings.prompt_tokens,
-            timings.completion_tokens,
+            self._num_tokens,
             self._reasoning_tokens,
             timings.cached_tokens,
         )
-        reason = generation.finish_reason or FinishReason.CANCELLED
-        reply = Reply.of(messages, repairs, reason, usage, timings, generation.seed)
-        return replace(
-            reply,
+        loop = generation.loop
+        return Reply(
+            content=reading.content,
+            reasoning=reading.reasoning,
+            tool_calls=reading.tool_calls,
+            finish_reason=self._finish_reason(),
+            usage=usage,
+            timings=timings,
+            messages=tuple(messages),
+            repairs=tuple(repairs),
+            seed=generation.seed,
             is_reasoning_cut=self._budget.has_closed,
-            loop=generation.loop,
+            loop=loop if loop is not None and loop.num_new <= self._num_tokens else None,
             not_enforced=self._not_enforced,
         )
+
+    def _finish_reason(self) -> FinishReason:
+        if self._stops.found is not None:
+            # The generation may have come to its own end while this was read.
+            return FinishReason.STOP
+        reason = self._generation.finish_reason or FinishReason.CANCELLED
+        if reason is FinishReason.STOP and self._reading.ends_with_call:
+            return FinishReason.TOOL_CALLS
+        return reason
 
 
 def begin_turns(
@@ -294,35 +302,3 @@ def _check_beginning(constraint: Constraint, prompt: Sequence[int]) -> None:
             "got a beginning of the turn that its response format, tools or tool choice do not allow; "
             "leave it out, or ask for what it began"
         ) from None
-
-
-def together(events: Sequence[Event]) -> list[Event]:
-    """The same, neighbouring pieces of one text as one."""
-    found: list[Event] = []
-    for kind, group in groupby(events, key=_text_kind):
-        pieces = list(group)
-        if kind is None or len(pieces) == 1:
-            found += pieces
-        else:
-            # Joined at once: a reader who was slow has many to catch up on.
-            found.append(_joined([piece for piece in pieces if isinstance(piece, _Piece)]))
-    return found
-
-
-def _joined(pieces: Sequence[_Piece]) -> Event:
-    text = "".join(piece.text for piece in pieces)
-    match pieces[0]:
-        case ToolCallDelta(index, _):
-            return ToolCallDelta(index, text)
-        case first:
-            return type(first)(text)
-
-
-def _text_kind(event: Event) -> tuple[type[Event], int] | None:
-    """Return the text that it is a piece of, if it is one."""
-    match event:
-        case ToolCallDelta(index, _):
-            return ToolCallDelta, index
-        case ReasoningDelta() | ContentDelta() | PreambleDelta():
-            return type(event), 0
-    return None

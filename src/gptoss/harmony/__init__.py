@@ -7,6 +7,7 @@ from gptoss.harmony.custom_tools import CustomTool, custom_call
 from gptoss.harmony.events import (
     ContentDelta,
     Event,
+    MessageFinished,
     PreambleDelta,
     ReasoningDelta,
     Repair,
@@ -54,6 +55,7 @@ __all__ = [
     "Effort",
     "Event",
     "Message",
+    "MessageFinished",
     "Parser",
     "Part",
     "PreambleDelta",

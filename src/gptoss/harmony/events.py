@@ -27,6 +27,13 @@ class ContentDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageFinished:
+    """A message of reasoning, preamble or answer is over; not complete if the tokens ended inside it."""
+
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCallStarted:
     """A tool is called: its full name, and the how-manieth call of the turn it is, from 0."""
 
@@ -59,4 +66,4 @@ class Repair:
 
 
 TextDelta = ReasoningDelta | PreambleDelta | ContentDelta
-Event = TextDelta | ToolCallStarted | ToolCallDelta | ToolCallFinished | Repair
+Event = TextDelta | MessageFinished | ToolCallStarted | ToolCallDelta | ToolCallFinished | Repair

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from gptoss.harmony.events import (
     ContentDelta,
     Event,
+    MessageFinished,
     PreambleDelta,
     ReasoningDelta,
     Repair,
@@ -84,9 +85,9 @@ class Parser:
         return self._delta is ReasoningDelta
 
     @property
-    def is_answering(self) -> bool:
-        """Whether the last token belongs to the answer."""
-        return self._delta is ContentDelta
+    def is_saying(self) -> bool:
+        """Whether the last token belongs to what is said to the user: the answer, or what stands before calls."""
+        return self._delta is ContentDelta or self._delta is PreambleDelta
 
     def feed(self, token_id: int) -> list[Event]:
         """The events of one more token."""
@@ -242,7 +243,9 @@ class Parser:
         self._messages.append(message)
         self._header = self._delta = None
         self._begin()
-        return [ToolCallFinished(self._num_calls - 1, is_complete)] if header.is_call else []
+        if header.is_call:
+            return [ToolCallFinished(self._num_calls - 1, is_complete)]
+        return [MessageFinished(is_complete)] if header.role is Role.ASSISTANT else []
 
     def _ignore(self, spelled: str) -> list[Event]:
         return self._repair(spelled, "nothing: it has no meaning there")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Protocol
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
@@ -109,22 +109,26 @@ class Service:
             self._running.discard(turn)
             await events.aclose()
 
-    async def reply(self, turn: Turn) -> Reply:
-        """Of a turn that was begun, when it is finished."""
+    async def reply(self, turn: Turn, read: Callable[[TurnEvent], object]) -> Reply:
+        """Of a turn that was begun, when it is finished; `read` is told its events, of which a whole reply is made."""
         events = self.events(turn)
         try:
             async for event in events:
                 if isinstance(event, TurnFinished):
                     return event.reply
+                read(event)
         finally:
             await events.aclose()
         raise AssertionError("a turn ends with TurnFinished")
 
-    async def replies(self, turns: list[Turn]) -> list[Reply]:
-        """Of all; if one fails, the others are ended as well."""
+    async def replies(
+        self, turns: Sequence[Turn], readers: Sequence[Callable[[TurnEvent], object]]
+    ) -> list[Reply]:
+        """Of all, each with a reader as `reply` has it; if one fails, the others are ended as well."""
+        both = zip(turns, readers, strict=True)
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self.reply(turn)) for turn in turns]
+                tasks = [group.create_task(self.reply(turn, read)) for turn, read in both]
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         finally:

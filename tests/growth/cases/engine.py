@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gptoss import nano
+from gptoss.chat.reading import Reading
 from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Reply, Usage
 from gptoss.chat.tools import tool_set
@@ -15,7 +16,14 @@ from gptoss.engine.loops import LoopDetector
 from gptoss.engine.penalties import TokenCounts, adjust
 from gptoss.engine.sampling import sample
 from gptoss.engine.sampling_params import LogitBias
-from gptoss.harmony import Channel, Message, Role
+from gptoss.harmony import (
+    Event,
+    MessageFinished,
+    ReasoningDelta,
+    ToolCallDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+)
 from gptoss.kernels import Float32
 from gptoss.tokenizer import Tokenizer
 from tests.growth.case import Case
@@ -69,13 +77,19 @@ def _budget(token_ids: list[int]) -> None:
         budget.forced(read)
 
 
-def _reply(messages: list[Message]) -> None:
-    Reply.of(messages, (), FinishReason.STOP, Usage(1, 1, 1), Timings(), 1).to_json()
+def _read(events: list[Event]) -> None:
+    reading = Reading()
+    for event in events:
+        reading.feed(event)
+    usage = Usage(1, 1, 1)
+    reason = FinishReason.STOP
+    texts = reading.content, reading.reasoning, reading.tool_calls
+    Reply(*texts, finish_reason=reason, usage=usage, timings=Timings()).to_json()
 
 
-def _messages(size: int) -> list[Message]:
-    call = Message(Role.ASSISTANT, "{}", Channel.COMMENTARY, "functions.f")
-    return [call, Message(Role.ASSISTANT, "x", Channel.ANALYSIS)] * size
+def _events(size: int) -> list[Event]:
+    call = [ToolCallStarted(0, "functions.f"), ToolCallDelta(0, "{}"), ToolCallFinished(0, True)]
+    return [*call, ReasoningDelta("x"), MessageFinished(True)] * size
 
 
 def _tools(size: int) -> list[dict[str, object]]:
@@ -95,6 +109,6 @@ CASES = (
     Case("a vocabulary to sample from", _logits, _sample, 200_000),
     Case("a vocabulary's logprobs", _logits, lambda logits: logprobs_of(logits, 1, 20), 200_000),
     Case("budget of reasoning", lambda n: _TOKENIZER.encode("a") * n, _budget, 500),
-    Case("reply of many messages", _messages, _reply, 200),
+    Case("reply of many messages", _events, _read, 200),
     Case("tools", _tools, tool_set, 150),
 )

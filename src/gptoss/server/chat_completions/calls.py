@@ -6,11 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gptoss.chat.reply import ToolCall
-from gptoss.chat.tools import FUNCTIONS, ToolSet
 from gptoss.server.replies import Reply
-from gptoss.server.shared.ids import new_id
-from gptoss.server.wrapped_text import unwrapped
 
 
 class ChatFunction(Reply):
@@ -45,14 +41,3 @@ class ChatCustomCall(Reply):
 
 
 AnyCall = Annotated[ChatToolCall | ChatCustomCall, Field(discriminator="type")]
-
-
-def call_of(call: ToolCall, tools: ToolSet) -> AnyCall:
-    """A whole call."""
-    tool = tools.tool_by_recipient.get(f"{FUNCTIONS}.{call.name}")
-    text = unwrapped(call.arguments) if tool is not None and tool.is_wrapped else call.arguments
-    if tool is not None and tool.kind == "custom":
-        custom = ChatCustomText(name=call.name, input=text)
-        return ChatCustomCall(id=new_id("call_"), type="custom", custom=custom)
-    function = ChatFunction(name=call.name, arguments=text)
-    return ChatToolCall(id=new_id("call_"), type="function", function=function)

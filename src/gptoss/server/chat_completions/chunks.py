@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gptoss import chat
-from gptoss.chat.tools import FUNCTIONS, ToolSet
 from gptoss.chat.turn import Progress
 from gptoss.server.chat_completions.reply import (
     ChatLogprobs,
@@ -23,7 +22,6 @@ from gptoss.server.replies import ABSENT, Count, Reply, UnixSeconds
 from gptoss.server.shared.extension import Extension, extension_of
 from gptoss.server.shared.ids import new_id
 from gptoss.server.sse import event
-from gptoss.server.wrapped_text import WrappedText
 
 
 class CallFunctionDelta(Reply):
@@ -92,7 +90,7 @@ class ChatChunkChoice(Reply):
     """Which answer."""
     delta: ChatDelta
     logprobs: ChatLogprobs | None
-    """Of the tokens of the piece, if `logprobs` asked for them."""
+    """Of the tokens of the piece, if `logprobs` asked for them; in the last chunk, of those without text."""
     finish_reason: FinishName | None
     """In the last chunk of an answer, otherwise null."""
 
@@ -192,65 +190,8 @@ class AnswerChunks:
         self._choice.logprobs = logprobs
         return event(self._chunk)
 
-    def last(self, reply: chat.Reply) -> bytes:
-        """Its end."""
+    def last(self, reply: chat.Reply, logprobs: ChatLogprobs | None) -> bytes:
+        """Its end, and tokens that no text has come with."""
         self._choice.finish_reason = finish_name_of(reply)
         self._chunk.gptoss = extension_of(reply, self._ignored)
-        return self.delta(ChatDelta())
-
-
-class CallDeltas:
-    """What the calls of one answer add to it, piece by piece.
-
-    One object serves for all pieces of a call: each is written before the next one is made.
-    """
-
-    def __init__(self, tools: ToolSet) -> None:
-        self._tools = tools
-        self._pieces: dict[int, _Pieces] = {}
-
-    def started(self, index: int, recipient: str) -> ChatDelta:
-        """The beginning of a call."""
-        tool = self._tools.tool_by_recipient.get(recipient)
-        name, call_id = recipient.removeprefix(f"{FUNCTIONS}."), new_id("call_")
-        if tool is None or tool.kind != "custom":
-            self._pieces[index] = _FunctionPieces(index)
-            function = CallFunctionDelta(name=name, arguments="")
-            call = CallDelta(index=index, id=call_id, type="function", function=function)
-            return ChatDelta(tool_calls=[call])
-        self._pieces[index] = _CustomPieces(index, WrappedText() if tool.is_wrapped else None)
-        custom = CustomTextDelta(name=name, input="")
-        return ChatDelta(
-            tool_calls=[CustomCallDelta(index=index, id=call_id, type="custom", custom=custom)]
-        )
-
-    def more(self, index: int, text: str) -> ChatDelta | None:
-        """A piece of a call that has begun; None where it says nothing of the text inside it."""
-        return self._pieces[index].delta(text)
-
-
-class _FunctionPieces:
-    def __init__(self, index: int) -> None:
-        self._function = CallFunctionDelta(arguments="")
-        self._delta = ChatDelta(tool_calls=[CallDelta(index=index, function=self._function)])
-
-    def delta(self, text: str) -> ChatDelta:
-        self._function.arguments = text
-        return self._delta
-
-
-class _CustomPieces:
-    def __init__(self, index: int, wrapped: WrappedText | None) -> None:
-        self._wrapped = wrapped
-        self._custom = CustomTextDelta(input="")
-        self._delta = ChatDelta(tool_calls=[CustomCallDelta(index=index, custom=self._custom)])
-
-    def delta(self, text: str) -> ChatDelta | None:
-        inner = text if self._wrapped is None else self._wrapped.feed(text)
-        if self._wrapped is not None and not inner:
-            return None
-        self._custom.input = inner
-        return self._delta
-
-
-_Pieces = _FunctionPieces | _CustomPieces
+        return self.delta(ChatDelta(), logprobs)

@@ -11,15 +11,17 @@ from gptoss import chat, engine
 from gptoss.server.chat_completions.calls import AnyCall
 from gptoss.server.replies import ABSENT, Count, Nothing, Reply, UnixSeconds
 from gptoss.server.shared.extension import Extension
-from gptoss.server.shared.logprobs import TokenLogprobs, logprobs_of
+from gptoss.server.shared.logprobs import TokenLogprobs
 from gptoss.server.shared.usage import CachedTokens, ReasoningTokens
-from gptoss.tokenizer import Tokenizer
 
 FinishName = Literal["stop", "length", "tool_calls"]
 
 
 class ChatLogprobs(Reply):
-    """The tokens of an answer, without those of the chain of thought."""
+    """The tokens of the answer, and of what is said before calls; none of the chain of thought.
+
+    Where a stop string ended it, those of the string are the last.
+    """
 
     content: list[TokenLogprobs]
     refusal: None
@@ -78,37 +80,6 @@ class ChatCompletion(Reply):
     """Our extension: an object, or with several answers a list of them."""
 
 
-def choice_of(
-    index: int, reply: chat.Reply, calls: Sequence[AnyCall], logprobs: ChatLogprobs | None
-) -> ChatChoice:
-    """One of the answers, as a whole; `calls`: its calls of tools."""
-    content = _preamble_of(reply) + reply.content
-    message = ChatReplyMessage(
-        role="assistant",
-        content=content if content or not calls else None,
-        refusal=None,
-        annotations=[],
-        reasoning=reply.reasoning or None,
-        reasoning_content=reply.reasoning or None,
-    )
-    if calls:
-        message.tool_calls = list(calls)
-    return ChatChoice(
-        index=index, message=message, logprobs=logprobs, finish_reason=finish_name_of(reply)
-    )
-
-
-def _preamble_of(reply: chat.Reply) -> str:
-    """What the model said to the user before it called tools."""
-    return "".join(
-        message.text
-        for message in reply.messages
-        if message.role == "assistant"
-        and message.channel == "commentary"
-        and not message.is_tool_call
-    )
-
-
 def finish_name_of(reply: chat.Reply) -> FinishName:
     """Why an answer ended; what was ended from outside has `length`, since it is not whole."""
     match reply.finish_reason:
@@ -117,11 +88,6 @@ def finish_name_of(reply: chat.Reply) -> FinishName:
         case engine.FinishReason.TOOL_CALLS:
             return "tool_calls"
     return "length"
-
-
-def chat_logprobs_of(tokens: Sequence[engine.Token], tokenizer: Tokenizer) -> ChatLogprobs:
-    """Of an answer's tokens."""
-    return ChatLogprobs(content=logprobs_of(tokens, tokenizer), refusal=None)
 
 
 def usage_of(replies: Sequence[chat.Reply]) -> ChatUsage:

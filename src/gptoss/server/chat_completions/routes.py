@@ -11,12 +11,12 @@ from fastapi.responses import Response
 from gptoss import chat
 from gptoss.runtime import LoadedModel
 from gptoss.server.caller import owner_of, unless_gone
-from gptoss.server.chat_completions.calls import call_of
+from gptoss.server.chat_completions.answer import ChatAnswer
 from gptoss.server.chat_completions.chunks import Chunks
 from gptoss.server.chat_completions.reply import (
+    ChatChoice,
     ChatCompletion,
-    chat_logprobs_of,
-    choice_of,
+    finish_name_of,
     usage_of,
 )
 from gptoss.server.chat_completions.request import ChatRequest
@@ -27,7 +27,6 @@ from gptoss.server.service import Service
 from gptoss.server.shared.extension import extension_of
 from gptoss.server.shared.ids import fingerprint, new_id
 from gptoss.server.sse import streamed_events
-from gptoss.server.starting import Started
 
 _PROGRESS_S = 0.5
 
@@ -48,12 +47,13 @@ async def create_chat_completion(service: Service, body: ChatRequest, request: R
     begun = service.begin(owner_of(request), lambda _: body.asked(service.settings))
     started = await unless_gone(request.receive, begun)
     turns = started.turns
+    tokenizer = model.tokenizer if body.logprobs else None
+    answers = [ChatAnswer(started.request.tools, tokenizer) for _ in turns]
     if body.stream:
         options = body.stream_options
         has_usage = options is not None and options.include_usage is True
         chunks = Chunks(name, fingerprint(model), has_usage, body.ignored)
-        tokenizer = model.tokenizer if body.logprobs else None
-        writer = ChatWriter(turns, started.request.tools, chunks, tokenizer)
+        writer = ChatWriter(answers, chunks)
         # The answers have one prompt, so one of them is asked.
         every_s = _PROGRESS_S if body.return_progress else None
         events = [
@@ -61,23 +61,27 @@ async def create_chat_completion(service: Service, body: ChatRequest, request: R
             for index, turn in enumerate(turns)
         ]
         return streamed_events(service, turns, events, writer)
-    replies = await unless_gone(request.receive, service.replies(turns))
-    return sent(_whole(body, name, model, started, replies))
+    reading = service.replies(turns, [answer.read for answer in answers])
+    replies = await unless_gone(request.receive, reading)
+    return sent(_whole(body, name, model, answers, replies))
 
 
 def _whole(
     body: ChatRequest,
     name: str,
     model: LoadedModel,
-    started: Started,
+    answers: Sequence[ChatAnswer],
     replies: Sequence[chat.Reply],
 ) -> ChatCompletion:
-    choices = []
-    for index, (turn, reply) in enumerate(zip(started.turns, replies, strict=True)):
-        calls = [call_of(call, started.request.tools) for call in reply.tool_calls]
-        tokens = turn.answer_tokens
-        logprobs = chat_logprobs_of(tokens, model.tokenizer) if body.logprobs else None
-        choices.append(choice_of(index, reply, calls, logprobs))
+    choices = [
+        ChatChoice(
+            index=index,
+            message=answer.message(),
+            logprobs=answer.logprobs(),
+            finish_reason=finish_name_of(reply),
+        )
+        for index, (answer, reply) in enumerate(zip(answers, replies, strict=True))
+    ]
     extensions = [extension_of(reply, body.ignored) for reply in replies]
     return ChatCompletion(
         id=new_id("chatcmpl-"),

@@ -11,9 +11,11 @@ from gptoss.chat import Reply, TurnEvent
 from gptoss.chat.turn import Turn
 from gptoss.harmony import (
     ContentDelta,
+    MessageFinished,
     PreambleDelta,
     ReasoningDelta,
     ToolCallDelta,
+    ToolCallFinished,
     ToolCallStarted,
 )
 from gptoss.server.messages.message import (
@@ -68,44 +70,18 @@ def ending_of(turn: Turn, reply: Reply, context: int) -> MessageEnd:
     return MessageEnd(stop_reason=reason, stop_sequence=found)
 
 
-def message(model_name: str, reply: Reply, ending: MessageEnd, *, shows_thinking: bool) -> Message:
-    """A whole message."""
+def message(model_name: str, blocks: Blocks, reply: Reply, ending: MessageEnd) -> Message:
+    """A whole message, of blocks that have read its turn."""
     return Message(
         id=new_id("msg_"),
         type="message",
         role="assistant",
         model=model_name,
-        content=_content_of(reply, shows_thinking=shows_thinking),
+        content=blocks.content,
         stop_reason=ending.stop_reason,
         stop_sequence=ending.stop_sequence,
         usage=usage_of(reply),
     )
-
-
-def _content_of(reply: Reply, *, shows_thinking: bool) -> list[Block]:
-    """Thinking, text and calls, in the order in which they were written."""
-    blocks = Blocks(shows_thinking=shows_thinking)
-    for each in _events_of(reply):
-        for _ in blocks.read(each):
-            pass
-    for _ in blocks.close():
-        pass
-    return blocks.content
-
-
-def _events_of(reply: Reply) -> Iterator[TurnEvent]:
-    num_calls = 0
-    for each in reply.messages:
-        if each.role != "assistant":
-            continue
-        if each.is_tool_call:
-            yield ToolCallStarted(num_calls, each.recipient or "")
-            yield ToolCallDelta(num_calls, each.text)
-            num_calls += 1
-        elif each.is_reasoning:
-            yield ReasoningDelta(each.text)
-        else:
-            yield ContentDelta(each.text)
 
 
 class Blocks:
@@ -117,9 +93,16 @@ class Blocks:
         self._is_open = False
         self._text: list[str] = []
 
+    def take(self, each: TurnEvent) -> None:
+        """Read one of the turn's events, of which nobody is told."""
+        for _ in self.read(each):
+            pass
+
     def read(self, each: TurnEvent) -> Iterator[MessageEvent]:
         """The events that tell of one of the turn's."""
         match each:
+            case MessageFinished() | ToolCallFinished():
+                yield from self._close()
             case ReasoningDelta(text) if text:
                 if not self._is_in(ThinkingBlock):
                     yield from self._open(ThinkingBlock(type="thinking", thinking="", signature=""))
@@ -139,7 +122,7 @@ class Blocks:
                 self._text.append(text)
                 yield self._delta(InputDelta(type="input_json_delta", partial_json=text))
 
-    def close(self) -> Iterator[MessageEvent]:
+    def _close(self) -> Iterator[MessageEvent]:
         """The end of the block that is open, if one is."""
         if not self._is_open:
             return
@@ -166,7 +149,6 @@ class Blocks:
         return self._is_open and isinstance(self.content[-1], kind)
 
     def _open(self, block: Block) -> Iterator[MessageEvent]:
-        yield from self.close()
         self._is_open = True
         self.content.append(block)
         index = len(self.content) - 1

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.messages.message import MessageTokens
-from gptoss.server.messages.reply import ending_of, message
+from gptoss.server.messages.reply import Blocks, ending_of, message
 from gptoss.server.messages.request import CountRequest, MessagesRequest
 from gptoss.server.messages.writer import MessageWriter
 from gptoss.server.operation.tokens import prompt_ids
@@ -48,6 +48,6 @@ async def create_message(service: Service, body: MessagesRequest, request: Reque
     if body.stream:
         writer = MessageWriter(turns[0], name, context, request_id, shows_thinking=shows)
         return streamed_events(service, turns, [service.events(turns[0])], writer)
-    (reply,) = await unless_gone(request.receive, service.replies(turns))
-    ending = ending_of(turns[0], reply, context)
-    return sent(message(name, reply, ending, shows_thinking=shows))
+    blocks = Blocks(shows_thinking=shows)
+    (reply,) = await unless_gone(request.receive, service.replies(turns, [blocks.take]))
+    return sent(message(name, blocks, reply, ending_of(turns[0], reply, context)))

@@ -63,7 +63,6 @@ class MessageWriter(StreamWriter[TurnEvent, bytes]):
         return _written(error.anthropic_body(self._request_id))
 
     def _finish(self, last: TurnFinished) -> Iterator[MessageEvent]:
-        yield from self._blocks.close()
         ending = ending_of(self._turn, last.reply, self._context)
         yield MessageDelta(type="message_delta", delta=ending, usage=usage_of(last.reply))
         yield MessageStop(type="message_stop")

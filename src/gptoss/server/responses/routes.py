@@ -74,7 +74,7 @@ class Responses:
             tools=started.request.tools,
             ignored=body.ignored,
         )
-        writer = ResponseWriter(body.echo(name), turn, model.tokenizer, wanted)
+        writer = ResponseWriter(body.echo(name), model.tokenizer, wanted)
         kept = _Kept(context, owner)
         if body.background:
             return await self._create_in_background(body, turn, writer, kept)

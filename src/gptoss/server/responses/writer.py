@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
+from gptoss.chat.events import TextTokens
 from gptoss.chat.tools import ToolSet
-from gptoss.chat.turn import Progress, Turn
-from gptoss.engine import FinishReason
+from gptoss.chat.turn import Progress
+from gptoss.engine import FinishReason, Token
 from gptoss.harmony import (
     ContentDelta,
+    MessageFinished,
     PreambleDelta,
     ReasoningDelta,
     ToolCallDelta,
@@ -84,15 +86,12 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
     response  all that is known before the turn, with the status `in_progress`, or `queued` where it runs on its own
     """
 
-    def __init__(
-        self, response: Response, turn: Turn, tokenizer: Tokenizer, wanted: Wanted
-    ) -> None:
+    def __init__(self, response: Response, tokenizer: Tokenizer, wanted: Wanted) -> None:
         self.failure: ApiError | None = None
         # Whether a client, and not the end of the server, ends the turn early.
         self.is_cancelled = False
         self._response = response
         self._is_queued = response.status == "queued"
-        self._turn = turn
         self._tokenizer = tokenizer
         self._wanted = wanted
         self._output: list[OutputItem] = []
@@ -103,7 +102,7 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         self._held: OpenClientCall | None = None
         self._cut_calls: list[CutCall] = []
         self._numbers = itertools.count()
-        self._num_logprobs = 0
+        self._tokens: list[Token] = []
         self._num_read = 0
 
     @property
@@ -141,10 +140,14 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
                 return [*events, self._placed(thought.delta(text))]
             case PreambleDelta(text):
                 events, said = self._message("commentary")
-                return [*events, self._placed(said.delta(text, []))]
+                return [*events, self._placed(said.delta(text, self._logprobs()))]
             case ContentDelta(text):
                 events, said = self._message("final_answer")
                 return [*events, self._placed(said.delta(text, self._logprobs()))]
+            case TextTokens(tokens):
+                self._tokens += tokens
+            case MessageFinished(is_complete):
+                return self._end_message("completed" if is_complete else "incomplete")
             case ToolCallStarted(_, recipient):
                 return self._begin_call(recipient)
             case ToolCallDelta(_, text):
@@ -170,6 +173,12 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
             sequence_number=next(self._numbers),
         )
         return [told]
+
+    def _end_message(self, status: ItemStatus) -> list[ResponseEvent]:
+        if isinstance(self._open, OpenMessage):
+            # Tokens without text: half a character, or the string that ended it.
+            self._open.add_logprobs(self._logprobs())
+        return self._close(status)
 
     def _begin_call(self, recipient: str) -> list[ResponseEvent]:
         call = open_call(recipient, self._wanted.tools)
@@ -219,18 +228,15 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         if reply.finish_reason is FinishReason.CANCELLED and not self.is_cancelled:
             return self.fail(ApiError(503, "the server ended before the response was finished"))
         is_whole = reply.finish_reason in (FinishReason.STOP, FinishReason.TOOL_CALLS)
-        if isinstance(self._open, OpenMessage) and self._open.phase == "final_answer":
-            self._open.add_logprobs(self._logprobs())
-        events = self._close("completed" if is_whole else "incomplete")
         if is_whole:
-            events += self._said_nothing()
+            events = self._said_nothing()
             self._response.status = "completed"
             self._response.completed_at = int(time.time())
             return [*events, self._about("response.completed")]
         self._response.status = "cancelled" if self.is_cancelled else "incomplete"
         if not self.is_cancelled:
             self._response.incomplete_details = IncompleteDetails(reason="max_output_tokens")
-        return [*events, self._about("response.incomplete")]
+        return [self._about("response.incomplete")]
 
     def _said_nothing(self) -> list[ResponseEvent]:
         """An empty answer is an answer."""
@@ -278,11 +284,8 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
 
     def _logprobs(self) -> list[TokenLogprobs]:
         """Return those of the answer's tokens since the last time, if they are wanted."""
-        if not self._wanted.has_logprobs:
-            return []
-        tokens = self._turn.answer_tokens[self._num_logprobs :]
-        self._num_logprobs += len(tokens)
-        return logprobs_of(tokens, self._tokenizer)
+        tokens, self._tokens = self._tokens, []
+        return logprobs_of(tokens, self._tokenizer) if self._wanted.has_logprobs else []
 
     def _about(self, kind: ResponseChange) -> ResponseChanged:
         number = next(self._numbers)
