@@ -185,12 +185,13 @@ def test_a_path_whose_page_was_given_up_begins_anew() -> None:
     cache = new_cache()
     prefixes = PrefixCache(cache)
     tokens = ids(300)
-    store(prefixes, cache, tokens[:64])[0].release()
-    # Computes the first pages itself: the tree keeps the others'.
+    first = store(prefixes, cache, tokens[:64])[0]
+    # Computes the first pages itself beside another: the tree keeps the other's.
     sequence, path = cache.sequence(), prefixes.path()
     sequence.reserve(64)
     sequence.advance(64)
     prefixes.extend(path, tokens, sequence, is_anchor=False)
+    first.release()
     assert prefixes.evict(LayerType.FULL, 10) == 2
     sequence.reserve(236)
     sequence.advance(236)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gptoss.engine import Engine, EngineOptions, Request, SamplingParams
+from gptoss.engine import Engine, EngineOptions, FinishReason, Request, SamplingParams
 from gptoss.engine.logprobs import TokenLogprobs, logprobs_of
 from gptoss.engine.sequence import Sequence
 from gptoss.errors import RequestError
@@ -66,6 +66,20 @@ def test_after_preemption(tiny_model: Transformer, monkeypatch: pytest.MonkeyPat
     assert sum(sequence.timings.preemptions for sequence in scored) > 0
     for prompt, sequence in zip(prompts, scored, strict=True):
         assert sequence.prompt_logprobs == wanted(tiny_model, prompt)
+
+
+def test_again_in_a_cache_that_holds_one(tiny_model: Transformer) -> None:
+    """What is cached of the prompt must not keep the pages that it is computed in once more."""
+    options = EngineOptions(context=256, cache_tokens=256, max_running=1, max_chunk=24)
+    engine, prompt = Engine(tiny_model, options), prompt_of(230)
+    first = engine.add(Request(prompt, SAMPLING, max_tokens=9))
+    finish(engine, first)
+    again = engine.add(Request(prompt, SAMPLING, max_tokens=25, scores_prompt=True))
+    for _ in range(100):
+        engine.step()
+    assert again.finish_reason is FinishReason.LENGTH
+    assert again.timings.preemptions == 0
+    assert again.prompt_logprobs == wanted(tiny_model, prompt)
 
 
 def test_wants_their_number() -> None:

@@ -247,9 +247,11 @@ class Engine:
                 token_id = sequence.token_ids[position + 1]
                 sequence.prompt_logprobs.append(logprobs_of(row, token_id, num_top))
 
-    def _given_out(self, sequence: Sequence, tokens: list[Token]) -> Output:
+    def _given_out(
+        self, sequence: Sequence, tokens: Iterable[Token], error: Exception | None = None
+    ) -> Output:
         begun, sequence.begun = sequence.begun, []
-        return Output(sequence, (*begun, *tokens))
+        return Output(sequence, (*begun, *tokens), error)
 
     def _choose(self, chunk: Chunk, logits: Float32, found: _Accepted) -> None:
         """One token for every row, as long as the guesses before it were right."""
@@ -334,4 +336,4 @@ class Engine:
         if is_ours and not isinstance(error, GptossError):
             cause, error = error, EngineError(f"the step failed: {type(error).__name__}: {error}")
             error.__cause__ = cause
-        return Output(sequence, (*sequence.begun, *tokens), error)
+        return self._given_out(sequence, tokens, error)

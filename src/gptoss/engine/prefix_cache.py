@@ -297,13 +297,19 @@ class PrefixCache:
     def _add(self, parent: Node, tokens: _Tokens, full: int, sliding: int | None) -> Node:
         """The child with these tokens, made if it is not there."""
         node = parent.children.get(tokens)
-        is_new = node is None
+        # Whether the sequence's page becomes the node's.
+        has_page = node is None
         if node is None:
             node = Node(parent, tokens, self._held(LayerType.FULL, full))
+        elif node.full != full and self._is_ours_alone(LayerType.FULL, node.full):
+            # A prompt that was computed again: what it adds below would keep both pages here.
+            self._pool(LayerType.FULL).give_back(node.full)
+            node.full, node.is_pair = self._held(LayerType.FULL, full), False
+            has_page = True
         if node.sliding is None and sliding is not None:
             node.sliding = self._held(LayerType.SLIDING, sliding)
             node.is_pair = node.full == full
-        if is_new:
+        if has_page:
             self._replace_shorter(parent, node)
             parent.children[tokens] = node
         return node
@@ -314,7 +320,9 @@ class PrefixCache:
         for shorter in [
             child
             for child in parent.children.values()
-            if child.tokens.owner == owner and data.startswith(child.tokens.data)
+            if child is not node
+            and child.tokens.owner == owner
+            and data.startswith(child.tokens.data)
         ]:
             is_same = shorter.full == node.full
             if node.sliding is None and is_same and shorter.is_pair:
