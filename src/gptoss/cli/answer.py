@@ -13,6 +13,7 @@ from gptoss.cli.output import Screen, Waiting
 from gptoss.engine import FinishReason
 from gptoss.harmony import (
     ContentDelta,
+    MessageFinished,
     PreambleDelta,
     ReasoningDelta,
     ToolCallDelta,
@@ -27,15 +28,21 @@ _ENDINGS = {
 
 def show_answer(screen: Screen, chat: Chat, question: str, *, show_reasoning: bool) -> Reply:
     """Ask and print the answer while it is generated. Ctrl-C ends it early, a second one the program."""
-    section = None
+    section, is_thought = None, False
     with _stopped_by_interrupt(chat), Waiting() as waiting:
         for event in chat.stream(question):
             if isinstance(event, ReasoningDelta) and not show_reasoning:
                 waiting.count()
                 continue
+            if isinstance(event, MessageFinished):
+                is_thought = section == "thinking"
+                continue
             waiting.stop()
             match event:
                 case ReasoningDelta(text):
+                    if is_thought and section == "thinking":
+                        screen.write("\n")
+                    is_thought = False
                     section = _enter(screen, section, "thinking")
                     screen.write(text, "dim")
                 case PreambleDelta(text):
