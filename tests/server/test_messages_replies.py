@@ -73,6 +73,7 @@ def test_events_stay_as_they_were_told() -> None:
         pytest.param('{"a":[1', id="ends early"),
         pytest.param('{"a":"\\ud800"}', id="half a pair"),
         pytest.param('{"a":NaN}', id="no number"),
+        pytest.param('{"a":[{"b":-1e400}]}', id="beyond all numbers"),
         pytest.param('{"a":' + "[" * 300 + "]" * 300 + "}", id="deeper than can be written"),
         pytest.param("[1]", id="no object"),
     ],

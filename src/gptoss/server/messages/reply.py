@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -164,4 +165,18 @@ def _input(arguments: str) -> dict[str, Any]:
         found = from_json(arguments or "{}", allow_inf_nan=False)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) and _is_finite(found) else {}
+
+
+def _is_finite(value: object) -> bool:
+    """Whether no number in it is beyond what JSON's readers hold, which would be sent as null."""
+    left = [value]
+    while left:
+        match left.pop():
+            case float() as number if not math.isfinite(number):
+                return False
+            case dict() as inner:
+                left += inner.values()
+            case list() as inner:
+                left += inner
+    return True
