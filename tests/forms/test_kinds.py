@@ -43,7 +43,9 @@ _Tool = TypeAdapter[Any](
     Annotated[_Flat | _Text, Kinds("type", unnamed="a", nested=(_Nested,))],
 )
 _AnyCall = TypeAdapter[Any](
-    Annotated[_Call | _Text, Kinds("type", unnamed="call", others=True, nested=(_NestedCall,))],
+    Annotated[
+        _Call | _Text, Kinds("type", unnamed="call", others=lambda _: True, nested=(_NestedCall,))
+    ],
 )
 
 

@@ -8,8 +8,10 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError, create_model
 
+from gptoss.forms.fates import Refused
 from gptoss.forms.faults import fault_of
 from gptoss.forms.form import Form
+from gptoss.forms.reading import refusal_of, unread
 
 # Deeper ones are refused elsewhere, and must not meet the interpreter's own limit here.
 _MOST_LEVELS = 64
@@ -22,18 +24,26 @@ def checked(kind: Any, value: object, name: str, error: type[Exception]) -> Any:
 
     name  what the value is called
 
-    Raises `error` with the place of the first thing that is wrong, what was got there, and what was wanted.
+    Raises `error` with the place of the first thing that is wrong, what was got there, and what was wanted; likewise
+    for a field that is refused.
     """
     holder: Any = _holder(kind)
+    given = {"value": value}
     try:
-        return holder.model_validate({"value": value}).value
+        made = holder.model_validate(given).value
     except ValidationError:
         given = {"value": _plain(value)}
-    try:
-        return holder.model_validate(given).value
-    except ValidationError as fault:
-        found = fault_of(cast(Any, fault.errors(include_url=False)), given)
-    raise error(f"{name}{found.place.removeprefix('value')}: {found.told}")
+        try:
+            made = holder.model_validate(given).value
+        except ValidationError as fault:
+            wrong = fault_of(cast(Any, fault.errors(include_url=False)), given)
+            told = f"{name}{wrong.place.removeprefix('value')}: {wrong.told}"
+            raise error(told) from None
+    for found in unread(kind, given["value"]):
+        if isinstance(found.fate, Refused):
+            place, told = refusal_of(found)
+            raise error(f"{name}.{place}: {told}")
+    return made
 
 
 @functools.cache

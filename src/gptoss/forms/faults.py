@@ -36,7 +36,7 @@ _WANTED = {
     "string_too_short": "text of a length of at least {min_length}",
     "string_type": "text",
 }
-_PART_CHARACTERS = 100
+PART_CHARACTERS = 100
 
 Error = Mapping[str, Any]
 Path = tuple[object, ...]
@@ -113,7 +113,7 @@ def fault_of(errors: Sequence[Error], body: object) -> FieldFault:
         meant.error["input"], dict
     ):
         path = (*path, meant.error["ctx"]["field"])
-    place = ".".join(shortened(str(part), _PART_CHARACTERS) for part in path)
+    place = ".".join(shortened(str(part), PART_CHARACTERS) for part in path)
     return FieldFault(place, told, meant.error["type"], meant.error.get("input"))
 
 

@@ -12,6 +12,8 @@ from pydantic_core import CoreSchema, core_schema
 
 # What `faults` knows these errors by.
 UNKNOWN_KIND = "unknown_kind"
+# No field is called so.
+_REST = ", the rest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +22,19 @@ class Kinds:
 
     field    has a literal type in each of the models. One that has no such field is the unnamed one
     unnamed  which it is where the field is absent or null; None: an error
-    others   whether names that none of the models has mean the unnamed one too
+    others   tells the objects that are of the unnamed one too, though they have a name that none of the models has
     nested   models whose own fields stand in one that is called by their name: `{"type": "a", "a": {...}}`. What is of
              their form becomes an object of the union's model of that name, as if its fields stood beside the name
+    rest     tells the objects that are of the union's one `Form` which is left out, whatever they are called
     but      what is said of a name that none of them has, before the names that are wanted
     refusal  what is said of one instead of these; None: nothing
     """
 
     field: str
     unnamed: str | None = None
-    others: bool = False
+    others: Callable[[Mapping[str, Any]], bool] | None = None
     nested: tuple[type[BaseModel], ...] = ()
+    rest: Callable[[Mapping[str, Any]], bool] | None = None
     but: str = ""
     refusal: Callable[[object], str | None] | None = None
 
@@ -42,6 +46,8 @@ class Kinds:
         choices: dict[str, CoreSchema] = {}
         nested = {name: model for model in self.nested for name in self._names(model)}
         for model in get_args(source) or (source,):
+            if self._is_rest(model):
+                choices[_REST] = handler.generate_schema(model)
             for name in self._names(model):
                 models[name] = model
                 if name in nested:
@@ -72,17 +78,38 @@ class Kinds:
         while union["type"] != "tagged-union":
             union = union["schema"]
         choices = union["choices"]
-        if self.nested or len(choices) == 1:
+        if self.nested or self.rest or len(choices) == 1:
             return handler(core_schema.union_schema(list(choices.values())))
         if self.unnamed is not None:
             return handler(union)
         return handler(core_schema.tagged_union_schema(choices, self.field))
+
+    def chooser(self, source: Any) -> Callable[[Mapping[str, Any]], type[BaseModel] | None]:
+        """A function that returns which model reads an object: one of the union, or the nested form of one."""
+        members = get_args(source) or (source,)
+        models = {name: model for model in members for name in self._names(model)}
+        nested = {name: model for model in self.nested for name in self._names(model)}
+        by_name = models | {_nested(name): model for name, model in nested.items()}
+        for model in filter(self._is_rest, members):
+            by_name[_REST] = model
+        name_of = self._namer(models, frozenset(nested))
+
+        def choose(given: Mapping[str, Any]) -> type[BaseModel] | None:
+            name = name_of(given)
+            return by_name.get(name) if isinstance(name, str) else None
+
+        return choose
+
+    def _is_rest(self, model: type) -> bool:
+        return self.rest is not None and getattr(model, "left_out", None) is not None
 
     def _is_named(self, model: type[BaseModel]) -> bool:
         return self.field in model.model_fields
 
     def _names(self, model: type[BaseModel]) -> Iterator[str]:
         """What a model is called in the field."""
+        if self._is_rest(model):
+            return
         if self._is_named(model):
             yield from _literals(model.model_fields[self.field].annotation)
         elif self.unnamed is not None:
@@ -100,9 +127,14 @@ class Kinds:
 
         def name_of(given: object) -> object:
             if not isinstance(given, dict):
+                if self._is_rest(type(given)):
+                    return _REST
                 return name_by_model.get(cast(Any, type(given)), self.unnamed)
+            if self.rest is not None and self.rest(given):
+                return _REST
             name = given.get(self.field)
-            if name is None or (self.others and name not in list(models)):
+            is_unknown = self.others is not None and name not in list(models)
+            if name is None or (is_unknown and self.others and self.others(given)):
                 name = self.unnamed
             is_nested = isinstance(name, str) and name in nested and name in given
             return _nested(str(name)) if is_nested else name

@@ -109,12 +109,12 @@ class OrElse:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """As an annotation: a request has `kind`, of which the field's type is made. Replies are made of that itself.
+    """As an annotation: a request has `read_as`, of which the field's type is made. Replies are made of that itself.
 
     read   returns what the type takes
     """
 
-    kind: Any
+    read_as: Any
     read: Callable[[Any], Any]
 
     def __get_pydantic_core_schema__(
@@ -126,7 +126,7 @@ class Sent:
             is_made = isinstance(value, list) and value and isinstance(value[0], Reply)
             return value if is_made else self.read(check(value))
 
-        sent = handler.generate_schema(self.kind)
+        sent = handler.generate_schema(self.read_as)
         steps = [core_schema.no_info_wrap_validator_function(read, sent), handler(source)]
         return core_schema.chain_schema(steps)
 
