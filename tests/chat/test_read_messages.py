@@ -188,13 +188,144 @@ def test_a_custom_call_of_either_form() -> None:
     assert nested[0].text == '{"input": "1"}'
 
 
-def test_a_result_without_an_id() -> None:
-    for before, name in (
-        ([{"role": "assistant", "tool_calls": [call("g", "{}")]}], "g"),
-        ([], "f"),
-    ):
-        result = {"role": "tool", "name": "f", "content": "r"}
-        assert read_messages([*before, result])[-1].name == f"functions.{name}"
+def _results(calls: list[dict[str, Any]], results: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Each call with its results: what was called, and what came of it."""
+    said = read_messages([{"role": "assistant", "tool_calls": calls}, *results])
+    return [(each.recipient or str(each.name), each.text) for each in said]
+
+
+def _result(text: object, **more: Any) -> dict[str, Any]:
+    return {"role": "tool", "content": text, **more}
+
+
+IN_ORDER = [
+    ("functions.f", "{}"),
+    ("assistant", "of f"),
+    ("functions.g", "{}"),
+    ("assistant", "of g"),
+]
+
+
+@pytest.mark.parametrize("ids", [(None, None), ("", ""), ("c", "c"), ("1", "2")])
+def test_results_without_ids_of_their_own_go_by_their_order(ids: tuple[Any, Any]) -> None:
+    calls = [call("f", "{}", ids[0]), call("g", "{}", ids[1])]
+    named = {} if ids[0] in (None, "1") else {"tool_call_id": ids[0]}
+    results = [_result("of f", **named), _result("of g", **named)]
+    assert _results(calls, results) == IN_ORDER
+
+
+@pytest.mark.parametrize("ids", [(None, None), ("c", "c")])
+def test_a_name_tells_which_of_such_calls_is_meant(ids: tuple[Any, Any]) -> None:
+    calls = [call("f", "{}", ids[0]), call("g", "{}", ids[1])]
+    named = {} if ids[0] is None else {"tool_call_id": ids[0]}
+    results = [_result("of g", name="g", **named), _result("of f", name="f", **named)]
+    assert _results(calls, results) == IN_ORDER
+
+
+def test_an_id_that_is_used_again_means_the_last_call() -> None:
+    turns = [
+        [
+            {"role": "assistant", "tool_calls": [call(name, "{}", "c")]},
+            _result(f"of {name}", tool_call_id="c"),
+        ]
+        for name in ("f", "g")
+    ]
+    said = read_messages([*turns[0], {"role": "user", "content": "On."}, *turns[1]])
+    results = [each for each in said if each.role is Role.TOOL]
+    assert [(each.name, each.text) for each in results] == [
+        ("functions.f", "of f"),
+        ("functions.g", "of g"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("results", "error"),
+    [
+        ([_result("r", name="g")], r"1: got .*before it made a call of 'g' that has no result yet"),
+        ([_result("r"), _result("s")], r"2: got .*before it made a call that has no result yet"),
+        ([_result("r"), _result("s", name="f")], r"2: got .*a call of 'f' that has no result"),
+    ],
+)
+def test_results_that_may_be_of_any_call_are_refused(
+    results: list[dict[str, Any]], error: str
+) -> None:
+    with pytest.raises(MessageError, match=error):
+        _results([call("f", "{}")], results)
+
+
+def test_a_function_is_known_by_its_name_where_there_is_no_call() -> None:
+    assert read_messages([_result("r", name="f")])[0].name == "functions.f"
+
+
+def test_a_call_as_it_was_before_there_were_tools() -> None:
+    said = read_messages(
+        [
+            {"role": "assistant", "function_call": {"name": "f", "arguments": '{"a": 1}'}},
+            {"role": "function", "name": "f", "content": "r"},
+        ]
+    )
+    assert said == [
+        Message(Role.ASSISTANT, '{"a": 1}', "commentary", "functions.f", JSON),
+        Message(Role.TOOL, "r", "commentary", "assistant", name="functions.f"),
+    ]
+
+
+@pytest.mark.parametrize("arguments", ["", " ", None, {}])
+def test_a_call_without_arguments_has_an_empty_object(arguments: Any) -> None:
+    said = read_messages([{"role": "assistant", "tool_calls": [call("f", arguments)]}])
+    assert said[0].text == "{}"
+
+
+def test_an_empty_name_is_none() -> None:
+    with pytest.raises(MessageError, match=r"function\.name: got '', wanted one word"):
+        read_messages([{"role": "assistant", "tool_calls": [call("", "{}")]}])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"content": None, "refusal": "I cannot."},
+        {"content": [{"type": "refusal", "refusal": "I cannot."}]},
+    ],
+)
+def test_a_refusal_is_what_was_said(said: dict[str, Any]) -> None:
+    assert read_messages([{"role": "assistant", **said}])[0].text == "I cannot."
+
+
+@pytest.mark.parametrize(
+    ("texts", "joined"),
+    [
+        (["a", "b"], "a\nb"),
+        (["a ", "b"], "a b"),
+        (["a", "\nb"], "a\nb"),
+        (["a", "", "b"], "a\nb"),
+        ([], ""),
+    ],
+)
+@pytest.mark.parametrize("role", ["user", "system", "tool"])
+def test_parts_stand_in_lines_of_their_own(texts: list[str], joined: str, role: str) -> None:
+    parts = [{"type": "text", "text": text} for text in texts]
+    (said,) = read_messages([{"role": role, "content": parts, "name": "f"}])
+    content = said.content
+    assert joined == (content.instructions if isinstance(content, DeveloperContent) else said.text)
+
+
+def test_parts_of_the_assistants_are_its_words() -> None:
+    parts = [{"type": "text", "text": text} for text in ("Hel", "lo")]
+    assert read_messages([{"role": "assistant", "content": parts}])[0].text == "Hello"
+
+
+def test_a_picture_in_a_result_leaves_its_place() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:"}}
+    (said,) = read_messages([_result([TEXT, picture, TEXT], name="f")])
+    assert said.text == (
+        "Weather [image_url: this model reads text alone, and cannot see it]\nWeather "
+    )
+
+
+def test_sound_of_the_assistants_is_refused() -> None:
+    with pytest.raises(MessageError, match=r"messages\.0\.audio: got .*, which is not supported"):
+        read_messages([{"role": "assistant", "content": "a", "audio": {"id": "1"}}])
 
 
 @pytest.mark.parametrize(

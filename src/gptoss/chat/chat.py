@@ -216,10 +216,10 @@ class Chat:
             require_type(f"result {index}", result, str, error=MessageError)
         results = iter(said)
         blocks = Blocks()
-        for index, message in enumerate(last):
+        for message in last:
             if message.is_tool_call:
-                blocks.call(message, index)
-                blocks.result(index, next(results))
+                blocks.call(message)
+                blocks.result(None, next(results))
             else:
                 blocks.say(message)
         return [*self.history[:start], *blocks.messages]

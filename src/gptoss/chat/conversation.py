@@ -14,9 +14,11 @@ from gptoss.chat.types.messages import (
     Content,
     FlatCustomCall,
     InstructionMessage,
+    ToolContent,
     ToolMessage,
     UserMessage,
 )
+from gptoss.chat.types.parts import joined
 from gptoss.errors import MessageError, shown
 from gptoss.harmony import Channel, DeveloperContent, Message, Role, custom_call
 from gptoss.harmony.frozen_json import freeze, thaw
@@ -37,9 +39,9 @@ def conversation(messages: Sequence[ChatMessage], tools: ToolSet) -> list[Messag
         where = f"messages.{index}"
         match message:
             case InstructionMessage():
-                reader.say(Message(Role.DEVELOPER, DeveloperContent(_text(message.content))))
+                reader.say(Message(Role.DEVELOPER, DeveloperContent(_said(message.content))))
             case UserMessage():
-                reader.say(Message(Role.USER, _text(message.content), name=message.name))
+                reader.say(Message(Role.USER, _said(message.content), name=message.name))
             case AssistantMessage():
                 reader.read_assistant(message, where)
             case ToolMessage():
@@ -53,7 +55,7 @@ class _Reader:
     def __init__(self, tools: ToolSet) -> None:
         self._tools = tools
         self._blocks = Blocks()
-        self._last_call: Message | None = None
+        self._has_calls = False
         self.say = self._blocks.say
 
     @property
@@ -67,13 +69,15 @@ class _Reader:
         reasoning = next((text for text in map(_text, given) if text), "")
         if reasoning:
             self.say(Message(Role.ASSISTANT, reasoning, Channel.ANALYSIS))
-        calls = message.tool_calls or ()
-        text = _text(message.content)
+        calls = [(call, f"tool_calls.{n}") for n, call in enumerate(message.tool_calls or ())]
+        if message.function_call is not None:
+            calls.append((message.function_call, "function_call"))
+        text = _text(message.content) or message.refusal or ""
         if text or not (calls or reasoning):
             channel = Channel.COMMENTARY if calls else Channel.FINAL
             self.say(Message(Role.ASSISTANT, text, channel))
-        for index, call in enumerate(calls):
-            self._read_call(call, f"{where}.tool_calls.{index}")
+        for call, place in calls:
+            self._read_call(call, f"{where}.{place}")
 
     def _read_call(self, call: AssistantCall, where: str) -> None:
         recipient = f"functions.{call.name}"
@@ -84,20 +88,23 @@ class _Reader:
             arguments = _arguments(call.arguments, f"the arguments of {where}")
             made = Message(Role.ASSISTANT, arguments, Channel.COMMENTARY, recipient, _JSON)
         self._blocks.call(made, *((call.id,) if isinstance(call.id, str) else ()))
-        self._last_call = made
+        self._has_calls = True
 
     def read_result(self, message: ToolMessage, where: str) -> None:
-        """The result of the call that it names, else of the last one, or of the function that it names."""
-        call_id, text = message.tool_call_id, _text(message.content)
-        if call_id is not None:
-            if not self._blocks.result(call_id, text):
-                raise _no_call(f"{where}.tool_call_id: got {shown(call_id)}", "that call")
-        elif self._last_call is not None:
-            self.say(result_of(self._last_call.recipient, text))
-        elif message.name is not None:
-            self.say(result_of(f"functions.{message.name}", text))
-        else:
-            raise _no_call(f"{where}: got a tool's result", "a call")
+        """The result of the call that it names, of the first one without a result, or of a function by its name."""
+        call_id, text = message.tool_call_id, _said(message.content)
+        name = f"functions.{message.name}" if message.name else None
+        if self._blocks.result(call_id, text, name):
+            return
+        if call_id:
+            raise _no_call(f"{where}.tool_call_id: got {shown(call_id)}", "that call")
+        if name is None:
+            missing = "a call that has no result yet" if self._has_calls else "a call"
+            raise _no_call(f"{where}: got a tool's result", missing)
+        if self._has_calls:
+            missing = f"a call of {shown(message.name)} that has no result yet"
+            raise _no_call(f"{where}: got a tool's result", missing)
+        self.say(result_of(name, text))
 
 
 def _no_call(got: str, missing: str) -> MessageError:
@@ -109,12 +116,19 @@ def _no_call(got: str, missing: str) -> MessageError:
 def _arguments(given: object, what: str) -> str:
     """JSON as text."""
     if isinstance(given, str):
-        return given
+        return given if given.strip() else "{}"
+    if given is None:
+        return "{}"
     return json.dumps(thaw(freeze(given, what)), ensure_ascii=False)
 
 
+def _said(content: Content | ToolContent) -> str:
+    """What is said to the model: text, or parts put together."""
+    return content if isinstance(content, str) else joined(part.text for part in content)
+
+
 def _text(content: Content | None) -> str:
-    """Text, or text parts put together."""
+    """What the assistant said, word for word."""
     if content is None or isinstance(content, str):
         return content or ""
     return "".join(part.text for part in content)

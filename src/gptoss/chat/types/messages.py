@@ -2,37 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import WithJsonSchema
 from typing_extensions import TypeAliasType
 
-from gptoss.chat.types.words import CALLED_NAME, CalledName, Word
-from gptoss.errors import shown
-from gptoss.forms import Form, Kinds, field_fault
+from gptoss.chat.types.parts import PART_UNREAD, placeholder
+from gptoss.chat.types.words import NAME, Word
+from gptoss.forms import Form, Ignored, Kinds, Refused
+
+_TEXT_ALONE = "wanted text: the model reads no other"
 
 
-def _readable(part: object) -> object:
-    """The same. Raises an error for a part of another kind than text."""
-    kind = part.get("type") if isinstance(part, dict) and part.get("text") is None else None
-    if kind not in (None, "text"):
-        raise field_fault("type", f"got {shown(kind)}, wanted text: the model reads no other")
-    return part
+def _is_text(part: Mapping[str, Any]) -> bool:
+    """Whether it is a text of whatever type: what has a `text` is one."""
+    return part.get("text") is not None or part.get("type") == "text"
+
+
+def _is_named(part: Mapping[str, Any]) -> bool:
+    return part.get("type") not in (None, "refusal")
 
 
 class TextPart(Form):
-    """A part of a text. The model reads text alone."""
+    """A part of a text, of whatever type. The model reads text alone."""
 
-    type: Any = "text"
-    """Whatever has a `text` is text."""
+    unread = PART_UNREAD
+
     text: str
 
 
-Content = str | list[Annotated[TextPart, BeforeValidator(_readable)]]
+class RefusalPart(Form):
+    """What the assistant refused to do, and why."""
+
+    unread = PART_UNREAD
+
+    type: Literal["refusal"]
+    refusal: str
+
+    @property
+    def text(self) -> str:
+        """As of any part."""
+        return self.refusal
+
+
+class UnreadPart(Form):
+    """What a tool gave and the model cannot read: it is told that something stood there."""
+
+    left_out = "the model reads text alone"
+
+    type: Any
+
+    @property
+    def text(self) -> str:
+        """In its place."""
+        return placeholder(self.type)
+
+
+_PARTS = Kinds("type", unnamed="text", others=_is_text, refusal=lambda _: _TEXT_ALONE)
+Content = str | list[Annotated[TextPart | RefusalPart, _PARTS]]
+_OF_TOOLS = Kinds(
+    "type",
+    unnamed="text",
+    others=_is_text,
+    rest=lambda part: _is_named(part) and not _is_text(part),
+)
+ToolContent = str | list[Annotated[TextPart | RefusalPart | UnreadPart, _OF_TOOLS]]
+
+
+_NAME_UNREAD = {"name": Ignored("the model tells users apart, and nobody else")}
+_ASSISTANT_UNREAD = {
+    "audio": Refused("the model reads text alone; send what was said as content"),
+    "annotations": Ignored("sources of an answer are no part of its text"),
+    **_NAME_UNREAD,
+}
 
 
 class InstructionMessage(Form):
     """What the application wants of the model."""
+
+    unread = _NAME_UNREAD
 
     role: Literal["system", "developer"]
     content: Content
@@ -50,9 +99,9 @@ class UserMessage(Form):
 class CalledFunction(Form):
     """A function, and what it was called with."""
 
-    name: CalledName
-    arguments: Any = ""
-    """JSON as text, or the object itself."""
+    name: Word
+    arguments: Any = None
+    """JSON as text, or the object itself; null or empty: an empty object."""
 
 
 class NestedFunctionCall(Form):
@@ -73,7 +122,7 @@ class FlatFunctionCall(CalledFunction):
 class CalledCustomTool(Form):
     """A custom tool, and the text that it was called with."""
 
-    name: CalledName
+    name: Word
     input: str
 
 
@@ -99,7 +148,10 @@ AssistantCall = TypeAliasType(
     Annotated[
         FlatFunctionCall | FlatCustomCall,
         Kinds(
-            "type", unnamed="function", others=True, nested=(NestedFunctionCall, NestedCustomCall)
+            "type",
+            unnamed="function",
+            others=lambda _: True,
+            nested=(NestedFunctionCall, NestedCustomCall),
         ),
     ],
 )
@@ -109,7 +161,11 @@ class AssistantMessage(Form):
     """What the assistant said. Its reasoning is taken from the first of three fields that says something."""
 
     role: Literal["assistant"]
+    unread = _ASSISTANT_UNREAD
+
     content: Content | None = None
+    refusal: str | None = None
+    """What it refused to do, and why, where it has no content."""
     reasoning: Content | None = None
     """The chain of thought, which the model sees again while tools run."""
     reasoning_content: Content | None = None
@@ -117,17 +173,19 @@ class AssistantMessage(Form):
     thinking: Content | None = None
     """The same, as datasets call it."""
     tool_calls: list[AssistantCall] | None = None
+    function_call: FlatFunctionCall | None = None
+    """A call as it was before there were tools. Its result has no id."""
 
 
 class ToolMessage(Form):
     """The result of a call, after the assistant's message that made it."""
 
     role: Literal["tool", "function"]
-    content: Content
+    content: ToolContent
     tool_call_id: str | None = None
-    """The `id` of the call; null: the last call before it."""
-    name: Annotated[str, WithJsonSchema(CALLED_NAME)] | None = None
-    """The function, where there is no call."""
+    """The `id` of the call; null or empty: the first one that has no result, of those that were made last."""
+    name: Annotated[str, WithJsonSchema(NAME)] | None = None
+    """The function: which of the calls without a result is meant, or which one, where there is no call."""
 
 
 ChatMessage = TypeAliasType(

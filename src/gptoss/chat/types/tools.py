@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from typing_extensions import TypeAliasType
 
 from gptoss.chat.types.formats import TextFormat
 from gptoss.chat.types.words import Filled, Word
-from gptoss.forms import Form, Kinds, Typed
+from gptoss.forms import Form, Ignored, Kinds, Refused, Typed, Unread
+
+
+def _is_direct(callers: object) -> bool:
+    return callers is None or (isinstance(callers, list) and "direct" in callers)
+
+
+TOOL_UNREAD: Mapping[str, Unread] = {
+    "allowed_callers": Refused("the model itself calls; have direct among them", _is_direct),
+    "async": Refused("a call waits for its result; leave it out"),
+    "cache_control": Ignored("every prompt is cached, for as long as there is room"),
+    "defer_loading": Ignored("every tool is told to the model from the start"),
+    "eager_input_streaming": Ignored("arguments come as they are written anyway"),
+    "input_examples": Ignored("the model is told of the schema alone"),
+    "output_schema": Ignored("the model is told of the arguments alone"),
+}
 
 
 class FunctionDefinition(Form):
     """A function of the caller's own."""
+
+    unread = TOOL_UNREAD
 
     name: Word
     """Distinct among all tools."""
@@ -26,6 +44,8 @@ class FunctionDefinition(Form):
 
 class NestedFunctionTool(Form):
     """A function, as Chat Completions has it."""
+
+    unread = TOOL_UNREAD
 
     type: Literal["function"] = "function"
     function: FunctionDefinition
@@ -61,6 +81,8 @@ class NestedGrammarFormat(Form):
 class CustomDefinition(Form):
     """A tool of the caller's own that takes text."""
 
+    unread = TOOL_UNREAD
+
     name: Word
     """Distinct among all tools."""
     description: str | None = None
@@ -74,6 +96,8 @@ class CustomDefinition(Form):
 
 class NestedCustomTool(Form):
     """A tool that takes text, as Chat Completions has it."""
+
+    unread = TOOL_UNREAD
 
     type: Literal["custom"]
     custom: CustomDefinition

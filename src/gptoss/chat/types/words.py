@@ -19,14 +19,8 @@ def _word(text: str) -> str:
     return text
 
 
-def _end_of_word(text: str) -> str:
-    return _word(text) if text else text
-
-
 Filled = Annotated[str, Field(min_length=1)]
-Word = Annotated[
-    str, AfterValidator(_word), WithJsonSchema({"type": "string", "pattern": rf"^{_LETTER}+$"})
-]
-# Of a function that was called, behind `functions.`.
-CALLED_NAME = {"type": "string", "pattern": rf"^{_LETTER}*$"}
-CalledName = Annotated[str, AfterValidator(_end_of_word), WithJsonSchema(CALLED_NAME)]
+WORD = {"type": "string", "pattern": rf"^{_LETTER}+$"}
+Word = Annotated[str, AfterValidator(_word), WithJsonSchema(WORD)]
+# Of a function that a result is of; empty: it has none.
+NAME = {"type": "string", "pattern": rf"^{_LETTER}*$"}
