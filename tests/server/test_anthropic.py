@@ -180,7 +180,6 @@ class TestTools:
     @pytest.mark.parametrize(
         "fields",
         [
-            {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
             {"tools": [{"name": "f"}]},
             {"tools": [{"name": "a b", "input_schema": CITY}]},
             {"tools": [WEATHER, WEATHER]},

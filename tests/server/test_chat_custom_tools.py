@@ -161,8 +161,6 @@ def test_calls_of_both_kinds_come_back(client: TestClient) -> None:
             "the grammar of the input of functions.r cannot be used",
         ),
         ({"tools": [RUN], "tool_choice": {"type": "function", "name": "run"}}, "as custom"),
-        ({"tools": [{"type": "web_search"}]}, "ask a search engine"),
-        ({"tools": [{"type": "mcp", "server_label": "x"}]}, "declare its tools as functions"),
         ({"tools": [{"type": "shell"}]}, "/v1/responses has that type"),
         ({"tools": [{"type": "wand"}]}, "wanted 'function' or 'custom'"),
         (

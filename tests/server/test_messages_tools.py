@@ -84,14 +84,6 @@ def test_results_come_back(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("tool", "said"),
     [
-        ({"type": "web_search_20260318", "name": "web_search"}, "ask a search engine"),
-        ({"type": "web_fetch_20250910", "name": "web_fetch"}, "fetches a page"),
-        ({"type": "code_execution_20250825", "name": "code_execution"}, "run it yourself"),
-        ({"type": "computer_20250124", "name": "computer"}, "sees no pictures"),
-        ({"type": "computer_toolset_20260801"}, "sees no pictures"),
-        ({"type": "browser_toolset_20260801"}, "sees no pictures"),
-        ({"type": "mcp_toolset", "mcp_server_name": "x"}, "declare its tools as functions"),
-        ({"type": "tool_search_tool_regex_20251119", "name": "t"}, "without defer_loading"),
         ({"type": "wand_20261127", "name": "wand"}, "wanted 'custom', 'bash_20241022'"),
         ({**BASH, "name": "shell"}, "tools.0.name: got 'shell', wanted 'bash'"),
         ({"type": "bash_20250124"}, "tools.0.name: got nothing"),
@@ -104,6 +96,29 @@ def test_what_is_refused(client: TestClient, tool: dict[str, Any], said: str) ->
         reply = client.post(path, json=body(tools=[tool]))
         assert reply.status_code == 400, reply.text[:300]
         assert said in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "web_search_20260318",
+        "web_fetch_20250910",
+        "code_execution_20250825",
+        "computer_20250124",
+        "computer_toolset_20260801",
+        "browser_toolset_20260801",
+        "mcp_toolset",
+        "tool_search_tool_regex_20251119",
+    ],
+)
+def test_tools_that_a_server_would_run_are_left_out(client: TestClient, kind: str) -> None:
+    counted = [
+        client.post(f"{PATH}/count_tokens", json=body(tools=tools)).json()
+        for tools in ([BASH], [{"type": kind, "name": "x"}, BASH])
+    ]
+    assert counted[0] == counted[1]
+    made = post(client, tools=[{"type": kind, "mcp_server_name": "x"}], max_tokens=1)
+    assert made["gptoss"] == {"ignored": [f"tools.0 ({kind})"]}
 
 
 def test_twice(client: TestClient) -> None:

@@ -185,7 +185,6 @@ def test_logprobs(client: TestClient) -> None:
         ({"max_tool_calls": 2}, "max_tool_calls"),
         ({"background": True, "store": False}, "background"),
         ({"include": ["everything"]}, "include.0"),
-        ({"tools": [{"type": "web_search"}]}, "tools.0.type"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools.0.name"),
         ({"tool_choice": "required"}, None),
         ({"tool_choice": {"type": "function", "name": "no"}, "tools": [TOOL]}, None),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 from starlette.testclient import TestClient
 
+from gptoss.chat.tools import ToolSet
 from gptoss.harmony import Conversation, DeveloperContent, Message, Role, render
 from gptoss.runtime import LoadedModel
 from gptoss.server.responses.input import Block
@@ -179,7 +180,7 @@ def test_truncation_drops_no_more_than_it_must(nano_model: LoadedModel) -> None:
     settings = ServerSettings()
 
     def conversation(kept: Sequence[Block]) -> Conversation:
-        return request.asked(kept, settings).conversation
+        return request.asked(kept, ToolSet(), settings).conversation
 
     for most in (1, 50, 5000):
         kept = fitted(nano_model, blocks, conversation, most)

@@ -117,8 +117,10 @@ def test_errors(live_server: LiveServer) -> None:
             client.responses.create(model="nano", input="1", previous_response_id="resp_no")
         assert missing.value.code == "previous_response_not_found"
         with pytest.raises(openai.BadRequestError) as wrong:
-            client.responses.create(model="nano", input="1", tools=[{"type": "web_search"}])
-        assert wrong.value.param == "tools.0.type"
+            client.responses.create(
+                model="nano", input="1", tool_choice={"type": "web_search_preview"}
+            )
+        assert wrong.value.param == "tool_choice.type"
 
 
 def test_many_at_once(live_server: LiveServer) -> None:

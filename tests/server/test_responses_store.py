@@ -280,20 +280,18 @@ def test_a_seal_gives_back_what_was_closed(text: str) -> None:
         return
     seal = Seal(b"k" * 32)
     sealed = seal.close(ME, text)
-    assert seal.open(ME, sealed, "here") == text
+    assert seal.open(ME, sealed) == text
     for other, owner in ((Seal(b"j" * 32), ME), (seal, "another"), (seal, "")):
-        with pytest.raises(ApiError, match="has not made for this key"):
-            other.open(owner, sealed, "here")
+        assert other.open(owner, sealed) is None
 
 
-def test_a_seal_that_was_changed_is_refused() -> None:
+def test_a_seal_that_was_changed_opens_nothing() -> None:
     seal = Seal(b"k" * 32)
     sealed = seal.close(ME, "I think.")
     # The last letter of Base64 may have bits that mean nothing.
     for index in range(len(sealed.rstrip("=")) - 1):
         letter = "A" if sealed[index] != "A" else "B"
-        with pytest.raises(ApiError):
-            seal.open(ME, sealed[:index] + letter + sealed[index + 1 :], "here")
+        assert seal.open(ME, sealed[:index] + letter + sealed[index + 1 :]) is None
     for wrong in (
         "",
         "gptoss2.",
@@ -303,8 +301,7 @@ def test_a_seal_that_was_changed_is_refused() -> None:
         f"{sealed}AAAA",
         "é",
     ):
-        with pytest.raises(ApiError):
-            seal.open(ME, wrong, "here")
+        assert seal.open(ME, wrong) is None
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ class Kinds:
         while union["type"] != "tagged-union":
             union = union["schema"]
         choices = union["choices"]
-        if self.nested or self.rest or len(choices) == 1:
+        if self.nested or self.rest or self.others or len(choices) == 1:
             return handler(core_schema.union_schema(list(choices.values())))
         if self.unnamed is not None:
             return handler(union)

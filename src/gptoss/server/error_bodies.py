@@ -7,7 +7,7 @@ from typing import Literal
 from typing_extensions import TypeAliasType
 
 from gptoss.server.error_codes import ErrorCode
-from gptoss.server.replies import Reply
+from gptoss.server.replies import ABSENT, Reply
 
 ErrorType = Literal[
     "invalid_request_error",
@@ -51,6 +51,13 @@ class Error(Reply):
     error: ErrorDetail
 
 
+class AnthropicErrorCode(Reply):
+    """What programs know an error by."""
+
+    error_code: str
+    """`thread_unsupported_request`: the whole conversation may be sent without `thread`."""
+
+
 class AnthropicErrorDetail(Reply):
     """What went wrong."""
 
@@ -58,6 +65,8 @@ class AnthropicErrorDetail(Reply):
     """The kind of error; it follows from the status."""
     message: str
     """What was got, what was wanted, and what to do, in one line of English."""
+    details: AnthropicErrorCode = ABSENT
+    """Where a client can go on by itself."""
 
 
 class AnthropicError(Reply):

@@ -1,6 +1,13 @@
-"""Tools that a server would have to run. This one runs none: each is refused with what to do instead."""
+"""Tools that a server would have to run. This one runs none: those that a request only declares are left out."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from gptoss.forms import Form
 
 # By how the type's name begins; dates and `preview` may follow.
 _REMEDIES = {
@@ -18,8 +25,24 @@ _REMEDIES = {
 }
 
 
+_PATTERN = f"^({'|'.join(_REMEDIES)})"
+
+
+class HostedTool(Form):
+    """A tool that the server would have to run. It is left out, and `gptoss.ignored` names it."""
+
+    left_out = "the server runs no tools of its own"
+
+    type: Annotated[str, Field(pattern=_PATTERN)]
+
+
+def is_hosted(tool: Mapping[str, Any]) -> bool:
+    """Whether the server would have to run it."""
+    return refusal_of(tool.get("type")) is not None
+
+
 def refusal_of(kind: object) -> str | None:
-    """The reason why a tool of that type is refused, with what to do instead; None if it is none of these."""
+    """The reason why a tool of that type cannot be called, with what to do instead; None if it is none of these."""
     for name, remedy in _REMEDIES.items():
         if isinstance(kind, str) and kind.startswith(name):
             return f"which is not supported: the server runs no tools of its own; {remedy}"

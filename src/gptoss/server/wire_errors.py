@@ -19,6 +19,7 @@ from gptoss.errors import (
 from gptoss.forms import fault_of
 from gptoss.server.error_bodies import (
     AnthropicError,
+    AnthropicErrorCode,
     AnthropicErrorDetail,
     AnthropicErrorType,
     Error,
@@ -68,15 +69,22 @@ class ApiError(Exception):
     """A status, and what is said with it."""
 
     def __init__(
-        self, status: int, message: str, *, param: str | None = None, code: ErrorCode | None = None
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: ErrorCode | None = None,
+        error_code: str | None = None,
     ) -> None:
-        """`code`: None where the status says all."""
+        """`code`: None where the status says all; `error_code`: by which Anthropic's clients know how to go on."""
         self.status = status
         # Names in it may be as long as a request.
         self.message = shortened(message, _MOST_CHARACTERS)
         self.param = None if param is None else shortened(param, _MOST_CHARACTERS)
         super().__init__(self.message)
         self.code = code or CODE_BY_STATUS.get(status, "server_error")
+        self.error_code = error_code
 
     @property
     def type(self) -> ErrorType:
@@ -92,6 +100,8 @@ class ApiError(Exception):
         """As Anthropic's API has it."""
         kind = _ANTHROPIC_TYPE_BY_STATUS.get(self.status, "api_error")
         detail = AnthropicErrorDetail(type=kind, message=self.message)
+        if self.error_code is not None:
+            detail.details = AnthropicErrorCode(error_code=self.error_code)
         return AnthropicError(type="error", error=detail, request_id=request_id)
 
     def response(self, scope: Mapping[str, Any], *, is_anthropic: bool = False) -> Response:

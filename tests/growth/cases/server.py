@@ -62,7 +62,7 @@ def _calls(size: int) -> list[dict[str, Any]]:
 def _read_items(given: list[dict[str, Any]]) -> object:
     body = ResponseRequest.model_validate({"input": given})
     reader = InputReader(lambda _: None, lambda *_: "")
-    return blocks_of(reader.read(body.input or ()), ToolSet())
+    return blocks_of([each.item for each in reader.read(body.input or ())], ToolSet())
 
 
 def _wrong_command(size: int) -> dict[str, Any]:
@@ -91,6 +91,20 @@ def _messages(size: int) -> dict[str, Any]:
     return {"max_tokens": 1, "messages": [{"role": "user", "content": [part]}] * size}
 
 
+def _unread(size: int) -> dict[str, Any]:
+    """Fields that nobody knows, in the body and in its messages."""
+    said = {"role": "user", "content": "a", "x": 1}
+    return {"messages": [said] * size, **{f"x{number}": 1 for number in range(size)}}
+
+
+def _results(size: int) -> dict[str, Any]:
+    """Calls of one function and their results, which have no ids."""
+    call = {"function": {"name": "f", "arguments": "{}"}}
+    result = {"role": "tool", "name": "f", "content": "1"}
+    calls = {"role": "assistant", "tool_calls": [call] * size}
+    return {"messages": [calls, *[result] * size]}
+
+
 def _full_store(size: int) -> ResponseStore:
     """With responses of many owners, and no room for any of them."""
     store = ResponseStore(None, 1e12, 1 << 40)
@@ -110,6 +124,13 @@ CASES = (
         lambda n: {"messages": [{"role": "user", "content": "a"}] * n},
         lambda given: ChatRequest.model_validate(given).asked(_ROOM),
         500,
+    ),
+    Case("fields that nobody knows", _unread, ChatRequest.model_validate, 300),
+    Case(
+        "results without ids",
+        _results,
+        lambda given: ChatRequest.model_validate(given).asked(_ROOM),
+        300,
     ),
     Case(
         "messages of Anthropic's",

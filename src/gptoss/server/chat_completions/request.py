@@ -14,12 +14,17 @@ from gptoss.chat.types.choices import ToolChoice
 from gptoss.chat.types.formats import AnswerFormat
 from gptoss.chat.types.messages import ChatMessage
 from gptoss.chat.types.tools import NESTED_TOOLS, Tool
-from gptoss.forms import Kinds
+from gptoss.forms import Ignored, Kinds, Refused
 from gptoss.server.client_tools import CLIENT_TOOLS
-from gptoss.server.hosted_tools import refusal_of
+from gptoss.server.hosted_tools import HostedTool, is_hosted
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire import (
+    CACHED_ANYWAY,
+    KEPT_NOWHERE,
     MOST_MESSAGES,
+    NOT_TOLD_APART,
+    SERVING,
+    VERBOSITY,
     Count,
     EffortName,
     SamplingFields,
@@ -28,16 +33,24 @@ from gptoss.server.wire import (
     Tools,
     Verbosity,
     effort_of,
-    ignored_verbosity,
 )
 from gptoss.server.wire_errors import ApiError
 
-_REFUSED = {
-    "audio": "the model writes text",
-    "functions": "use tools",
-    "function_call": "use tool_choice",
-    "web_search_options": "declare a function",
-    "best_of": "use n",
+_UNREAD = {
+    "audio": Refused("the model writes text"),
+    "functions": Refused("use tools"),
+    "function_call": Refused("use tool_choice"),
+    "web_search_options": Refused("declare a function"),
+    "best_of": Refused("use n"),
+    "moderation": Refused("there is no moderation model"),
+    "metadata": KEPT_NOWHERE,
+    "store": KEPT_NOWHERE,
+    "prediction": Ignored("a prediction changes speed alone; repeated text is drafted anyway"),
+    "verbosity": VERBOSITY,
+    "user": NOT_TOLD_APART,
+    "safety_identifier": NOT_TOLD_APART,
+    "prompt_cache_key": CACHED_ANYWAY,
+    **SERVING,
 }
 
 
@@ -45,10 +58,13 @@ def _refusal(kind: object) -> str | None:
     """The reason why there is no tool of that type here, with what to do instead; None if nobody has it."""
     if kind in (*CLIENT_TOOLS, "namespace"):
         return "wanted 'function' or 'custom'; /v1/responses has that type"
-    return refusal_of(kind)
+    return None
 
 
-_Tool = Annotated[Tool, Kinds("type", unnamed="function", nested=NESTED_TOOLS, refusal=_refusal)]
+_Tool = Annotated[
+    Tool | HostedTool,
+    Kinds("type", unnamed="function", nested=NESTED_TOOLS, rest=is_hosted, refusal=_refusal),
+]
 
 
 _TOP_NEEDS_LOGPROBS: JsonDict = {
@@ -58,9 +74,10 @@ _TOP_NEEDS_LOGPROBS: JsonDict = {
 
 
 class ChatRequest(SamplingFields):
-    """The body of `/v1/chat/completions`. Fields that are not here are ignored, as OpenAI does, or refused by name."""
+    """The body of `/v1/chat/completions`. Fields that are not here are named in `gptoss.ignored`, or refused."""
 
     model_config = ConfigDict(json_schema_extra=_TOP_NEEDS_LOGPROBS)
+    unread = _UNREAD
 
     model: str | None = None
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MOST_MESSAGES)]
@@ -101,14 +118,8 @@ class ChatRequest(SamplingFields):
     modalities: Annotated[list[Literal["text"]], Field(min_length=1)] | None = None
     """The model writes text."""
 
-    @property
-    def ignored(self) -> tuple[str, ...]:
-        """Fields that were taken and do nothing."""
-        return ignored_verbosity(self.verbosity, "verbosity")
-
     def asked(self, settings: ServerSettings) -> TurnRequest:
         """Raises ApiError and GptossError for what cannot be met."""
-        self.refuse(_REFUSED)
         num = self.n or 1
         if num > settings.max_answers:
             raise ApiError(400, f"got n {num}, wanted at most {settings.max_answers}", param="n")
@@ -123,7 +134,9 @@ class ChatRequest(SamplingFields):
         return self._turn(num)
 
     def _turn(self, num: int) -> TurnRequest:
-        tools = tool_set(declared_tool(each) for each in self.tools or ())
+        tools = tool_set(
+            declared_tool(t) for t in self.tools or () if not isinstance(t, HostedTool)
+        )
         most = self.max_completion_tokens or self.max_tokens
         top = (self.top_logprobs or 0) if self.logprobs else None
         return TurnRequest(

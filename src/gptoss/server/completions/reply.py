@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gptoss.server.replies import ABSENT, Count, Reply, UnixSeconds
+from gptoss.server.shared.extension import Ignored
 from gptoss.server.shared.ids import new_id
 
 FinishName = Literal["stop", "length"]
@@ -68,6 +70,7 @@ class Completion(Reply):
     """What a text depends on beside the request: version and precision."""
     choices: Annotated[list[CompletionChoice], Field(min_length=1)]
     usage: CompletionUsage
+    gptoss: Ignored = ABSENT
 
 
 class CompletionChunk(Reply):
@@ -83,6 +86,8 @@ class CompletionChunk(Reply):
     """One, or none in the chunk that tells of `usage`."""
     usage: CompletionUsage = ABSENT
     """In the last chunk, with `stream_options.include_usage`."""
+    gptoss: Ignored = ABSENT
+    """In the last chunk of each text."""
 
 
 @dataclass
@@ -91,12 +96,13 @@ class Replies:
 
     model_name: str
     fingerprint: str
+    ignored: Sequence[str] = ()
     id: str = field(default_factory=lambda: new_id("cmpl-"))
     created: int = field(default_factory=lambda: int(time.time()))
 
     def whole(self, choices: list[CompletionChoice], usage: CompletionUsage) -> Completion:
         """The whole reply."""
-        return Completion(
+        made = Completion(
             id=self.id,
             object="text_completion",
             created=self.created,
@@ -105,6 +111,9 @@ class Replies:
             choices=choices,
             usage=usage,
         )
+        if self.ignored:
+            made.gptoss = Ignored(ignored=list(self.ignored))
+        return made
 
     def chunk(self, *choices: CompletionChunkChoice) -> CompletionChunk:
         """A chunk of the stream."""

@@ -8,12 +8,26 @@ from pydantic import BeforeValidator, Field
 
 from gptoss.chat.types.words import Filled
 from gptoss.server.settings import ServerSettings
-from gptoss.server.wire import CountFrom0, SamplingFields, Stop, StreamOptions
+from gptoss.server.wire import (
+    CACHED_ANYWAY,
+    NOT_TOLD_APART,
+    SERVING,
+    CountFrom0,
+    SamplingFields,
+    Stop,
+    StreamOptions,
+)
 from gptoss.server.wire_errors import ApiError
 
 # What OpenAI's API writes when nothing is said.
 DEFAULT_TOKENS = 16
 MAX_PROMPTS = 32
+_UNREAD = {
+    "user": NOT_TOLD_APART,
+    "safety_identifier": NOT_TOLD_APART,
+    "prompt_cache_key": CACHED_ANYWAY,
+    **SERVING,
+}
 TokenIds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 
 
@@ -27,6 +41,8 @@ def _counted(prompt: object) -> object:
 
 class CompletionRequest(SamplingFields):
     """The body of `/v1/completions`."""
+
+    unread = _UNREAD
 
     model: str | None = None
     prompt: Annotated[

@@ -42,7 +42,7 @@ async def create_completion(
         return answers_to(prompts_of(body.prompt, model, is_gone), body, model, owner)
 
     answers = await unless_gone(request.receive, service.pools.prompts.run(owner, begin, _cancel))
-    replies = Replies(name, fingerprint(model))
+    replies = Replies(name, fingerprint(model), body.ignored)
     service.remember(answers)
     if body.stream:
         options = body.stream_options

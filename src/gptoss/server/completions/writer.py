@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gptoss.server.completions.answer import Answer, Piece, usage_of
 from gptoss.server.completions.reply import CompletionChunkChoice, Replies
 from gptoss.server.fan_in import StreamWriter
+from gptoss.server.shared.extension import Ignored
 from gptoss.server.sse import DONE, event
 from gptoss.server.wire_errors import ApiError
 
@@ -30,6 +31,8 @@ class CompletionWriter(StreamWriter[Piece, bytes]):
         """The chunk of a piece."""
         choice = self._choices[index]
         choice.text, choice.finish_reason = piece.text, piece.finish_reason
+        if piece.finish_reason is not None and self._replies.ignored:
+            self._chunks[index].gptoss = Ignored(ignored=list(self._replies.ignored))
         choice.logprobs = piece.logprobs
         return event(self._chunks[index])
 

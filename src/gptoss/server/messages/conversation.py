@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from gptoss.chat.blocks import Blocks
+from gptoss.chat.types.parts import joined
 from gptoss.errors import shown
 from gptoss.harmony import Channel, DeveloperContent, Message, Role
 from gptoss.server.messages.params import (
@@ -18,6 +19,7 @@ from gptoss.server.messages.params import (
     ToolResultParam,
     ToolUseParam,
     UserParam,
+    text_of,
 )
 from gptoss.server.messages.signature import reasoning_of
 from gptoss.server.wire_errors import ApiError
@@ -28,18 +30,17 @@ _Block = TypeVar("_Block")
 
 def instructions(system: str | Sequence[TextBlockParam] | None) -> str | None:
     """The text that tells what the application wants of the model."""
-    if isinstance(system, str):
-        return system
-    return _joined(system) if system else None
+    return text_of(system) if system or isinstance(system, str) else None
 
 
 def conversation(messages: Sequence[MessageParam]) -> list[Message]:
     """All that was said, results of tools behind their calls. Raises ApiError with the place of what is wrong."""
     reader = _Reader()
+    last_user = max((n for n, each in enumerate(messages) if each.role == "user"), default=-1)
     for index, message in enumerate(messages):
         if isinstance(message, AssistantParam):
             reader.read_assistant(_blocks(message.content))
-        else:
+        elif message.clear_at != "next_user_message" or index > last_user:
             reader.read_said(message, f"messages.{index}.content")
     return reader.blocks.messages
 
@@ -76,7 +77,7 @@ class _Reader:
         texts: list[str] = []
         blocks = _blocks(message.content)
         for index, block in enumerate(blocks):
-            if isinstance(block, TextBlockParam):
+            if not isinstance(block, ToolResultParam):
                 texts.append(block.text)
                 continue
             if texts:
@@ -87,7 +88,7 @@ class _Reader:
             self._say(message.role, texts)
 
     def _read_result(self, block: ToolResultParam, where: str) -> None:
-        text = _joined(block.content or "")
+        text = text_of(block.content or "")
         # The model has no other mark for it.
         text = f"Error: {text}" if block.is_error is True else text
         if not self.blocks.result(block.tool_use_id, text):
@@ -99,7 +100,7 @@ class _Reader:
             )
 
     def _say(self, role: str, texts: Sequence[str]) -> None:
-        text = "\n".join(texts)
+        text = joined(texts)
         if role == "user":
             self.blocks.say(Message(Role.USER, text))
         else:
@@ -111,11 +112,7 @@ def _blocks(content: str | Sequence[_Block]) -> Sequence[_Block | TextBlockParam
     return [TextBlockParam(type="text", text=content)] if isinstance(content, str) else content
 
 
-def _joined(content: str | Sequence[TextBlockParam]) -> str:
-    return content if isinstance(content, str) else "\n".join(block.text for block in content)
-
-
 def _call(block: ToolUseParam) -> Message:
-    text = json.dumps(block.input, ensure_ascii=False)
+    text = json.dumps({} if block.input in (None, "") else block.input, ensure_ascii=False)
     name = f"functions.{block.name}"
     return Message(Role.ASSISTANT, text, Channel.COMMENTARY, name, _JSON)

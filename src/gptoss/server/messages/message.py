@@ -8,7 +8,8 @@ from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from gptoss.server.error_bodies import AnthropicError
-from gptoss.server.replies import Count, FullReply, Made, Reply
+from gptoss.server.replies import ABSENT, Count, FullReply, Made, Reply
+from gptoss.server.shared.extension import Ignored
 
 StopReason = Literal[
     "end_turn", "max_tokens", "stop_sequence", "tool_use", "model_context_window_exceeded"
@@ -88,6 +89,7 @@ class Message(Reply):
     stop_sequence: str | None
     """Which of `stop_sequences` it was, where `stop_reason` is that."""
     usage: MessageUsage
+    gptoss: Ignored = ABSENT
 
 
 class StartedMessage(Reply):
@@ -187,6 +189,7 @@ class MessageDelta(Reply):
     type: Literal["message_delta"]
     delta: MessageEnd
     usage: MessageUsage
+    gptoss: Ignored = ABSENT
 
 
 class MessageStop(Reply):

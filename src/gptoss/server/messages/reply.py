@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic_core import from_json
@@ -40,6 +40,7 @@ from gptoss.server.messages.message import (
     ToolUseBlock,
 )
 from gptoss.server.messages.signature import signature_of
+from gptoss.server.shared.extension import Ignored
 from gptoss.server.shared.ids import new_id
 
 
@@ -71,9 +72,11 @@ def ending_of(turn: Turn, reply: Reply, context: int) -> MessageEnd:
     return MessageEnd(stop_reason=reason, stop_sequence=found)
 
 
-def message(model_name: str, blocks: Blocks, reply: Reply, ending: MessageEnd) -> Message:
+def message(
+    model_name: str, blocks: Blocks, reply: Reply, ending: MessageEnd, ignored: Sequence[str] = ()
+) -> Message:
     """A whole message, of blocks that have read its turn."""
-    return Message(
+    made = Message(
         id=new_id("msg_"),
         type="message",
         role="assistant",
@@ -83,6 +86,9 @@ def message(model_name: str, blocks: Blocks, reply: Reply, ending: MessageEnd) -
         stop_sequence=ending.stop_sequence,
         usage=usage_of(reply),
     )
+    if ignored:
+        made.gptoss = Ignored(ignored=list(ignored))
+    return made
 
 
 class Blocks:

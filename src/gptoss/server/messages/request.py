@@ -8,6 +8,8 @@ from pydantic import Field
 
 from gptoss.chat.request import TurnLimits, TurnRequest
 from gptoss.chat.tools import tool_set
+from gptoss.forms import Ignored, Refused, unless
+from gptoss.server.hosted_tools import HostedTool
 from gptoss.server.messages.conversation import conversation, instructions
 from gptoss.server.messages.params import (
     MessageParam,
@@ -19,8 +21,11 @@ from gptoss.server.messages.params import (
 from gptoss.server.messages.tools import declared
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire import (
+    CACHED_ANYWAY,
     MOST_MESSAGES,
     MOST_TOOLS,
+    NOT_TOLD_APART,
+    SERVING,
     CountFrom0,
     EffortName,
     SamplingFields,
@@ -30,15 +35,37 @@ from gptoss.server.wire import (
 )
 from gptoss.server.wire_errors import ApiError
 
-_REFUSED = {
-    "container": "declare a tool",
-    "mcp_servers": "declare their tools",
+# The SDK's loops over tools send the whole conversation instead, once they are told so.
+_NO_THREADS = "send the whole conversation, without it"
+_UNREAD = {
+    "container": Refused("declare a tool"),
+    "mcp_servers": Refused("declare their tools"),
+    "thread": Refused(_NO_THREADS, error_code="thread_unsupported_request"),
+    "compaction": Refused("ask for a summary in a message", error_code="compaction_unavailable"),
+    "context_management": Ignored("nothing is left out of a conversation"),
+    "cache_control": CACHED_ANYWAY,
+    "anthropic_version": Ignored("it tells which API a body is of", lambda _: True),
+    "fallbacks": Ignored("there is one model"),
+    "fallback_credit_token": Ignored("there is one model"),
+    "speed": Ignored("all requests are served alike", unless("standard")),
+    "inference_geo": Ignored("it runs where the server does"),
+    "diagnostics": Ignored("why a prompt was not cached is not told"),
+    "billing_policy": Ignored("nothing is billed"),
+    "metadata": NOT_TOLD_APART,
+    "user_profile_id": NOT_TOLD_APART,
+    **SERVING,
 }
 _CHOICES = {"auto": None, "any": "required", "none": "none"}
 
 
+_THINKING_UNREAD = {"block_binding": Ignored("blocks of thinking are bound to nothing")}
+_CONFIG_UNREAD = {"task_budget": Ignored("tokens are counted in one request alone")}
+
+
 class Thinking(Wire):
     """Whether there is a chain of thought, how long it may be, and whether it is shown."""
+
+    unread = _THINKING_UNREAD
 
     type: Literal["enabled", "disabled", "adaptive", "between_tools"]
     """`disabled`: it does not think."""
@@ -59,6 +86,8 @@ class OutputFormat(Wire):
 class OutputConfig(Wire):
     """Effort, and the shape of the answer."""
 
+    unread = _CONFIG_UNREAD
+
     effort: EffortName | None = None
     """How long it thinks: `none` not at all; `minimal` is `low`, `xhigh` and `max` are `high`."""
     format: OutputFormat | None = None
@@ -67,6 +96,8 @@ class OutputConfig(Wire):
 
 class CountRequest(SamplingFields):
     """The body of `/v1/messages/count_tokens`."""
+
+    unread = _UNREAD
 
     model: str | None = None
     messages: Annotated[list[MessageParam], Field(min_length=1, max_length=MOST_MESSAGES)]
@@ -98,7 +129,6 @@ class CountRequest(SamplingFields):
 
     def turn(self, settings: ServerSettings, ends: TurnLimits) -> TurnRequest:
         """The turn, which ends there. Raises ApiError and GptossError for what cannot be met."""
-        self.refuse(_REFUSED)
         if len(self.messages) > settings.max_messages:
             raise ApiError(
                 400,
@@ -112,7 +142,7 @@ class CountRequest(SamplingFields):
             effort=effort_of(effort),
             reasons=effort != "none",
             instructions=instructions(self.system),
-            tools=tool_set(declared(tool) for tool in self.tools or ()),
+            tools=tool_set(declared(t) for t in self.tools or () if not isinstance(t, HostedTool)),
             tool_choice=None if choice is None else _choice(choice),
             parallel_calls=not (choice and choice.disable_parallel_tool_use),
             response_format=None if config.format is None else _format(config.format),

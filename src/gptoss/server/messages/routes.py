@@ -46,8 +46,11 @@ async def create_message(service: Service, body: MessagesRequest, request: Reque
     turns = (await unless_gone(request.receive, begun)).turns
     shows, request_id = body.shows_thinking, request_id_of(request.scope)
     if body.stream:
-        writer = MessageWriter(turns[0], name, context, request_id, shows_thinking=shows)
+        writer = MessageWriter(
+            turns[0], name, context, request_id, shows_thinking=shows, ignored=body.ignored
+        )
         return streamed_events(service, turns, [service.events(turns[0])], writer)
     blocks = Blocks(shows_thinking=shows)
     (reply,) = await unless_gone(request.receive, service.replies(turns, [blocks.take]))
-    return sent(message(name, blocks, reply, ending_of(turns[0], reply, context)))
+    ending = ending_of(turns[0], reply, context)
+    return sent(message(name, blocks, reply, ending, body.ignored))

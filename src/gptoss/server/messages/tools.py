@@ -12,9 +12,9 @@ from gptoss.server.messages.params import (
     EditorTool,
     FixedTool,
     MemoryTool,
-    MessageTool,
     OldEditorTool,
     OwnTool,
+    ToldTool,
 )
 
 
@@ -110,7 +110,7 @@ _FIXED: Mapping[type[FixedTool], _Fixed] = {
 }
 
 
-def declared(tool: MessageTool) -> DeclaredTool:
+def declared(tool: ToldTool) -> DeclaredTool:
     """The tool as the model is told of it."""
     if isinstance(tool, OwnTool):
         description = ToolDescription(tool.name, tool.description or "", tool.input_schema)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gptoss.chat import TurnEvent, TurnFinished
 from gptoss.chat.turn import Turn
@@ -17,6 +17,7 @@ from gptoss.server.messages.message import (
     StartedMessage,
 )
 from gptoss.server.messages.reply import Blocks, ending_of, usage_of
+from gptoss.server.shared.extension import Ignored
 from gptoss.server.shared.ids import new_id
 from gptoss.server.sse import event
 from gptoss.server.wire_errors import ApiError
@@ -26,15 +27,24 @@ class MessageWriter(StreamWriter[TurnEvent, bytes]):
     """Writes the events of one message.
 
     context  of the model, in tokens
+    ignored  fields of the request that do nothing
     """
 
     def __init__(
-        self, turn: Turn, model_name: str, context: int, request_id: str, *, shows_thinking: bool
+        self,
+        turn: Turn,
+        model_name: str,
+        context: int,
+        request_id: str,
+        *,
+        shows_thinking: bool,
+        ignored: Sequence[str] = (),
     ) -> None:
         self._turn = turn
         self._model_name = model_name
         self._context = context
         self._request_id = request_id
+        self._ignored = list(ignored)
         self._blocks = Blocks(shows_thinking=shows_thinking)
 
     def begin(self, _: int) -> bytes:
@@ -64,7 +74,10 @@ class MessageWriter(StreamWriter[TurnEvent, bytes]):
 
     def _finish(self, last: TurnFinished) -> Iterator[MessageEvent]:
         ending = ending_of(self._turn, last.reply, self._context)
-        yield MessageDelta(type="message_delta", delta=ending, usage=usage_of(last.reply))
+        made = MessageDelta(type="message_delta", delta=ending, usage=usage_of(last.reply))
+        if self._ignored:
+            made.gptoss = Ignored(ignored=self._ignored)
+        yield made
         yield MessageStop(type="message_stop")
 
 

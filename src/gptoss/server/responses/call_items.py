@@ -27,7 +27,8 @@ def call_message(call: Call, tools: ToolSet) -> Message:
         recipient = f"{call.namespace or FUNCTIONS}.{call.name}"
         if isinstance(call, CustomToolCall):
             return custom_call(recipient, call.input, is_wrapped=recipient not in tools.texts)
-        return Message(Role.ASSISTANT, call.arguments, Channel.COMMENTARY, recipient, _JSON)
+        arguments = call.arguments if call.arguments.strip() else "{}"
+        return Message(Role.ASSISTANT, arguments, Channel.COMMENTARY, recipient, _JSON)
     tool = CLIENT_CALLS[call.type]
     text = tool.arguments(call.operation if isinstance(call, ApplyPatchCall) else call.action)
     recipient = f"{FUNCTIONS}.{tool.name}"

@@ -15,9 +15,12 @@ from gptoss.server.responses.types.calls import (
     MOST_ID_CHARACTERS,
     ApplyPatchCallOutput,
     Call,
+    CustomToolCall,
+    FunctionCall,
     LocalShellCall,
 )
 from gptoss.server.responses.types.items import (
+    AdditionalTools,
     AnyItem,
     InputItem,
     InputMessage,
@@ -37,6 +40,7 @@ _CALL_PREFIXES = {
 _ID_PREFIXES = {
     "message": "msg_",
     "reasoning": "rs_",
+    "additional_tools": "at_",
     **_CALL_PREFIXES,
     **{f"{kind}_output": f"{prefix[:-1]}o_" for kind, prefix in _CALL_PREFIXES.items()},
 }
@@ -46,38 +50,72 @@ class InputReader:
     """Reads a request's input into items that can be kept. Raises ApiError for what cannot be had, with its place.
 
     find    an item that is kept, by its id
-    open_sealed  the text of what the server has sealed for this owner, and the place that an error names
+    open_sealed  the text of what the server has sealed for this owner; None for what it has not
     taken   ids of the items that stand before the input
     """
 
     def __init__(
         self,
         find: Callable[[str], KeptItem | None],
-        open_sealed: Callable[[str, str], str],
+        open_sealed: Callable[[str], str | None],
         taken: Iterable[str] = (),
     ) -> None:
         self._find = find
         self._open_sealed = open_sealed
         self._ids = set(taken)
+        self._dropped: str | None = None
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The place of the first thought that could not be opened, and was not needed."""
+        return () if self._dropped is None else (self._dropped,)
 
     def read(self, given: str | Sequence[InputItem]) -> list[KeptItem]:
         """The items of an input, which are completed: they get ids, thoughts are opened."""
         items = [_said_by_user(given)] if isinstance(given, str) else given
-        return [self._item(item, f"input.{index}") for index, item in enumerate(items)]
+        return [
+            self._item(item, f"input.{index}", is_last=index == len(items) - 1)
+            for index, item in enumerate(items)
+        ]
 
-    def _item(self, item: AnyItem | ItemReference, where: str) -> KeptItem:
+    def _item(self, item: AnyItem | ItemReference, where: str, *, is_last: bool) -> KeptItem:
         if isinstance(item, ItemReference):
             return self._referenced(item.id, where)
         if item.id:
             self._claim(item.id, where)
         else:
             item.id = new_id(_ID_PREFIXES[item.type])
-        if not isinstance(item, ApplyPatchCallOutput):
+        if not isinstance(item, ApplyPatchCallOutput | AdditionalTools):
             item.status = "completed"
+        if isinstance(item, FunctionCall | CustomToolCall) and not item.name:
+            place = f"{where}.name"
+            raise ApiError(400, f"{place}: got '', wanted the name of a tool", param=place)
         if isinstance(item, ReasoningItem) and item.encrypted_content is not None:
-            text = self._open_sealed(item.encrypted_content, f"{where}.encrypted_content")
-            item.content = [ReasoningText(type="reasoning_text", text=text)] if text else []
+            self._open(item, f"{where}.encrypted_content", is_last=is_last)
         return KeptItem(item.id, item)
+
+    def _open(self, item: ReasoningItem, where: str, *, is_last: bool) -> None:
+        """Put the sealed text into a thought.
+
+        One of another server, of another key or of an earlier start is not needed where its text stands beside it, or
+        what came of it behind it; it is dropped.
+        """
+        sealed = item.encrypted_content or ""
+        text = self._open_sealed(sealed)
+        if text is not None:
+            item.content = [ReasoningText(type="reasoning_text", text=text)] if text else []
+            return
+        if sealed and is_last and not item.content:
+            raise ApiError(
+                400,
+                f"got encrypted_content in {where} that this server has not made for this key, or that was changed; "
+                "send it as it was received, or leave the item out",
+                param=where,
+                code="invalid_encrypted_content",
+            )
+        item.encrypted_content = None
+        if sealed and self._dropped is None:
+            self._dropped = where
 
     def _claim(self, item_id: str, where: str) -> None:
         if item_id in self._ids:
@@ -114,19 +152,20 @@ def _said_by_user(text: str) -> InputMessage:
     )
 
 
-def blocks_of(kept: Sequence[KeptItem], tools: ToolSet) -> list[Block]:
+def blocks_of(items: Sequence[AnyItem], tools: ToolSet) -> list[Block]:
     """The conversation in blocks that are kept or dropped as one: a tool's result stands behind its call.
 
     tools  that the request declares
 
     Raises ApiError for a result of a call that is not there.
     """
-    items = [each.item for each in kept]
     made = Blocks()
     for item, leads_to_call in zip(items, _leading_to_calls(items), strict=True):
         match item:
             case InputMessage() | OutputMessage():
                 made.say(_said(item, leads_to_call=leads_to_call))
+            case AdditionalTools():
+                pass
             case ReasoningItem():
                 if text := joined(item.content):
                     made.say(Message(Role.ASSISTANT, text, Channel.ANALYSIS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -18,14 +18,17 @@ from gptoss.chat.types.formats import (
     FlatSchemaFormat,
     TextFormat,
 )
+from gptoss.forms import Ignored, Refused, unless
 from gptoss.server.responses.tools import echoed_choice, echoed_tools, tools_of
-from gptoss.server.responses.types.items import InputItem
+from gptoss.server.responses.types.items import AdditionalTools, AnyItem, InputItem
 from gptoss.server.responses.types.response import ReasoningSettings, Response, TextSettings
 from gptoss.server.responses.types.tools import ResponseTool, ResponseToolChoice
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wire import (
     MOST_MESSAGES,
+    SERVING,
+    VERBOSITY,
     Count,
     EffortName,
     SamplingFields,
@@ -33,17 +36,28 @@ from gptoss.server.wire import (
     Verbosity,
     Wire,
     effort_of,
-    ignored_verbosity,
 )
 from gptoss.server.wire_errors import ApiError
 
-_REFUSED = {
-    "conversation": "use previous_response_id",
-    "prompt": "send instructions and input",
-    "max_tool_calls": "it counts calls of tools that the server runs, and there are none",
-    "context_management": "use truncation",
-    "moderation": "there is no moderation model",
+_UNREAD = {
+    "conversation": Refused("use previous_response_id"),
+    "prompt": Refused("send instructions and input"),
+    "max_tool_calls": Refused("it counts calls of tools that the server runs, and there are none"),
+    "context_management": Refused("use truncation"),
+    "moderation": Refused("there is no moderation model"),
+    "access_programs": Ignored("programs of OpenAI's"),
+    "background_options": Ignored("what runs on its own is not paused"),
+    "image": Ignored("the model sees no pictures"),
+    "stream_options": Ignored("nothing is padded"),
+    **SERVING,
 }
+_REASONING_UNREAD = {
+    "context": Ignored(
+        "the model reads its thoughts of the current turn", unless("auto", "current_turn")
+    ),
+    "mode": Ignored("there is one mode", unless("standard")),
+}
+_TEXT_UNREAD = {"verbosity": VERBOSITY}
 ENCRYPTED, LOGPROBS = "reasoning.encrypted_content", "message.output_text.logprobs"
 
 # What fields ask of each other.
@@ -88,6 +102,8 @@ _Metadata = Annotated[dict[_MetadataKey, _MetadataValue], Field(max_length=16)]
 class Reasoning(Wire):
     """How the model thinks, and what is said of it."""
 
+    unread = _REASONING_UNREAD
+
     effort: EffortName | None = None
     """How long it thinks: `none` not at all; `minimal` is `low`, `xhigh` and `max` are `high`."""
     summary: SummaryName | None = None
@@ -99,6 +115,8 @@ class Reasoning(Wire):
 class TextOptions(Wire):
     """The form of the answer."""
 
+    unread = _TEXT_UNREAD
+
     format: AnswerFormat | None = None
     """The form of the answer, which is enforced."""
     verbosity: Verbosity | None = None
@@ -106,9 +124,10 @@ class TextOptions(Wire):
 
 
 class ResponseRequest(SamplingFields):
-    """The body of `/v1/responses`. Fields that are not here are ignored, as OpenAI does, or refused by name."""
+    """The body of `/v1/responses`. Fields that are not here are named in `gptoss.ignored`, or refused."""
 
     model_config = ConfigDict(json_schema_extra=_NEEDS)
+    unread = _UNREAD
 
     model: str | None = None
     input: str | Annotated[list[InputItem], Field(max_length=MOST_MESSAGES)] | None = None
@@ -181,7 +200,6 @@ class ResponseRequest(SamplingFields):
 
     def check(self) -> None:
         """Raises ApiError for what there is not, before anything is looked up."""
-        self.refuse(_REFUSED)
         if self.background and not self.is_stored:
             raise ApiError(
                 400,
@@ -189,28 +207,26 @@ class ResponseRequest(SamplingFields):
                 param="background",
             )
 
-    @property
-    def ignored(self) -> tuple[str, ...]:
-        """Fields that were taken and do nothing."""
-        return ignored_verbosity(self.text.verbosity if self.text else None, "text.verbosity")
+    def declared(self, items: Iterable[AnyItem]) -> ToolSet:
+        """All tools, those of items among them. Raises ApiError and MessageError for what cannot be had."""
+        added = [item for item in items if isinstance(item, AdditionalTools)]
+        return tools_of(self.tools or (), added)
 
-    def declared(self) -> ToolSet:
-        """All tools. Raises ApiError and MessageError for what is none, or cannot be had."""
-        return tools_of(self.tools or ())
-
-    def asked(self, blocks: Sequence[Block], settings: ServerSettings) -> TurnRequest:
+    def asked(
+        self, blocks: Sequence[Block], tools: ToolSet, settings: ServerSettings
+    ) -> TurnRequest:
         """The turn after a conversation. Raises ApiError and GptossError for what cannot be met."""
         require_few(sum(len(block) for block in blocks), settings)
         if not blocks and not self.instructions:
             raise ApiError(400, "got no input, wanted text or items", param="input")
         # The model is told of none where it must not call any.
-        tools = ToolSet() if self.tool_choice == "none" else self.declared()
+        told = ToolSet() if self.tool_choice == "none" else tools
         return TurnRequest(
             messages=[message for block in blocks for message in block],
             effort=effort_of(self.effort),
             reasons=self.effort != "none",
             instructions=self.instructions,
-            tools=tools,
+            tools=told,
             tool_choice=self.tool_choice,
             parallel_calls=self.parallel_tool_calls is not False,
             response_format=self.text.format if self.text else None,

@@ -190,17 +190,21 @@ class Responses:
         require_few(len(context) + (1 if isinstance(given, str) else len(given)), settings)
         taken = [item.id for item in context]
         find = partial(self._store.item, owner=owner)
-        context += InputReader(find, partial(self._seal.open, owner), taken).read(given)
-        blocks = blocks_of(context, body.declared())
+        reader = InputReader(find, partial(self._seal.open, owner), taken)
+        context += reader.read(given)
+        body.ignore(*reader.ignored)
+        items = [each.item for each in context]
+        tools = body.declared(items)
+        blocks = blocks_of(items, tools)
         if body.truncation == "auto":
             blocks = fitted(
                 model,
                 blocks,
-                lambda kept: body.asked(kept, settings).conversation,
+                lambda kept: body.asked(kept, tools, settings).conversation,
                 body.max_output_tokens,
                 is_gone,
             )
-        return context, body.asked(blocks, settings)
+        return context, body.asked(blocks, tools, settings)
 
     async def _create_in_background(
         self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, kept: _Kept

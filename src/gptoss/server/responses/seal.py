@@ -10,8 +10,6 @@ import binascii
 import hmac
 import json
 
-from gptoss.server.wire_errors import ApiError
-
 KEY_BYTES = 32
 _TAG_BYTES = 32
 _PREFIX = "gptoss2."
@@ -31,24 +29,17 @@ class Seal:
         sealed = self._tag(owner, data) + data
         return _PREFIX + base64.urlsafe_b64encode(sealed).decode("ascii")
 
-    def open(self, owner: str, sealed: str, where: str) -> str:
-        """The text again. Raises ApiError 400 for what was not sealed for this owner, or was changed since."""
-        wrong = ApiError(
-            400,
-            f"got encrypted_content in {where} that this server has not made for this key, or that was changed; "
-            "send it as it was received, or leave the item out",
-            param=where,
-            code="invalid_encrypted_content",
-        )
+    def open(self, owner: str, sealed: str) -> str | None:
+        """The text again; None for what was not sealed for this owner, or was changed since."""
         if not sealed.startswith(_PREFIX):
-            raise wrong
+            return None
         try:
             data = base64.b64decode(sealed.removeprefix(_PREFIX), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
-            raise wrong from None
+            return None
         tag, text = data[:_TAG_BYTES], data[_TAG_BYTES:]
         if not hmac.compare_digest(tag, self._tag(owner, text)):
-            raise wrong
+            return None
         return text.decode("utf-8")
 
     def _tag(self, owner: str, data: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import Any, TypeVar
 
-from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet, declared_tool, tool_set
+from gptoss.chat.tools import DeclaredTool, ToolSet, declared_tool, tool_set
 from gptoss.chat.types.choices import (
     ClientRunChoice,
     FlatAllowedTools,
@@ -16,6 +16,8 @@ from gptoss.chat.types.tools import FlatFunctionTool, FlatGrammarFormat, Tool
 from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.client_tools import CLIENT_TOOLS
+from gptoss.server.hosted_tools import HostedTool
+from gptoss.server.responses.types.items import AdditionalTools
 from gptoss.server.responses.types.tools import (
     ClientRunTool,
     DeclaredCustomTool,
@@ -33,32 +35,53 @@ from gptoss.server.responses.types.tools import (
 from gptoss.server.responses.types.tools import DeclaredTool as EchoedTool
 from gptoss.server.wire_errors import ApiError
 
-# Namespaces that mean something else to the model, or hold the tools without one.
-_TAKEN_NAMES = (FUNCTIONS, BROWSER.name, PYTHON.name)
+# Namespaces that mean something else to the model.
+_TAKEN_NAMES = (BROWSER.name, PYTHON.name)
 
 _Named = TypeVar("_Named", bound=NamedOrUntyped)
+_OwnTool = Tool | NamespaceTool | ShellTool | ClientRunTool
 
 
-def tools_of(tools: Sequence[ResponseTool]) -> ToolSet:
-    """The declared tools. Raises ApiError and MessageError for names that cannot be had."""
-    declared: list[DeclaredTool] = []
+def tools_of(tools: Sequence[ResponseTool], added: Sequence[AdditionalTools] = ()) -> ToolSet:
+    """The declared tools. Raises ApiError and MessageError for names that cannot be had.
+
+    added  further ones that items of the conversation declare, oldest first: the last tool of a name counts
+    """
     about: dict[str, str] = {}
+    declared = _declared(tools, "tools", about)
+    known = {tool.recipient: tool for tool in declared}
+    if len(known) < len(declared):
+        return tool_set(declared, about)
+    for item in added:
+        told: dict[str, str] = {}
+        known |= {tool.recipient: tool for tool in _declared(item.tools, "input.tools", told)}
+        about |= told
+    return tool_set(known.values(), about)
+
+
+def _declared(
+    tools: Sequence[ResponseTool], where: str, about: dict[str, str]
+) -> list[DeclaredTool]:
+    """Each of them; what is said of namespaces goes to `about`."""
+    declared: list[DeclaredTool] = []
     for index, tool in enumerate(tools):
         match tool:
+            case HostedTool():
+                pass
             case NamespaceTool():
-                _check_name(tool.name, f"tools.{index}.name", about)
+                _check_name(tool.name, f"{where}.{index}.name", about)
                 about[tool.name] = tool.description or ""
                 declared += [declared_tool(each, tool.name) for each in tool.tools]
             case ShellTool() | ClientRunTool():
                 declared.append(_client_tool(tool))
             case _:
                 declared.append(declared_tool(tool))
-    return tool_set(declared, about)
+    return declared
 
 
 def echoed_tools(tools: Sequence[ResponseTool]) -> list[EchoedTool]:
     """As a response has them."""
-    return [_echoed(tool) for tool in tools]
+    return [_echoed(tool) for tool in tools if not isinstance(tool, HostedTool)]
 
 
 def echoed_choice(choice: ResponseToolChoice | None) -> EchoedChoice:
@@ -105,7 +128,7 @@ def _told_skills(skills: Sequence[Skill]) -> str:
     return "\n".join(lines)
 
 
-def _echoed(tool: ResponseTool) -> EchoedTool:
+def _echoed(tool: _OwnTool) -> EchoedTool:
     match tool:
         case NamespaceTool():
             return DeclaredNamespace(

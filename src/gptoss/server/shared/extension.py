@@ -51,6 +51,13 @@ class Timings(Reply):
     """How often the turn gave its place to others, and was computed again."""
 
 
+class Ignored(Reply):
+    """What was taken and does nothing: our extension where there was anything."""
+
+    ignored: Annotated[list[str], Field(min_length=1)]
+    """Fields of the request, by their places; of one that is in many objects, the first."""
+
+
 class Extension(Reply):
     """What the APIs have no words for: our extension, in every reply of a chat."""
 
@@ -68,7 +75,7 @@ class Extension(Reply):
     not_enforced: list[str]
     """In words, what of lenient schemas the answer and its calls were not held to."""
     ignored: list[str]
-    """Fields of the request that were taken and do nothing."""
+    """Fields of the request that were taken and do nothing, by their places; of one in many objects, the first."""
     timings: Timings
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, WithJsonSchema, model_validator
 
-from gptoss.chat.types.words import CALLED_NAME
-from gptoss.forms import Kinds
+from gptoss.chat.types.words import WORD
+from gptoss.forms import Ignored, Kinds
 from gptoss.server.client_tools import ExecAction, PatchOperation, ShellAction
 from gptoss.server.exchanged import Exchanged, IfNull, Maybe, OrElse
 from gptoss.server.replies import ABSENT
@@ -20,11 +20,24 @@ ItemStatus = Annotated[Literal["in_progress", "completed", "incomplete"], OrElse
 _Whole = Annotated[Literal["in_progress", "completed"], OrElse("completed")]
 _Completed = Annotated[Literal["completed"], OrElse("completed")]
 # Harmony says what is wrong with a name.
-_Name = Annotated[str, WithJsonSchema(CALLED_NAME, mode="validation")]
+_Name = Annotated[str, WithJsonSchema(WORD, mode="validation")]
+
+
+def _is_direct(caller: object) -> bool:
+    return caller is None or (isinstance(caller, dict) and caller.get("type") == "direct")
+
+
+_UNREAD = {
+    "caller": Ignored("the model itself calls", _is_direct),
+    "async": Ignored("a call has its result behind it"),
+}
+_OF_CALL = Ignored("a result is its call's")
 
 
 class ToolItem(Exchanged):
     """What calls and their results have."""
+
+    unread = _UNREAD
 
     id: ItemId
     type: str
@@ -39,8 +52,8 @@ class FunctionCall(ToolItem):
     name: _Name
     namespace: Maybe[_Name] = ABSENT
     """In which it is declared, if it is in one."""
-    arguments: str
-    """JSON as text; as far as it is, while it is written."""
+    arguments: Annotated[str, IfNull("")]
+    """JSON as text; as far as it is, while it is written. In a request, nothing is an empty object."""
     status: ItemStatus
 
 
@@ -56,6 +69,12 @@ class CustomToolCall(ToolItem):
     status: ItemStatus
 
 
+_ENVIRONMENT_UNREAD = {
+    "skills": Ignored("those of the tool count"),
+    "container_id": Ignored("the server has no containers"),
+}
+
+
 class LocalShellCall(ToolItem):
     """A call of `local_shell`. It is told when it is whole."""
 
@@ -66,6 +85,8 @@ class LocalShellCall(ToolItem):
 
 class LocalEnvironment(Exchanged):
     """Where commands run: with the client."""
+
+    unread = _ENVIRONMENT_UNREAD
 
     type: Literal["local"]
 
@@ -91,8 +112,13 @@ ClientCall = LocalShellCall | ShellCall | ApplyPatchCall
 Call = FunctionCall | CustomToolCall | ClientCall
 
 
+_OUTPUT_UNREAD = {**_UNREAD, "name": _OF_CALL, "namespace": _OF_CALL}
+
+
 class FunctionCallOutput(ToolItem):
     """The result of a call of a function. The call stands before it."""
+
+    unread = _OUTPUT_UNREAD
 
     type: Literal["function_call_output"]
     status: _Completed

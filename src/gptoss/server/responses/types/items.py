@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypeAliasType
 
-from gptoss.forms import Form, Kinds
+from gptoss.forms import Form, Ignored, Kinds
 from gptoss.server.exchanged import Exchanged, IfNull, Maybe, OrElse
 from gptoss.server.replies import ABSENT, Reply
 from gptoss.server.responses.types.calls import Call, CallOutput, ItemId, ItemStatus
@@ -21,6 +21,7 @@ from gptoss.server.responses.types.texts import (
     ReasoningTexts,
     SummaryTexts,
 )
+from gptoss.server.responses.types.tools import ResponseTool
 
 Phase = Literal["commentary", "final_answer"]
 _IsMessage = Annotated[Literal["message"], IfNull("message")]
@@ -55,8 +56,13 @@ class OutputMessage(Exchanged):
     """Empty before there is any."""
 
 
+_INPUT_UNREAD = {"phase": Ignored("phases are the assistant's")}
+
+
 class InputMessage(Exchanged):
     """Something that was sent."""
+
+    unread = _INPUT_UNREAD
 
     id: ItemId
     type: _IsMessage
@@ -65,11 +71,24 @@ class InputMessage(Exchanged):
     content: InputTexts
 
 
+class AdditionalTools(Exchanged):
+    """Tools that are declared among the items. The model is told of them as of all others, at the beginning."""
+
+    id: ItemId
+    type: Literal["additional_tools"]
+    role: Literal["developer"]
+    tools: list[ResponseTool]
+
+
 class ItemReference(Form):
     """An item that is kept here."""
 
     type: Literal["item_reference"] | None = None
     id: str
+
+
+_Messages = InputMessage | OutputMessage
+_BY_ROLE = Kinds("role")
 
 
 class _ItemKinds(Kinds):
@@ -81,9 +100,19 @@ class _ItemKinds(Kinds):
         """`Kinds`' own, in which messages are a union of theirs."""
         made = super().__get_pydantic_core_schema__(source, handler)
         assert made["type"] == "tagged-union"
-        messages = Annotated[InputMessage | OutputMessage, Kinds("role")]
-        made["choices"]["message"] = handler.generate_schema(messages)
+        made["choices"]["message"] = handler.generate_schema(Annotated[_Messages, _BY_ROLE])
         return made
+
+    def chooser(self, source: Any) -> Callable[[Mapping[str, Any]], type[BaseModel] | None]:
+        """`Kinds`' own; of messages, by their role."""
+        choose, choose_message = super().chooser(source), _BY_ROLE.chooser(_Messages)
+
+        def choose_item(given: Mapping[str, Any]) -> type[BaseModel] | None:
+            model = choose(given)
+            is_message = model in get_args(_Messages)
+            return choose_message(given) if is_message else model
+
+        return choose_item
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -105,7 +134,7 @@ class _ItemKinds(Kinds):
         return name_of_item
 
 
-AnyItem = InputMessage | OutputMessage | ReasoningItem | Call | CallOutput
+AnyItem = InputMessage | OutputMessage | ReasoningItem | AdditionalTools | Call | CallOutput
 OutputItem = TypeAliasType(
     "OutputItem", Annotated[ReasoningItem | OutputMessage | Call, Kinds("type")]
 )

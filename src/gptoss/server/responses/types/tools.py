@@ -16,36 +16,26 @@ from gptoss.chat.types.choices import (
     NamedOrUntyped,
 )
 from gptoss.chat.types.formats import TextFormat
-from gptoss.chat.types.tools import FlatCustomTool, FlatFunctionTool, FlatGrammarFormat, Tool
+from gptoss.chat.types.tools import (
+    TOOL_UNREAD,
+    FlatCustomTool,
+    FlatFunctionTool,
+    FlatGrammarFormat,
+    Tool,
+)
 from gptoss.chat.types.words import Word
-from gptoss.errors import shown
 from gptoss.forms import Form, Kinds, field_fault
-from gptoss.server.hosted_tools import refusal_of
+from gptoss.server.hosted_tools import HostedTool, is_hosted, refusal_of
 from gptoss.server.replies import ABSENT, Reply
 
-# What tools may ask for and there is not, and what to do instead.
-_REFUSED = {
-    "defer_loading": "every tool is told to the model from the start; leave it out",
-    "async": "a call waits for its result; leave it out",
-}
 
-
-def _refuse(tool: object) -> object:
-    """The same. Raises an error for what a tool asks for and there is not."""
-    if not isinstance(tool, dict) or tool.get("type") == "namespace":
-        return tool
-    for field, remedy in _REFUSED.items():
-        if tool.get(field):
-            raise field_fault(field, f"got {shown(tool[field])}, which is not supported: {remedy}")
-    callers = tool.get("allowed_callers")
-    if callers is not None and (not isinstance(callers, list) or "direct" not in callers):
-        told = f"got {shown(callers)}, wanted direct among them: the model itself calls"
-        raise field_fault("allowed_callers", told)
-    for kind in ("function", "custom"):
-        if isinstance(tool.get(kind), dict) and "name" not in tool:
-            raise field_fault(
-                "name", f"got nothing, wanted it, and the rest of {kind!r}, beside the type"
-            )
+def _flat(tool: object) -> object:
+    """The same. Raises an error for a tool as Chat Completions has it."""
+    if isinstance(tool, dict) and tool.get("type") != "namespace":
+        for kind in ("function", "custom"):
+            if isinstance(tool.get(kind), dict) and "name" not in tool:
+                told = f"got nothing, wanted it, and the rest of {kind!r}, beside the type"
+                raise field_fault("name", told)
     return tool
 
 
@@ -61,13 +51,10 @@ class NamespaceTool(Form):
 
     type: Literal["namespace"]
     name: Word
-    """Distinct among all namespaces; not `functions`, `python` or `browser`."""
+    """Distinct among all namespaces; not `python` or `browser`. `functions` has those that are in none."""
     description: str | None = None
     """For the model."""
-    tools: Annotated[
-        list[Annotated[Tool, Kinds("type", unnamed="function"), BeforeValidator(_refuse)]],
-        Field(min_length=1),
-    ]
+    tools: list[Annotated[Tool, Kinds("type", unnamed="function"), BeforeValidator(_flat)]]
 
 
 class Skill(Form):
@@ -88,6 +75,8 @@ class ShellEnvironment(Form):
 class ShellTool(Form):
     """A shell that the client has."""
 
+    unread = TOOL_UNREAD
+
     type: Literal["shell"]
     environment: Annotated[ShellEnvironment, Kinds("type", refusal=_no_container)] | None = None
 
@@ -95,15 +84,17 @@ class ShellTool(Form):
 class ClientRunTool(Form):
     """A program to run, or a file to change, with the client."""
 
+    unread = TOOL_UNREAD
+
     type: ClientRun
 
 
 ResponseTool = TypeAliasType(
     "ResponseTool",
     Annotated[
-        FlatFunctionTool | FlatCustomTool | NamespaceTool | ShellTool | ClientRunTool,
-        Kinds("type", unnamed="function", refusal=refusal_of),
-        BeforeValidator(_refuse),
+        FlatFunctionTool | FlatCustomTool | NamespaceTool | ShellTool | ClientRunTool | HostedTool,
+        Kinds("type", unnamed="function", rest=is_hosted),
+        BeforeValidator(_flat),
     ],
 )
 # A choice says its type here.
