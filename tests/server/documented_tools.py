@@ -48,6 +48,13 @@ def of_tools(nano: Asker, scripted: Callable[[str], Asker]) -> None:
     for choice in CHOICES:
         nano.both(RESPONSES, asked(tools=tools, tool_choice=choice, max_output_tokens=1))
     nano.both(RESPONSES, asked(text={"verbosity": "low"}, max_output_tokens=1))
+    added = {
+        "type": "additional_tools",
+        "role": "developer",
+        "tools": [*(tool for tool in tools if tool != SHELL), TEXT, {"type": "web_search"}],
+    }
+    after = nano.ask("POST", RESPONSES, asked([added, {"role": "user", "content": "Go"}]))
+    assert len(nano.ask("GET", ITEMS, response_id=after["id"])["data"]) == 2
     custom = [{"type": "custom", "custom": {"name": name}} for name in ("run", "other")]
     made = scripted(WRITTEN["run"]).both(CHAT, sums(tools=custom))
     assert made["choices"][0]["message"]["tool_calls"][0]["type"] == "custom"

@@ -21,7 +21,8 @@ OFF = {"type": "disabled"}
 
 
 def body(**more: Any) -> dict[str, Any]:
-    return {"model": "nano", "max_tokens": 500, "temperature": 0, "messages": ASK, **more}
+    thinks = {"thinking": {"type": "adaptive"}}
+    return {"model": "nano", "max_tokens": 500, "temperature": 0, "messages": ASK, **thinks, **more}
 
 
 def kwargs(**more: Any) -> dict[str, Any]:

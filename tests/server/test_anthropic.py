@@ -58,6 +58,17 @@ class TestWhole:
         made = post(client, thinking=OFF)
         assert [block["type"] for block in made["content"]] == ["text"]
 
+    def test_what_was_not_asked_for_is_not_told(self, client: TestClient) -> None:
+        for more in ({}, {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}):
+            made = post(client, thinking=None, **more)
+            assert [block["type"] for block in made["content"]] == ["text"]
+            assert made["usage"]["output_tokens_details"]["thinking_tokens"] > 0
+        told = stream(client, thinking=None)
+        starts = [each["content_block"] for each in told if each["type"] == "content_block_start"]
+        assert [block["type"] for block in starts] == ["text"]
+        with_tools = post(client, thinking=None, tools=[WEATHER], tool_choice={"type": "none"})
+        assert with_tools["content"][0]["type"] == "thinking"
+
     def test_a_budget_of_thinking(self, client: TestClient) -> None:
         made = post(client, thinking={"type": "enabled", "budget_tokens": 5})
         assert made["usage"]["output_tokens_details"]["thinking_tokens"] <= 5

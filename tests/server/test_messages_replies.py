@@ -30,7 +30,7 @@ _END = ToolCallFinished(0, True)
 
 
 def call_of(arguments: str) -> ToolUseBlock:
-    blocks = Blocks(shows_thinking=True)
+    blocks = Blocks(told="text")
     for each in (ToolCallStarted(0, "functions.f"), ToolCallDelta(0, arguments), _END):
         blocks.take(each)
     (call,) = blocks.content
@@ -58,7 +58,7 @@ def test_an_event_is_one_line_under_its_name() -> None:
 
 
 def test_events_stay_as_they_were_told() -> None:
-    blocks = Blocks(shows_thinking=True)
+    blocks = Blocks(told="text")
     told = [made for each in _EVENTS for made in blocks.read(each)]
     before = [made.written() for made in told]
     blocks.take(_END)

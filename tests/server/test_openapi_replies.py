@@ -147,6 +147,7 @@ def of_chat(nano: Asker, scripted: Callable[[str], Asker]) -> None:
 
 
 def of_completions(nano: Asker) -> None:
+    nano.both(COMPLETIONS, {"prompt": "a", "max_tokens": 1, "user": "me"})
     body = {"prompt": ["12 + 34 =", "a"], "max_tokens": 4, "n": 2, "temperature": 0}
     nano.both(COMPLETIONS, body)
     more = {"echo": True, "logprobs": 2, "stream_options": {"include_usage": True}}
@@ -156,7 +157,8 @@ def of_completions(nano: Asker) -> None:
 def of_messages(nano: Asker, scripted: Callable[[str], Asker]) -> None:
     nano.both(MESSAGES, message())
     nano.both(MESSAGES, message(thinking={"type": "enabled", "display": "omitted"}))
-    nano.both(MESSAGES, message(max_tokens=2))
+    nano.both(MESSAGES, message(max_tokens=2, metadata={"user_id": "me"}))
+    nano.ask("POST", MESSAGES, message(thread={"type": "create"}))
     nano.both(MESSAGES, message(stop_sequences=["4"], tools=[WEATHER]))
     nano.ask("POST", COUNT, message())
     scripted(THINK + SAY + CALL).both(MESSAGES, message(model=None, tools=[FIND]))

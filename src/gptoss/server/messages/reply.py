@@ -39,6 +39,7 @@ from gptoss.server.messages.message import (
     ThinkingTokens,
     ToolUseBlock,
 )
+from gptoss.server.messages.request import ThinkingTold
 from gptoss.server.messages.signature import signature_of
 from gptoss.server.shared.extension import Ignored
 from gptoss.server.shared.ids import new_id
@@ -94,9 +95,9 @@ def message(
 class Blocks:
     """Makes the blocks of one message, and the events that tell of them."""
 
-    def __init__(self, *, shows_thinking: bool) -> None:
+    def __init__(self, *, told: ThinkingTold) -> None:
         self.content: list[Block] = []
-        self._shows_thinking = shows_thinking
+        self._told = told
         self._is_open = False
         self._text: list[str] = []
 
@@ -110,11 +111,11 @@ class Blocks:
         match each:
             case MessageFinished() | ToolCallFinished():
                 yield from self._close()
-            case ReasoningDelta(text) if text:
+            case ReasoningDelta(text) if text and self._told != "nothing":
                 if not self._is_in(ThinkingBlock):
                     yield from self._open(ThinkingBlock(type="thinking", thinking="", signature=""))
                 self._text.append(text)
-                if self._shows_thinking:
+                if self._told == "text":
                     yield self._delta(ThinkingDelta(type="thinking_delta", thinking=text))
             case ContentDelta(text) | PreambleDelta(text) if text:
                 if not self._is_in(TextBlock):
@@ -136,7 +137,7 @@ class Blocks:
         text = "".join(self._text)
         match self.content[-1]:
             case ThinkingBlock():
-                is_shown = self._shows_thinking
+                is_shown = self._told == "text"
                 signature = signature_of(text, is_shown=is_shown)
                 self.content[-1] = ThinkingBlock(
                     type="thinking", thinking=text if is_shown else "", signature=signature

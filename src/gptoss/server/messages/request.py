@@ -55,6 +55,8 @@ _UNREAD = {
     "user_profile_id": NOT_TOLD_APART,
     **SERVING,
 }
+# Of the blocks of thinking in a reply: their text, none but what brings it back, or not even that.
+ThinkingTold = Literal["text", "signature", "nothing"]
 _CHOICES = {"auto": None, "any": "required", "none": "none"}
 
 
@@ -109,7 +111,7 @@ class CountRequest(SamplingFields):
     tool_choice: MessageToolChoice | None = None
     """Whether it may or must call them, or which."""
     thinking: Thinking | None = None
-    """Whether it thinks, how long, and whether that is told."""
+    """Whether it thinks, how long, and whether that is told: with tools alone, where nothing is said."""
     output_config: OutputConfig | None = None
     """Effort, and the form of the answer."""
 
@@ -164,9 +166,16 @@ class MessagesRequest(CountRequest):
     """Whether the answer comes in pieces, as events."""
 
     @property
-    def shows_thinking(self) -> bool:
-        """Whether the chain of thought is told."""
-        return self.thinking is None or self.thinking.display != "omitted"
+    def thinking_told(self) -> ThinkingTold:
+        """How the chain of thought is told.
+
+        Clients that do not ask for it take the first block for the answer. With tools they hand blocks back, and the
+        model sees again what it thought while they run.
+        """
+        if self.thinking is not None:
+            return "signature" if self.thinking.display == "omitted" else "text"
+        has_tools = any(not isinstance(tool, HostedTool) for tool in self.tools or ())
+        return "text" if has_tools else "nothing"
 
     def asked(self, settings: ServerSettings) -> TurnRequest:
         """Raises ApiError and GptossError for what cannot be met."""

@@ -44,13 +44,11 @@ async def create_message(service: Service, body: MessagesRequest, request: Reque
     name, context = service.require_model(body.model), service.model.context
     begun = service.begin(owner_of(request), lambda _: body.asked(service.settings))
     turns = (await unless_gone(request.receive, begun)).turns
-    shows, request_id = body.shows_thinking, request_id_of(request.scope)
+    told, request_id = body.thinking_told, request_id_of(request.scope)
     if body.stream:
-        writer = MessageWriter(
-            turns[0], name, context, request_id, shows_thinking=shows, ignored=body.ignored
-        )
+        writer = MessageWriter(turns[0], name, context, request_id, told=told, ignored=body.ignored)
         return streamed_events(service, turns, [service.events(turns[0])], writer)
-    blocks = Blocks(shows_thinking=shows)
+    blocks = Blocks(told=told)
     (reply,) = await unless_gone(request.receive, service.replies(turns, [blocks.take]))
     ending = ending_of(turns[0], reply, context)
     return sent(message(name, blocks, reply, ending, body.ignored))

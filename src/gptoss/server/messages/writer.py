@@ -17,6 +17,7 @@ from gptoss.server.messages.message import (
     StartedMessage,
 )
 from gptoss.server.messages.reply import Blocks, ending_of, usage_of
+from gptoss.server.messages.request import ThinkingTold
 from gptoss.server.shared.extension import Ignored
 from gptoss.server.shared.ids import new_id
 from gptoss.server.sse import event
@@ -37,7 +38,7 @@ class MessageWriter(StreamWriter[TurnEvent, bytes]):
         context: int,
         request_id: str,
         *,
-        shows_thinking: bool,
+        told: ThinkingTold,
         ignored: Sequence[str] = (),
     ) -> None:
         self._turn = turn
@@ -45,7 +46,7 @@ class MessageWriter(StreamWriter[TurnEvent, bytes]):
         self._context = context
         self._request_id = request_id
         self._ignored = list(ignored)
-        self._blocks = Blocks(shows_thinking=shows_thinking)
+        self._blocks = Blocks(told=told)
 
     def begin(self, _: int) -> bytes:
         """A message that is still empty."""

@@ -209,7 +209,7 @@ class ResponseRequest(SamplingFields):
 
     def declared(self, items: Iterable[AnyItem]) -> ToolSet:
         """All tools, those of items among them. Raises ApiError and MessageError for what cannot be had."""
-        added = [item for item in items if isinstance(item, AdditionalTools)]
+        added = (item.tools for item in items if isinstance(item, AdditionalTools))
         return tools_of(self.tools or (), added)
 
     def asked(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+import functools
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from gptoss.chat.tools import DeclaredTool, ToolSet, declared_tool, tool_set
 from gptoss.chat.types.choices import (
@@ -17,7 +20,6 @@ from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import HostedTool
-from gptoss.server.responses.types.items import AdditionalTools
 from gptoss.server.responses.types.tools import (
     ClientRunTool,
     DeclaredCustomTool,
@@ -42,21 +44,27 @@ _Named = TypeVar("_Named", bound=NamedOrUntyped)
 _OwnTool = Tool | NamespaceTool | ShellTool | ClientRunTool
 
 
-def tools_of(tools: Sequence[ResponseTool], added: Sequence[AdditionalTools] = ()) -> ToolSet:
+def tools_of(tools: Sequence[ResponseTool], added: Iterable[Sequence[EchoedTool]] = ()) -> ToolSet:
     """The declared tools. Raises ApiError and MessageError for names that cannot be had.
 
-    added  further ones that items of the conversation declare, oldest first: the last tool of a name counts
+    added  further ones, by the items that declare them, oldest first: the last tool of a name counts
     """
     about: dict[str, str] = {}
     declared = _declared(tools, "tools", about)
     known = {tool.recipient: tool for tool in declared}
     if len(known) < len(declared):
         return tool_set(declared, about)
-    for item in added:
+    for each in added:
         told: dict[str, str] = {}
-        known |= {tool.recipient: tool for tool in _declared(item.tools, "input.tools", told)}
+        again = _adapter().validate_python([tool.model_dump(exclude_unset=True) for tool in each])
+        known |= {tool.recipient: tool for tool in _declared(again, "input.tools", told)}
         about |= told
     return tool_set(known.values(), about)
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[list[ResponseTool]]:
+    return TypeAdapter(list[ResponseTool])
 
 
 def _declared(

@@ -12,8 +12,9 @@ from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypeAliasType
 
 from gptoss.forms import Form, Ignored, Kinds
-from gptoss.server.exchanged import Exchanged, IfNull, Maybe, OrElse
+from gptoss.server.exchanged import Exchanged, IfNull, Maybe, OrElse, Sent
 from gptoss.server.replies import ABSENT, Reply
+from gptoss.server.responses.tools import echoed_tools
 from gptoss.server.responses.types.calls import Call, CallOutput, ItemId, ItemStatus
 from gptoss.server.responses.types.texts import (
     InputTexts,
@@ -21,7 +22,7 @@ from gptoss.server.responses.types.texts import (
     ReasoningTexts,
     SummaryTexts,
 )
-from gptoss.server.responses.types.tools import ResponseTool
+from gptoss.server.responses.types.tools import DeclaredTool, ResponseTool
 
 Phase = Literal["commentary", "final_answer"]
 _IsMessage = Annotated[Literal["message"], IfNull("message")]
@@ -77,7 +78,11 @@ class AdditionalTools(Exchanged):
     id: ItemId
     type: Literal["additional_tools"]
     role: Literal["developer"]
-    tools: list[ResponseTool]
+    tools: Annotated[list[DeclaredTool], Sent(list[ResponseTool], echoed_tools)]
+
+    def written(self) -> bytes:
+        """The object as JSON; tools have the fields that were sent."""
+        return self.__pydantic_serializer__.to_json(self, exclude_unset=True)
 
 
 class ItemReference(Form):
