@@ -33,6 +33,7 @@ FOREIGN_NAMES = frozenset(
         # Fields of replies and names of events.
         "gptoss.cut_calls",
         "gptoss.not_enforced",
+        "gptoss.ignored",
         # Made from an option's name.
         "GPTOSS_PORT",
     }

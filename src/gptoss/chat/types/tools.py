@@ -16,6 +16,12 @@ def _is_direct(callers: object) -> bool:
     return callers is None or (isinstance(callers, list) and "direct" in callers)
 
 
+def _is_model(caller: object) -> bool:
+    return caller is None or (isinstance(caller, dict) and caller.get("type") == "direct")
+
+
+# Of a call and its result.
+CALLER = Ignored("the model itself calls", _is_model)
 TOOL_UNREAD: Mapping[str, Unread] = {
     "allowed_callers": Refused("the model itself calls; have direct among them", _is_direct),
     "async": Refused("a call waits for its result; leave it out"),

@@ -9,7 +9,7 @@ from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from gptoss.chat.types.parts import PART_UNREAD, joined, placeholder
-from gptoss.chat.types.tools import TOOL_UNREAD
+from gptoss.chat.types.tools import CALLER, TOOL_UNREAD
 from gptoss.chat.types.words import Word
 from gptoss.forms import Form, Ignored, Kinds, unless
 from gptoss.server.hosted_tools import HostedTool, is_hosted
@@ -103,10 +103,6 @@ Readable = TextBlockParam | DocumentParam | SearchResultParam
 ResultBlock = Annotated[Readable | UnreadBlockParam, Kinds("type", rest=_is_no_text)]
 
 
-def _is_direct(caller: object) -> bool:
-    return caller is None or (isinstance(caller, dict) and caller.get("type") == "direct")
-
-
 def text_of(content: str | Sequence[Readable | UnreadBlockParam]) -> str:
     """The text of what is said to the model."""
     return content if isinstance(content, str) else joined(block.text for block in content)
@@ -114,7 +110,7 @@ def text_of(content: str | Sequence[Readable | UnreadBlockParam]) -> str:
 
 _OF_CALLER = {
     "cache_control": PART_UNREAD["cache_control"],
-    "caller": Ignored("the model itself calls", _is_direct),
+    "caller": CALLER,
     "toolset_name": Ignored("tools are known by their names alone"),
 }
 

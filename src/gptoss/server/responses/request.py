@@ -19,7 +19,8 @@ from gptoss.chat.types.formats import (
     TextFormat,
 )
 from gptoss.forms import Ignored, Refused, unless
-from gptoss.server.responses.tools import echoed_choice, echoed_tools, tools_of
+from gptoss.server.responses.tools import echoed_choice, tools_of
+from gptoss.server.responses.types.echoed_tools import echoed_tools
 from gptoss.server.responses.types.items import AdditionalTools, AnyItem, InputItem
 from gptoss.server.responses.types.response import ReasoningSettings, Response, TextSettings
 from gptoss.server.responses.types.tools import ResponseTool, ResponseToolChoice

@@ -15,17 +15,12 @@ from gptoss.chat.types.choices import (
     NamedOrUntyped,
     UntypedChoice,
 )
-from gptoss.chat.types.tools import FlatFunctionTool, FlatGrammarFormat, Tool
 from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import HostedTool
 from gptoss.server.responses.types.tools import (
     ClientRunTool,
-    DeclaredCustomTool,
-    DeclaredFunction,
-    DeclaredNamespace,
-    DeclaredShell,
     EchoedAllowedTools,
     EchoedChoice,
     NamespaceTool,
@@ -41,7 +36,6 @@ from gptoss.server.wire_errors import ApiError
 _TAKEN_NAMES = (BROWSER.name, PYTHON.name)
 
 _Named = TypeVar("_Named", bound=NamedOrUntyped)
-_OwnTool = Tool | NamespaceTool | ShellTool | ClientRunTool
 
 
 def tools_of(tools: Sequence[ResponseTool], added: Iterable[Sequence[EchoedTool]] = ()) -> ToolSet:
@@ -87,11 +81,6 @@ def _declared(
     return declared
 
 
-def echoed_tools(tools: Sequence[ResponseTool]) -> list[EchoedTool]:
-    """As a response has them."""
-    return [_echoed(tool) for tool in tools if not isinstance(tool, HostedTool)]
-
-
 def echoed_choice(choice: ResponseToolChoice | None) -> EchoedChoice:
     """A tool choice as a response has it."""
     if choice is None or isinstance(choice, str):
@@ -134,48 +123,6 @@ def _told_skills(skills: Sequence[Skill]) -> str:
         *(f"- {each.name} ({each.path}): {each.description}" for each in skills),
     ]
     return "\n".join(lines)
-
-
-def _echoed(tool: _OwnTool) -> EchoedTool:
-    match tool:
-        case NamespaceTool():
-            return DeclaredNamespace(
-                description=tool.description or "",
-                type=tool.type,
-                name=tool.name,
-                tools=[_echoed_definition(each) for each in tool.tools],
-            )
-        case ShellTool():
-            made = DeclaredShell(type=tool.type)
-            if tool.environment is not None:
-                made.environment = tool.environment
-            return made
-        case ClientRunTool():
-            return tool
-    return _echoed_definition(tool)
-
-
-def _echoed_definition(tool: Tool) -> DeclaredFunction | DeclaredCustomTool:
-    if isinstance(tool, FlatFunctionTool):
-        return DeclaredFunction(
-            type=tool.type,
-            name=tool.name,
-            description=tool.description,
-            parameters=tool.parameters,
-            strict=tool.strict,
-        )
-    made = DeclaredCustomTool(type=tool.type, name=tool.name)
-    if tool.description is not None:
-        made.description = tool.description
-    if tool.format is not None:
-        made.format = tool.format
-        if isinstance(tool.format, FlatGrammarFormat):
-            made.format = FlatGrammarFormat(
-                type=tool.format.type,
-                syntax=tool.format.syntax,
-                definition=tool.format.definition,
-            )
-    return made
 
 
 def _echoed_name(choice: _Named) -> _Named:

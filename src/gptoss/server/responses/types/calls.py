@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, WithJsonSchema, model_validator
 
+from gptoss.chat.types.tools import CALLER
 from gptoss.chat.types.words import WORD
 from gptoss.forms import Ignored, Kinds
 from gptoss.server.client_tools import ExecAction, PatchOperation, ShellAction
@@ -23,12 +24,8 @@ _Completed = Annotated[Literal["completed"], OrElse("completed")]
 _Name = Annotated[str, WithJsonSchema(WORD, mode="validation")]
 
 
-def _is_direct(caller: object) -> bool:
-    return caller is None or (isinstance(caller, dict) and caller.get("type") == "direct")
-
-
 _UNREAD = {
-    "caller": Ignored("the model itself calls", _is_direct),
+    "caller": CALLER,
     "async": Ignored("a call has its result behind it"),
 }
 _OF_CALL = Ignored("a result is its call's")

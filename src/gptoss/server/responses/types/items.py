@@ -14,8 +14,8 @@ from typing_extensions import TypeAliasType
 from gptoss.forms import Form, Ignored, Kinds
 from gptoss.server.exchanged import Exchanged, IfNull, Maybe, OrElse, Sent
 from gptoss.server.replies import ABSENT, Reply
-from gptoss.server.responses.tools import echoed_tools
 from gptoss.server.responses.types.calls import Call, CallOutput, ItemId, ItemStatus
+from gptoss.server.responses.types.echoed_tools import echoed_tools
 from gptoss.server.responses.types.texts import (
     InputTexts,
     OutputTexts,

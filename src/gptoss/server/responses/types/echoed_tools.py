@@ -1,0 +1,68 @@
+"""Tools of the Responses API as a response says them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gptoss.chat.types.tools import FlatFunctionTool, FlatGrammarFormat, Tool
+from gptoss.server.hosted_tools import HostedTool
+from gptoss.server.responses.types.tools import (
+    ClientRunTool,
+    DeclaredCustomTool,
+    DeclaredFunction,
+    DeclaredNamespace,
+    DeclaredShell,
+    DeclaredTool,
+    NamespaceTool,
+    ResponseTool,
+    ShellTool,
+)
+
+_OwnTool = Tool | NamespaceTool | ShellTool | ClientRunTool
+
+
+def echoed_tools(tools: Sequence[ResponseTool]) -> list[DeclaredTool]:
+    """As a response has them."""
+    return [_echoed(tool) for tool in tools if not isinstance(tool, HostedTool)]
+
+
+def _echoed(tool: _OwnTool) -> DeclaredTool:
+    match tool:
+        case NamespaceTool():
+            return DeclaredNamespace(
+                description=tool.description or "",
+                type=tool.type,
+                name=tool.name,
+                tools=[_echoed_definition(each) for each in tool.tools],
+            )
+        case ShellTool():
+            made = DeclaredShell(type=tool.type)
+            if tool.environment is not None:
+                made.environment = tool.environment
+            return made
+        case ClientRunTool():
+            return tool
+    return _echoed_definition(tool)
+
+
+def _echoed_definition(tool: Tool) -> DeclaredFunction | DeclaredCustomTool:
+    if isinstance(tool, FlatFunctionTool):
+        return DeclaredFunction(
+            type=tool.type,
+            name=tool.name,
+            description=tool.description,
+            parameters=tool.parameters,
+            strict=tool.strict,
+        )
+    made = DeclaredCustomTool(type=tool.type, name=tool.name)
+    if tool.description is not None:
+        made.description = tool.description
+    if tool.format is not None:
+        made.format = tool.format
+        if isinstance(tool.format, FlatGrammarFormat):
+            made.format = FlatGrammarFormat(
+                type=tool.format.type,
+                syntax=tool.format.syntax,
+                definition=tool.format.definition,
+            )
+    return made
