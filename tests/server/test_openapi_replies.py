@@ -35,6 +35,7 @@ LENIENT_FORMAT = {
 FORMATS = (
     {"type": "text"},
     {"type": "json_object"},
+    {"type": "json_object", "schema": {"type": "object"}, "strict": True},
     {
         "type": "json_schema",
         "name": "a",
