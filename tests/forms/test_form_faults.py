@@ -159,7 +159,8 @@ def test_is_told(body: dict[str, Any], told: str) -> None:
 
 def test_without_the_body_the_place_is_pydantic_s() -> None:
     error = {"type": "int_type", "loc": ("query", "limit"), "msg": "", "input": "x"}
-    assert fault_of([error], None) == ("query.limit", "got 'x', wanted a whole number")
+    told = "got 'x', wanted a whole number"
+    assert fault_of([error], None) == ("query.limit", told, error["type"], "x")
     assert invalid([error]).param == "query.limit"
 
 
@@ -196,6 +197,6 @@ def test_of_lists_of_several_types_the_one_that_goes_furthest_is_meant(
     body = {"prompt": prompt}
     with pytest.raises(ValidationError) as caught:
         _Prompts.model_validate(body)
-    place, said = fault_of(caught.value.errors(), body)
+    place, said, *_ = fault_of(caught.value.errors(), body)
     got, _, wanted = said.removeprefix("got ").partition(", wanted ")
     assert f"{place}: wanted {wanted}, got {got}" == told

@@ -53,7 +53,8 @@ def _wrong(adapter: TypeAdapter[Any], value: object) -> tuple[str, str]:
     with pytest.raises(ValidationError) as error:
         adapter.validate_python({"value": value}["value"])
     errors: Any = error.value.errors()
-    return fault_of(errors, value)
+    found = fault_of(errors, value)
+    return found.place, found.told
 
 
 @pytest.mark.parametrize("kind", [{"type": "a"}, {}])
