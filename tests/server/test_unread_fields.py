@@ -328,3 +328,24 @@ def test_a_function_of_no_name_is_refused(client: TestClient) -> None:
     use = {"type": "tool_use", "id": "c", "name": "", "input": {}}
     said = [USER, {"role": "assistant", "content": [use]}]
     assert "name: got ''" in refusal(client, "/v1/messages", {"messages": said})["message"]
+
+
+def test_a_line_for_anthropics_servers_costs_no_prefix(client: TestClient) -> None:
+    """Claude Code begins its instructions with one that is another in every request."""
+
+    def usage(mark: str) -> dict[str, Any]:
+        lines = [f"x-anthropic-billing-header: cc_version=2.1; cc_entrypoint=cli; cch={mark};"]
+        lines += ["Be careful with files. " * 40, "A rule on x-anthropic-billing-header: none."]
+        system = [{"type": "text", "text": line} for line in lines]
+        reply = client.post("/v1/messages", json={**PATHS["/v1/messages"], "system": system})
+        assert reply.json()["gptoss"]["ignored"] == ["system.0"]
+        found: dict[str, Any] = reply.json()["usage"]
+        return found
+
+    usage("aaaaa")
+    other = usage("bbbbb")
+    assert other["input_tokens"] <= 2
+    assert other["cache_read_input_tokens"] > 200
+    alone = [{"type": "text", "text": "x-anthropic-billing-header: a"}]
+    assert ignored(client, "/v1/messages", {"system": alone}) == ["system.0"]
+    assert ignored(client, "/v1/messages", {"system": alone[0]["text"]}) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -24,13 +25,26 @@ from gptoss.server.messages.params import (
 from gptoss.server.messages.signature import reasoning_of
 from gptoss.server.wire_errors import ApiError
 
+_HEADER = re.compile(r"x-anthropic-[a-z-]{1,40}: ?[^\n]*")
 _JSON = "<|constrain|>json"
 _Block = TypeVar("_Block")
 
 
 def instructions(system: str | Sequence[TextBlockParam] | None) -> str | None:
     """The text that tells what the application wants of the model."""
-    return text_of(system) if system or isinstance(system, str) else None
+    if isinstance(system, str):
+        return system
+    told = [block for block in system or () if not is_header(block)]
+    return text_of(told) if told else None
+
+
+def is_header(block: TextBlockParam) -> bool:
+    """Whether a block of instructions is a line for Anthropic's own servers, and nothing for a model.
+
+    Claude Code begins with one that is another in every request: read by the model, all behind it would be computed
+    again each time.
+    """
+    return _HEADER.fullmatch(block.text.strip()) is not None
 
 
 def conversation(messages: Sequence[MessageParam]) -> list[Message]:

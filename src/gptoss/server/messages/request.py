@@ -10,7 +10,7 @@ from gptoss.chat.request import TurnLimits, TurnRequest
 from gptoss.chat.tools import tool_set
 from gptoss.forms import Ignored, Refused, unless
 from gptoss.server.hosted_tools import HostedTool
-from gptoss.server.messages.conversation import conversation, instructions
+from gptoss.server.messages.conversation import conversation, instructions, is_header
 from gptoss.server.messages.params import (
     MessageParam,
     MessageTool,
@@ -138,6 +138,8 @@ class CountRequest(SamplingFields):
                 param="messages",
             )
         choice, config = self.tool_choice, self.output_config or OutputConfig()
+        blocks = enumerate(self.system if isinstance(self.system, list) else ())
+        self.ignore(*(f"system.{index}" for index, block in blocks if is_header(block)))
         effort = "none" if self.is_off else config.effort
         return TurnRequest(
             messages=conversation(self.messages),
