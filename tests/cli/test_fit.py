@@ -29,7 +29,7 @@ def test_fit_says_what_would_fit_instead() -> None:
 def test_fit_says_by_how_much_nothing_fits() -> None:
     done = run("fit", "--memory", "100M")
     assert done.returncode == 1
-    assert "GiB too much" in done.stdout
+    assert "iB too much" in done.stdout
     assert "nothing fits; the least, which takes" in done.stdout
     facts = json.loads(run("fit", "--memory", "100M", "--json").stdout)
     assert facts["ways"] == []
@@ -51,7 +51,7 @@ def test_what_fit_says_fits_does() -> None:
 def test_a_budget_that_is_too_small_is_refused_with_the_numbers() -> None:
     said = refused("chat", "Hello", "--memory", "100M")
     assert "need" in said
-    assert "the budget is 0.1 GiB" in said
+    assert "the budget is 100.0 MiB" in said
 
 
 def test_bad_sizes_and_types() -> None:

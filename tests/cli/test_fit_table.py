@@ -75,4 +75,4 @@ def test_what_the_guides_say_of_the_disk(models: Path) -> None:
         assert str(least) in GUIDE.read_text("utf-8")
     assert 64e9 < checkpoint_bytes(gpt_oss_120b()) < 66e9
     shown = CliRunner().invoke(app, ["fit", "--model", str(models / "gpt-oss-20b")]).stdout
-    assert "on the disk, from the first start on     10.66 GiB" in shown
+    assert "on the disk, from the first start on       11.4 GB" in shown

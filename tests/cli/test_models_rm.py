@@ -63,7 +63,7 @@ def test_a_pulled_model_and_its_packed_weights(cache: Path, packed: Path) -> Non
     mine, others = pack(snapshot, packed), pack(other, packed)
     assert mine.name.startswith("gpt-oss-20b-int8-")
     said = removed(packed, "gpt-oss-20b", "--yes")
-    assert said.startswith("freed 0.0")
+    assert said.startswith("freed 3.6 MB")
     assert not mine.exists()
     assert others.exists()
     assert not (cache / "models--openai--gpt-oss-20b").exists()
@@ -89,7 +89,7 @@ def test_a_person_is_asked(
     pack(find_snapshot("openai/gpt-oss-20b") or Path(), packed)
     done = run(packed, "gpt-oss-20b", typed="y\n")
     assert done.exit_code == 0
-    assert f"its packed weights: 0.00 GB in {packed}" in done.stderr
+    assert f"its packed weights: 1.4 MB in {packed}" in done.stderr
     assert find_snapshot("openai/gpt-oss-20b") is None
     assert list(packed.iterdir()) == []
 

@@ -245,7 +245,7 @@ def test_a_disk_without_room(
     usage = type(shutil.disk_usage("/"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 1000, 1000))
     said = refusal(pull())
-    assert "has 0.0 GB free" in said
+    assert "has 1.0 kB free" in said
     assert "HF_HOME" in said
     # Not a byte of a file was asked for.
     assert len(hub.requests) == 1

@@ -26,8 +26,8 @@ def test_lines_where_nobody_can_be_shown_a_bar(
             progress.moved(10**7)
         progress.moved(-(10**9))
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == "gptoss: fetching 0.10 of 1.00 GB"
-    assert said[-2:] == ["gptoss: fetching 1.00 of 1.00 GB", "gptoss: fetching 0.00 of 1.00 GB"]
+    assert said[0] == "gptoss: fetching 100.0 MB of 1.0 GB"
+    assert said[-2:] == ["gptoss: fetching 1.0 GB of 1.0 GB", "gptoss: fetching 0 bytes of 1.0 GB"]
     assert len(said) == 11
 
 
@@ -64,7 +64,7 @@ def test_a_bar_in_a_terminal_and_what_ctrl_c_leaves(hub: StandIn, home: Path) ->
     shown = b""
     try:
         deadline = time.monotonic() + 60
-        while b"kB" not in shown and b"MB" not in shown and time.monotonic() < deadline:
+        while b"fetching" not in shown and time.monotonic() < deadline:
             shown += os.read(ours, 65536)
         running.send_signal(signal.SIGINT)
         while True:

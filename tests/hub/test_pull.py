@@ -138,7 +138,7 @@ def test_what_is_said_to_a_person(hub: StandIn, home: Path, pull: Pull) -> None:
     done = pull("gpt-oss-20b")
     assert done.stdout == f"{snapshot_of(home)}\n"
     assert done.stderr.splitlines()[0] == f"gptoss: {REPO}, main is commit {COMMIT}"
-    assert "9 files, 0.00 GB" in done.stderr
+    assert "9 files, 1.1 MB" in done.stderr
     assert str(home) in done.stderr
     assert "gptoss chat --model gpt-oss-20b\n" in done.stderr
     assert "all of it was here already" in pull().stderr

@@ -317,5 +317,5 @@ def test_memory_that_cannot_be_locked(monkeypatch: pytest.MonkeyPatch) -> None:
             return -1
 
     monkeypatch.setattr(packed_file, "_libc", Refusing)
-    with pytest.raises(OutputError, match=r"cannot lock .* GB of weights .* leave --lock out"):
+    with pytest.raises(OutputError, match=r"cannot lock .* MB of weights .* leave --lock out"):
         gptoss.load("nano", lock=True)

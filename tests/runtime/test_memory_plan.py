@@ -11,7 +11,6 @@ from gptoss.errors import MemoryBudgetError
 from gptoss.model.config import Config
 from gptoss.model.precision import CacheType
 from gptoss.model.synth import gpt_oss_20b
-from gptoss.runtime.machine_memory import GIB
 from gptoss.runtime.memory_plan import (
     FEW_SPARE_TOKENS,
     WeightBytes,
@@ -20,6 +19,7 @@ from gptoss.runtime.memory_plan import (
     plan_memory,
 )
 
+GIB = 1 << 30
 # Of the 20B with attention and head in eight bits; its embedding.
 INT8 = WeightBytes("int8", 11_444_000_000, 1_158_000_000)
 

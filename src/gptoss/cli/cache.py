@@ -12,6 +12,7 @@ import typer
 from gptoss.cli import flags
 from gptoss.cli.model_options import WeightsCache
 from gptoss.errors import RequestError, listed, shown
+from gptoss.files.sizes import disk_size
 
 if TYPE_CHECKING:
     from gptoss.runtime.caches import CachedFile
@@ -35,19 +36,23 @@ def list_files(
     """Show each file: its size, when it was read last, and whether it still is."""
     from gptoss.cli.output import Screen
 
-    files = _files(weights_cache, prefix_cache)
+    folders = _folders(weights_cache, prefix_cache)
+    files = _files(folders)
     if json:
         print(json_module.dumps({"files": [_facts(file) for file in files]}))
         return
     screen = Screen()
+    if not files:
+        screen.write(f"nothing is kept in {listed(map(str, folders))}\n")
+        return
     for file in files:
         what = file.path.name if file.kind == "unfinished" else file.model
-        screen.write(f"{file.num_bytes / 1e9:>8.2f} GB  ")
+        screen.write(f"{disk_size(file.num_bytes):>9}  ")
         screen.write(f"{what:<28}", "bold")
         screen.write(f"{file.form or file.kind:<12}{_ago(file.last_used)}")
         screen.write(f", not used: {file.unused}\n" if file.unused else "\n", "yellow")
     total = sum(file.num_bytes for file in files)
-    screen.write(f"{total / 1e9:>8.2f} GB in all\n", "bold")
+    screen.write(f"{disk_size(total):>9}  in all\n", "bold")
 
 
 @cache.command("clear")
@@ -65,7 +70,7 @@ def clear(
     from gptoss.cli.output import Screen
     from gptoss.runtime.caches import remove
 
-    files = _files(weights_cache, prefix_cache)
+    files = _files(_folders(weights_cache, prefix_cache))
     names = {file.model for file in files if file.model}
     for name in model or ():
         if name not in names:
@@ -78,19 +83,24 @@ def clear(
         remove(file)
         freed += file.num_bytes
         screen.write(f"removed {file.path}\n")
-    screen.write(f"freed {freed / 1e9:.2f} GB\n", "bold")
+    screen.write(f"freed {disk_size(freed)}\n", "bold")
 
 
-def _files(weights_cache: str | None, prefix_cache: str | None) -> list[CachedFile]:
-    from gptoss.runtime.caches import cached_files
+def _folders(weights_cache: str | None, prefix_cache: str | None) -> list[Path]:
+    """Where such files are kept, each folder once."""
     from gptoss.runtime.packed_weights import cache_directory
 
     folders = [
         cache_directory() if weights_cache is None else Path(weights_cache).expanduser(),
         *(() if prefix_cache is None else (Path(prefix_cache).expanduser(),)),
     ]
-    found = [file for folder in dict.fromkeys(folders) for file in cached_files(folder)]
-    return found
+    return list(dict.fromkeys(folders))
+
+
+def _files(folders: list[Path]) -> list[CachedFile]:
+    from gptoss.runtime.caches import cached_files
+
+    return [file for folder in folders for file in cached_files(folder)]
 
 
 def _facts(file: CachedFile) -> dict[str, Any]:

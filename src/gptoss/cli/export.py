@@ -10,6 +10,7 @@ import typer
 
 from gptoss.cli import flags
 from gptoss.cli.notice import notice
+from gptoss.files.sizes import disk_size
 
 if TYPE_CHECKING:
     from gptoss.export.exporting import Export
@@ -65,7 +66,7 @@ def _export(model: str, out: Path, form: str | None, json: bool) -> None:
     if json:
         print(json_module.dumps(_facts(name, planned)))
     else:
-        notice(f"{name} as {wanted}, {planned.num_bytes / 1e9:.2f} GB of weights")
+        notice(f"{name} as {wanted}, {disk_size(planned.num_bytes)} of weights")
         print(planned.out)
 
 

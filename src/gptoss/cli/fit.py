@@ -10,6 +10,7 @@ import typer
 
 from gptoss.cli import flags
 from gptoss.cli.model_options import takes_model
+from gptoss.files.sizes import disk_size, memory_size
 
 if TYPE_CHECKING:
     from gptoss.runtime import ModelOptions
@@ -83,10 +84,8 @@ def _facts(way: Way) -> dict[str, Any]:
 
 
 def _show(screen: Any, facts: dict[str, Any]) -> None:
-    from gptoss.runtime.machine_memory import GIB
-
     def size(num_bytes: int) -> str:
-        return f"{num_bytes / GIB:8.2f} GiB"
+        return f"{memory_size(num_bytes):>12}"
 
     said = {
         "weights": f"weights, {facts['weights']}",
@@ -104,22 +103,21 @@ def _show(screen: Any, facts: dict[str, Any]) -> None:
     for part, num_bytes in facts["bytes"].items():
         screen.write(f"  {said[part]:<38}{size(num_bytes)}\n", "bold" if part == "total" else None)
     if facts["packed_bytes"]:
-        screen.write(
-            f"  {'on the disk, from the first start on':<38}{size(facts['packed_bytes'])}\n"
-        )
+        on_disk = f"{disk_size(facts['packed_bytes']):>12}"
+        screen.write(f"  {'on the disk, from the first start on':<38}{on_disk}\n")
     if facts["budget"] is None:
         return
     screen.write(f"  {'to be had':<38}{size(facts['budget'])}\n")
     if facts["fits"]:
         screen.write("it fits\n", "green")
     else:
-        missing = (facts["bytes"]["total"] - facts["budget"]) / GIB
-        screen.write(f"it does not fit: {missing:.2f} GiB too much\n", "red")
+        missing = memory_size(facts["bytes"]["total"] - facts["budget"])
+        screen.write(f"it does not fit: {missing} too much\n", "red")
     if facts["ways"]:
         screen.write("what fits, most exact first:\n", "bold")
     elif facts["least"]:
-        missing = (facts["least"]["total"] - facts["budget"]) / GIB
-        screen.write(f"nothing fits; the least, which takes {missing:.2f} GiB more:\n", "bold")
+        missing = memory_size(facts["least"]["total"] - facts["budget"])
+        screen.write(f"nothing fits; the least, which takes {missing} more:\n", "bold")
     for way in facts["ways"] or filter(None, [facts["least"]]):
         screen.write(
             f"  --weights {way['weights']:<6} --kv {way['kv']:<4} --context {way['context']:<6} "

@@ -13,6 +13,7 @@ from gptoss.cli.asking import agrees, can_ask
 from gptoss.cli.notice import notice
 from gptoss.cli.output import Screen, progress_bar
 from gptoss.errors import CheckpointError, MissingModelError
+from gptoss.files.sizes import disk_size
 from gptoss.hub.cache import cache_folder
 from gptoss.hub.released import RELEASED_BYTES
 
@@ -66,7 +67,7 @@ def offer_pull(options: ModelOptions) -> None:
         locate_model(name)
     except MissingModelError as error:
         size = RELEASED_BYTES.get(error.repo)
-        much = "" if size is None else f", {size / 1e9:.1f} GB"
+        much = "" if size is None else f", {disk_size(size)}"
         if agrees(f"{error.repo} is not here: pull it now{much} into {cache_folder()}?"):
             fetch_missing(error.repo, error.revision)
     except CheckpointError:
@@ -92,7 +93,7 @@ class _PackingProgress:
         """Bytes done of bytes in all, for a file, or for memory alone."""
         if path not in self._said:
             self._said.add(path)
-            size = f"{total / 1e9:.1f} GB"
+            size = disk_size(total)
             notice(
                 f"laying out the weights in memory, {size}"
                 if path is None

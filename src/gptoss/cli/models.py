@@ -13,6 +13,7 @@ from gptoss.cli.asking import agrees, can_ask
 from gptoss.cli.model_options import WeightsCache
 from gptoss.cli.notice import notice
 from gptoss.errors import RemovalError
+from gptoss.files.sizes import disk_size, memory_size
 
 if TYPE_CHECKING:
     from gptoss.runtime.found_models import FoundModel
@@ -29,7 +30,7 @@ def list_models(context: typer.Context, json: flags.Json = False) -> None:
     """
     from gptoss.cli.output import Screen
     from gptoss.runtime.found_models import find_models
-    from gptoss.runtime.machine_memory import GIB, available_memory
+    from gptoss.runtime.machine_memory import available_memory
 
     if context.invoked_subcommand is not None:
         return
@@ -48,12 +49,12 @@ def list_models(context: typer.Context, json: flags.Json = False) -> None:
         if model.problem is not None:
             screen.write(f"{model.problem}\n", "yellow")
             continue
-        screen.write(f"{model.num_bytes / 1e9:>7.2f} GB  {model.form:<{form}}")
-        screen.write(f"takes {model.takes / GIB:5.1f} GiB")
+        screen.write(f"{disk_size(model.num_bytes):>9}  {model.form:<{form}}")
+        screen.write(f"takes {memory_size(model.takes):>9}")
         if model.packed_bytes:
-            screen.write(f" and {model.packed_bytes / 1e9:.1f} GB more of disk")
+            screen.write(f" and {disk_size(model.packed_bytes)} more of disk")
         if budget is not None and model.takes > budget:
-            screen.write(f", does not fit into {budget / GIB:.1f} GiB", "red")
+            screen.write(f", does not fit into {memory_size(budget)}", "red")
         screen.write(f"  {model.origin}\n", "dim")
 
 
@@ -85,7 +86,7 @@ def remove(
     for file in removal.packed:
         remove_cached(file)
         freed += file.num_bytes
-    Screen().write(f"freed {freed / 1e9:.2f} GB\n", "bold")
+    Screen().write(f"freed {disk_size(freed)}\n", "bold")
 
 
 def _is_agreed(removal: Removal) -> bool:
@@ -94,7 +95,7 @@ def _is_agreed(removal: Removal) -> bool:
     from gptoss.runtime.found_models import HUB_CACHE, OLLAMA
     from gptoss.runtime.ollama import PREFIX
 
-    size = f"{removal.num_bytes / 1e9:.2f} GB"
+    size = disk_size(removal.num_bytes)
     if removal.origin != HUB_CACHE:
         command = f" (`ollama rm {removal.name.removeprefix(PREFIX)}`)" * (removal.origin == OLLAMA)
         raise RemovalError(
@@ -109,7 +110,7 @@ def _is_agreed(removal: Removal) -> bool:
         f"{removal.name}: {size} in {cache_folder()}, which transformers, vLLM and others share: they lose it too"
     )
     for file in removal.packed:
-        notice(f"its packed weights: {file.num_bytes / 1e9:.2f} GB in {file.path.parent}")
+        notice(f"its packed weights: {disk_size(file.num_bytes)} in {file.path.parent}")
     return agrees("remove it?")
 
 

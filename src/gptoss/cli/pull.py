@@ -13,6 +13,7 @@ import typer
 from gptoss.cli import flags
 from gptoss.cli.notice import notice
 from gptoss.errors import ConfigError, GptossError, PullError, UnreachableError, listed, shown
+from gptoss.files.sizes import disk_size
 from gptoss.hub.cache import MAIN, cache_folder, find_snapshot
 from gptoss.hub.released import DEFAULT, RELEASED, is_revision, repo_of, short_name
 
@@ -211,8 +212,8 @@ def _show_plan(listing: Listing, store: Store, missing: int) -> None:
     if missing:
         folder = cache_folder()
         notice(
-            f"{len(listing.files)} files, {listing.size / 1e9:.2f} GB, of which {missing / 1e9:.2f} are to come; "
-            f"into {folder}, {free_bytes(folder) / 1e9:.1f} GB free"
+            f"{len(listing.files)} files, {disk_size(listing.size)}, of which {disk_size(missing)} are to come; "
+            f"into {folder}, {disk_size(free_bytes(folder))} free"
         )
 
 

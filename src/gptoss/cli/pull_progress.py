@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gptoss.cli.notice import notice
 from gptoss.cli.output import progress_bar
+from gptoss.files.sizes import disk_size
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -45,7 +46,7 @@ class PullProgress:
         is_time = now - self._said_at >= _BETWEEN_S
         if self._bar.disable and is_time and part != self._said_part:
             self._said_part, self._said_at = part, now
-            notice(f"{self._verb} {self._done / 1e9:.2f} of {self._total / 1e9:.2f} GB")
+            notice(f"{self._verb} {disk_size(self._done)} of {disk_size(self._total)}")
 
     def said(self, text: str) -> None:
         """A line above the bar."""

@@ -6,6 +6,8 @@ import errno
 import shutil
 from pathlib import Path
 
+from gptoss.files.sizes import disk_size
+
 
 def free_bytes(path: Path) -> int:
     """What the disk of a file or folder, which need not be there, has free. Raises OSError."""
@@ -18,5 +20,5 @@ def require_room(path: Path, wanted: int) -> None:
     free = free_bytes(path)
     if free < wanted:
         raise OSError(
-            errno.ENOSPC, f"its disk has {free / 1e9:.2f} GB free, wanted {wanted / 1e9:.2f}"
+            errno.ENOSPC, f"its disk has {disk_size(free)} free, wanted {disk_size(wanted)}"
         )

@@ -16,7 +16,9 @@ RELEASED = {
     )
 }
 # What a pull of them fetches, nearly: it is told before anybody is asked for more.
-RELEASED_BYTES = {repo: 13.8e9 if repo.endswith("-20b") else 65e9 for repo in RELEASED.values()}
+RELEASED_BYTES = {
+    repo: (13_800 if repo.endswith("-20b") else 65_000) * 10**6 for repo in RELEASED.values()
+}
 # What a file under way ends in. By its last part the hub's own tools know what they may clear away.
 UNFINISHED = ".gptoss.incomplete"
 # Tags, branches and commits; `refs/pr/1` as well.

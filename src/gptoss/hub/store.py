@@ -16,6 +16,7 @@ from typing import Protocol
 
 from gptoss.errors import PullError
 from gptoss.files import room
+from gptoss.files.sizes import disk_size
 from gptoss.files.whole import whole_file
 from gptoss.hub.cache import cache_folder, repo_folder
 from gptoss.hub.listing import HubFile, Listing
@@ -187,7 +188,7 @@ def require_room(folder: Path, wanted: int, remedy: str) -> None:
     free = free_bytes(folder)
     if free < wanted:
         raise PullError(
-            f"the disk of {folder} has {free / 1e9:.1f} GB free, wanted {wanted / 1e9:.1f}; make room, or {remedy}"
+            f"the disk of {folder} has {disk_size(free)} free, wanted {disk_size(wanted)}; make room, or {remedy}"
         )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gptoss.errors import CheckpointError, OutputError
+from gptoss.files.sizes import disk_size
 from gptoss.files.whole import OWN
 from gptoss.hub.cache import repo_of_snapshot
 from gptoss.model.checkpoint import Checkpoint
@@ -92,7 +93,7 @@ class PackedFile:
         wanted = room_for(packing)
         if free < wanted:
             raise OutputError(
-                f"cannot write {self.path}: the disk has {free / 1e9:.1f} GB free, wanted {wanted / 1e9:.1f}"
+                f"cannot write {self.path}: the disk has {disk_size(free)} free, wanted {disk_size(wanted)}"
             )
         unreleased = 0
 
@@ -163,7 +164,7 @@ def lock_in_memory(arrays: Arrays) -> None:
         if _libc().mlock(ctypes.c_void_p(array.ctypes.data), ctypes.c_size_t(array.nbytes)) != 0:
             total = sum(each.nbytes for each in arrays.values())
             raise OutputError(
-                f"cannot lock {total / 1e9:.1f} GB of weights in memory: {os.strerror(ctypes.get_errno())}; raise "
+                f"cannot lock {disk_size(total)} of weights in memory: {os.strerror(ctypes.get_errno())}; raise "
                 "the limit (ulimit -l), or leave --lock out"
             )
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from gptoss import nano
 from gptoss.errors import GptossError
+from gptoss.files.sizes import memory_size
 from gptoss.hub.cache import find_snapshot
 from gptoss.hub.released import RELEASED
 from gptoss.model.checkpoint import Checkpoint, open_checkpoint
 from gptoss.runtime.fitting import CONVERSATION, conversation_bytes
-from gptoss.runtime.machine_memory import GIB, available_memory
+from gptoss.runtime.machine_memory import available_memory
 
 # The smaller ones first, which answer sooner.
 ORDER = ("gpt-oss-20b", "gpt-oss-safeguard-20b", "gpt-oss-120b", "gpt-oss-safeguard-120b")
@@ -32,10 +33,10 @@ def default_model(budget: int | None, *, must_fit: bool) -> Path:
         takes = conversation_bytes(checkpoint)
         if takes <= limit:
             return checkpoint.path
-        too_large.append(f"{name} takes {takes / GIB:.1f} GiB")
+        too_large.append(f"{name} takes {memory_size(takes)}")
     if too_large and limit is not None:
         warnings.warn(
-            f"{', '.join(too_large)} with {CONVERSATION:,} tokens of context, and there are {limit / GIB:.1f}: "
+            f"{', '.join(too_large)} with {CONVERSATION:,} tokens of context, and there are {memory_size(limit)}: "
             f"{nano.NAME} is taken; close other programs, or see `gptoss fit`",
             stacklevel=5,
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from gptoss.files.sizes import memory_size
 from gptoss.model.packing import WeightType
 from gptoss.model.precision import CacheType
 from gptoss.runtime.fitting import weights_of
 from gptoss.runtime.loaded_model import LoadedModel
-from gptoss.runtime.machine_memory import GIB
 from gptoss.runtime.memory_plan import plan_memory
 
 
@@ -17,6 +17,6 @@ def describe(model: LoadedModel) -> str:
     cache_type = CacheType.parse(model.cache_type)
     plan = plan_memory(model.config, weights, model.options, cache_type)
     return (
-        f"{checkpoint.layout.title}, weights {model.weights}; up to {plan.total / GIB:.1f} GiB of memory; context "
+        f"{checkpoint.layout.title}, weights {model.weights}; up to {memory_size(plan.total)} of memory; context "
         f"{model.context:,} tokens; {model.precision}, {backend.isa}, {backend.threads} threads"
     )

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from gptoss import kernels
 from gptoss.engine import EngineOptions
 from gptoss.errors import MemoryBudgetError
+from gptoss.files.sizes import memory_size
 from gptoss.model.checkpoint import Checkpoint
 from gptoss.model.packing import Packing, WeightType
 from gptoss.model.precision import CacheType
-from gptoss.runtime.machine_memory import GIB, available_memory
+from gptoss.runtime.machine_memory import available_memory
 from gptoss.runtime.memory_plan import (
     FEW_SPARE_TOKENS,
     LEAST_CONTEXT,
@@ -103,7 +104,7 @@ def fit(
         assert fitting.context is not None
         warnings.warn(
             f"the context is {fitting.context:,} of {config.max_positions:,} tokens, which is what fits into "
-            f"{limit / GIB:.1f} GiB; `gptoss fit` shows other ways",
+            f"{memory_size(limit)}; `gptoss fit` shows other ways",
             stacklevel=4,
         )
     return fitting
@@ -136,9 +137,9 @@ def least_way(checkpoint: Checkpoint, options: EngineOptions) -> Way:
 
 def _too_large(checkpoint: Checkpoint, options: EngineOptions, limit: int) -> str:
     way = least_way(checkpoint, options)
-    total, missing = way.plan.total / GIB, (way.plan.total - limit) / GIB
+    total = way.plan.total
     return (
-        f"nothing fits: the least is {total:.1f} GiB, {missing:.1f} GiB more than there is "
+        f"nothing fits: the least is {memory_size(total)}, {memory_size(total - limit)} more than there is "
         f"({way.flags(options)}); close other programs, or use a machine with more memory"
     )
 

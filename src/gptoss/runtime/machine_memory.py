@@ -8,7 +8,6 @@ from pathlib import Path
 from gptoss.errors import RequestError
 from gptoss.kernels.control_group import memory_left
 
-GIB = 1 << 30
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from gptoss.engine.drafts import MAX_DRAFT
 from gptoss.engine.options import EngineOptions
 from gptoss.errors import MemoryBudgetError
+from gptoss.files.sizes import memory_size
 from gptoss.model.config import Config, LayerType
 from gptoss.model.page_pool import page_bytes, pages_for
 from gptoss.model.precision import CacheType
-from gptoss.runtime.machine_memory import GIB
 
 # The interpreter, the libraries and the tokenizer: measured on Linux, x86-64, with the 20B's vocabulary.
 PROCESS_BYTES = 260 << 20
@@ -100,8 +100,8 @@ def fit_options(
     )
     plan = plan_memory(config, weights, least, cache_type)
     raise MemoryBudgetError(
-        f"{least.context:,} tokens of context need {plan.total / GIB:.1f} GiB ({describe(plan)}), and the budget is "
-        f"{budget / GIB:.1f} GiB"
+        f"{least.context:,} tokens of context need {memory_size(plan.total)} ({describe(plan)}), and the budget is "
+        f"{memory_size(budget)}"
     )
 
 
@@ -162,7 +162,7 @@ def describe(plan: MemoryPlan) -> str:
         "keys and values": plan.keys + plan.windows,
         "buffers": plan.scratch + plan.process,
     }
-    return ", ".join(f"{name} {value / GIB:.1f}" for name, value in parts.items())
+    return ", ".join(f"{name} {memory_size(value)}" for name, value in parts.items())
 
 
 def _at(options: EngineOptions, context: int) -> EngineOptions:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gptoss.errors import CheckpointError, OutputError
+from gptoss.files.sizes import disk_size
 from gptoss.model.checkpoint import Checkpoint
 from gptoss.model.packed_file import PackedFile, fault_in, release
 from gptoss.model.packing import Arrays, Packing, WeightType
@@ -114,7 +115,7 @@ def _require_memory(num_bytes: int, why: OutputError) -> None:
     available = available_memory()
     if available is not None and available < num_bytes:
         raise OutputError(
-            f"{why}; and laid out in memory they would take {num_bytes / 1e9:.1f} GB of the {available / 1e9:.1f} that "
+            f"{why}; and laid out in memory they would take {disk_size(num_bytes)} of the {disk_size(available)} that "
             "are available: name a folder on a larger disk with --weights-cache or GPTOSS_WEIGHTS_CACHE"
         )
 

@@ -72,11 +72,6 @@ def worst_of(findings: Iterable[Finding]) -> Level:
     return max((finding.level for finding in findings), key=_ORDER.index, default=Level.OK)
 
 
-def gigabytes(num_bytes: int) -> str:
-    """A size as people write it."""
-    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"
-
-
 def some_of(findings: Iterable[Finding]) -> list[Finding]:
     """The first of findings of one kind, and how many more there are."""
     rest = iter(findings)

@@ -12,10 +12,11 @@ import numpy as np
 
 from gptoss import kernels
 from gptoss.errors import KernelError
+from gptoss.files.sizes import memory_size
 from gptoss.kernels import control_group
 from gptoss.kernels.machine import BF16_PAIRS_VARIABLE, ISA_VARIABLE, choose_bf16_pairs, choose_isa
 from gptoss.runtime.doctor.finding import Finding, Level, Look
-from gptoss.runtime.machine_memory import GIB, available_memory
+from gptoss.runtime.machine_memory import available_memory
 
 GROUP = "machine"
 # Swapped out by then, a machine is short of memory.
@@ -87,9 +88,9 @@ def _memory() -> Finding:
         remedy = "say what may be taken, like `gptoss chat --memory 16G`"
         return Finding(GROUP, "memory", Level.NOTE, said, remedy)
     total = _meminfo("MemTotal")
-    said = f"{available / GIB:.1f} GiB to be had"
+    said = f"{memory_size(available)} to be had"
     if total is not None:
-        said += f" of {total / GIB:.1f}"
+        said += f" of {memory_size(total)}"
     if left is not None and left <= available:
         said += ", by the limit of a control group"
     return Finding(GROUP, "memory", Level.OK, said)
@@ -100,7 +101,7 @@ def _swap() -> Finding:
     if not total or free is None:
         return Finding(GROUP, "swap", Level.OK, "none, and none is needed")
     used = total - free
-    said = f"{used / GIB:.1f} GiB of {total / GIB:.1f} in use"
+    said = f"{memory_size(used)} of {memory_size(total)} in use"
     if used < _MUCH_SWAPPED:
         return Finding(GROUP, "swap", Level.OK, said)
     return Finding(

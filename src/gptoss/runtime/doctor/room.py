@@ -11,6 +11,7 @@ from gptoss import kernels
 from gptoss.engine import EngineOptions
 from gptoss.errors import CheckpointError, GptossError, MemoryBudgetError, OutputError, PullError
 from gptoss.files.regular import kind_of, open_regular
+from gptoss.files.sizes import disk_size, memory_size
 from gptoss.hub.store import free_bytes
 from gptoss.model.checkpoint import Checkpoint
 from gptoss.model.packed_file import PackedFile, room_for
@@ -18,7 +19,7 @@ from gptoss.model.packing import Packing
 from gptoss.runtime.doctor.finding import Finding, Level, Look
 from gptoss.runtime.doctor.subject import Subject
 from gptoss.runtime.fitting import fit, weights_of
-from gptoss.runtime.machine_memory import GIB, available_memory
+from gptoss.runtime.machine_memory import available_memory
 from gptoss.runtime.memory_plan import largest_fit, plan_memory
 from gptoss.runtime.options import ModelOptions
 from gptoss.runtime.packed_weights import SMALL_BYTES, cache_directory
@@ -78,7 +79,7 @@ def _memory(subject: Subject, checkpoint: Checkpoint) -> Finding:
         return Finding(GROUP, "memory", Level.ERROR, said, remedy)
     plan = plan_memory(checkpoint.config, weights, fitting, cache_type)
     context = fitting.context or most
-    said = f"a conversation of {context:,} tokens takes {plan.total / GIB:.1f} GiB of {budget / GIB:.1f}"
+    said = f"a conversation of {context:,} tokens takes {memory_size(plan.total)} of {memory_size(budget)}"
     if context == most:
         return Finding(GROUP, "memory", Level.OK, said)
     return Finding(
@@ -117,14 +118,14 @@ def _disk(subject: Subject, packed: PackedFile, packing: Packing) -> Finding:
     there = _nearest(path.parent)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         kind = "a folder that may not be written to" if there.is_dir() else _kind(there)
-        said = f"{there}, where {wanted / 1e9:.1f} GB of laid out weights would go, is {kind}"
+        said = f"{there}, where {disk_size(wanted)} of laid out weights would go, is {kind}"
         said += ": every start lays them out anew"
         return Finding(GROUP, "disk", Level.WARNING, said, elsewhere)
     try:
         free = free_bytes(path.parent)
     except PullError as error:
         return Finding.of_error(GROUP, "disk", error, elsewhere)
-    said = f"{path.parent} has {free / 1e9:.1f} GB free, laid out weights take {wanted / 1e9:.1f}"
+    said = f"{path.parent} has {disk_size(free)} free, laid out weights take {disk_size(wanted)}"
     if free < wanted:
         said += ": without that file every start lays them out"
         return Finding(GROUP, "disk", Level.WARNING, said, f"make room, or {elsewhere}")
@@ -150,7 +151,7 @@ def _speed(files: list[Path], num_bytes: int) -> Finding:
             GROUP, "reading", Level.OK, "not measured: files of this size are read at once"
         )
     speed = reading_speed(largest)
-    said = f"{speed / 1e9:.2f} GB/s; all of {num_bytes / 1e9:.1f} GB in {num_bytes / speed:.0f} s"
+    said = f"{disk_size(int(speed))}/s; all of {disk_size(num_bytes)} in {num_bytes / speed:.0f} s"
     if speed >= _SLOW_BYTES_PER_S:
         return Finding(GROUP, "reading", Level.OK, said)
     said += ": the first answer after a start waits for that"

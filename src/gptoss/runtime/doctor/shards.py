@@ -15,6 +15,7 @@ from gptoss.files.gguf import GgufFile
 from gptoss.files.gguf_parts import open_parts
 from gptoss.files.json_text import shorten
 from gptoss.files.pickled import is_called_pickle
+from gptoss.files.sizes import disk_size
 from gptoss.model.checkpoint_files import (
     INDEX,
     SINGLE,
@@ -24,7 +25,7 @@ from gptoss.model.checkpoint_files import (
 )
 from gptoss.model.layouts import ORIGINAL
 from gptoss.model.safetensors import SafetensorsFile
-from gptoss.runtime.doctor.finding import Finding, Level, Look, Mending, gigabytes, some_of
+from gptoss.runtime.doctor.finding import Finding, Level, Look, Mending, some_of
 from gptoss.runtime.doctor.subject import Subject
 
 GROUP = "files"
@@ -261,5 +262,5 @@ def _summary(shards: Shards) -> Finding:
     kind = "GGUF" if shards.gguf else "safetensors"
     count = sum(len(file.tensors) for file in files)
     plural = "" if len(files) == 1 else "s"
-    said = f"{len(files)} {kind} file{plural} that can be read, {gigabytes(_size(shards))} in {count} tensors"
+    said = f"{len(files)} {kind} file{plural} that can be read, {disk_size(_size(shards))} in {count} tensors"
     return Finding(GROUP, "weights", Level.OK, said)
