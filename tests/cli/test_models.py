@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -9,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from gptoss import nano
+from gptoss.cli import models
 from gptoss.cli.main import app
+from gptoss.cli.output import Screen
 from gptoss.runtime import found_models, machine_memory, packed_weights
+from gptoss.runtime.found_models import FoundModel
 from tests.runtime.other_programs import foreign_file, gguf_file, ollama_model
 from tests.runtime.test_locating import put as put_empty
 
@@ -151,3 +156,29 @@ def test_what_does_not_fit_and_takes_more_of_the_disk(
     assert "does not fit into" in output("models")
     assert "MB more of disk" in output("models")
     assert listed()["nano"]["packed_bytes"] > 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_terminal", "num_lines"), [(80, True, 4), (200, True, 2), (80, False, 2)]
+)
+def test_lines_that_a_terminal_would_break(
+    columns: int, is_terminal: bool, num_lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=is_terminal, color_system=None)
+    path = f"/home/somebody/.lmstudio/models/someone/{'a' * 20}.gguf"
+    found = [
+        FoundModel("nano", "embedded", Path("a"), "MXFP4", 2_118_432, 0, 290 << 20),
+        FoundModel(path, "LM Studio", Path("b"), "GGUF", 12 * 10**9, 11 * 10**9, 12 << 30),
+    ]
+    models._show(Screen(console), found, 8 << 30)
+    lines = shown.getvalue().splitlines()
+    assert len(lines) == num_lines
+    assert max(map(len, lines)) <= (200 if num_lines == 2 else 100)
+    assert lines[0].startswith("nano")
+    told = (
+        "12.0 GB GGUF takes 12.0 GiB and 11.0 GB more of disk, does not fit into 8.0 GiB LM Studio"
+    )
+    last = " ".join(lines[-1].split())
+    assert last == (told if num_lines == 4 else f"{path} {told}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from gptoss.errors import RemovalError
 from gptoss.files.sizes import disk_size, memory_size
 
 if TYPE_CHECKING:
+    from gptoss.cli.output import Screen
     from gptoss.runtime.found_models import FoundModel
     from gptoss.runtime.removal import Removal
 
@@ -39,23 +41,7 @@ def list_models(context: typer.Context, json: flags.Json = False) -> None:
         facts = [_facts(model, budget) for model in found]
         print(json_module.dumps({"models": facts, "budget": budget}))
         return
-    screen = Screen()
-    width, form = (
-        2 + max(len(text) for text in texts)
-        for texts in ([model.name for model in found], [model.form for model in found])
-    )
-    for model in found:
-        screen.write(f"{model.name:<{width}}", "bold")
-        if model.problem is not None:
-            screen.write(f"{model.problem}\n", "yellow")
-            continue
-        screen.write(f"{disk_size(model.num_bytes):>9}  {model.form:<{form}}")
-        screen.write(f"takes {memory_size(model.takes):>9}")
-        if model.packed_bytes:
-            screen.write(f" and {disk_size(model.packed_bytes)} more of disk")
-        if budget is not None and model.takes > budget:
-            screen.write(f", does not fit into {memory_size(budget)}", "red")
-        screen.write(f"  {model.origin}\n", "dim")
+    _show(Screen(), found, budget)
 
 
 @models.command("rm")
@@ -87,6 +73,37 @@ def remove(
         remove_cached(file)
         freed += file.num_bytes
     Screen().write(f"freed {disk_size(freed)}\n", "bold")
+
+
+def _show(screen: Screen, found: list[FoundModel], budget: int | None) -> None:
+    """A line for each; where a terminal is too narrow for one of them, names have lines of their own."""
+    name_width = 2 + max(len(model.name) for model in found)
+    form_width = 2 + max(len(model.form) for model in found)
+    rows = [(model.name, _described(model, budget, form_width)) for model in found]
+    widest = name_width + max(sum(len(text) for text, _ in row) for _, row in rows)
+    is_narrow = screen.is_terminal and widest > shutil.get_terminal_size().columns
+    for name, row in rows:
+        screen.write(f"{name}\n  " if is_narrow else f"{name:<{name_width}}", "bold")
+        for text, style in row:
+            screen.write(text, style)
+        screen.write("\n")
+
+
+def _described(
+    model: FoundModel, budget: int | None, form_width: int
+) -> list[tuple[str, str | None]]:
+    """Pieces of a line about a model, and their styles."""
+    if model.problem is not None:
+        return [(model.problem, "yellow")]
+    takes = f"takes {memory_size(model.takes):>9}"
+    if model.packed_bytes:
+        takes += f" and {disk_size(model.packed_bytes)} more of disk"
+    row: list[tuple[str, str | None]] = [
+        (f"{disk_size(model.num_bytes):>9}  {model.form:<{form_width}}{takes}", None)
+    ]
+    if budget is not None and model.takes > budget:
+        row.append((f", does not fit into {memory_size(budget)}", "red"))
+    return [*row, (f"  {model.origin}", "dim")]
 
 
 def _is_agreed(removal: Removal) -> bool:
