@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptoss.cli import flags
+from gptoss.cli.interruption import INTERRUPTED
 from gptoss.cli.model_options import takes_model
 from gptoss.cli.sampling_options import takes_sampling
 from gptoss.cli.schema import STANDARD_INPUT
@@ -16,9 +17,6 @@ from gptoss.errors import MessageError
 if TYPE_CHECKING:
     from gptoss.engine import SamplingParams
     from gptoss.runtime import ModelOptions
-
-# As a shell reports a program that Ctrl-C ended.
-INTERRUPTED = 130
 
 
 @takes_sampling

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gptoss.cli import flags
+from gptoss.cli.interruption import interruptible
 from gptoss.cli.model_options import Model, WeightsCache
-from gptoss.cli.notice import notice
 from gptoss.errors import RequestError
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # Below, reading takes no time that a person would notice.
 _LEAST_SHOWN_BYTES = 256 << 20
-# As a shell reports a program that Ctrl-C ended.
-INTERRUPTED = 130
 # By the worst finding: warnings end as `fit` does, errors as whatever a user can put right.
 STATUS = {"ok": 0, "note": 0, "warning": 1, "error": 2}
 
@@ -64,14 +62,11 @@ def doctor(
         repair = repair.expanduser()
         require_new(repair)
     report = Report(is_shown=not json)
-    try:
+    with interruptible("what was found until then holds"):
         examination = _examine(report, named if model is None else model, quick, weights_cache)
         facts = _facts(examination)
         if repair is not None:
             _repair(examination, repair, report, facts)
-    except KeyboardInterrupt:
-        notice("stopped; what was found until then holds")
-        raise typer.Exit(INTERRUPTED) from None
     if json:
         print(json_module.dumps(facts))
     else:

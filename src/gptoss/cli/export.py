@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptoss.cli import flags
+from gptoss.cli.interruption import interruptible
 from gptoss.cli.notice import notice
 from gptoss.files.sizes import disk_size
 
 if TYPE_CHECKING:
     from gptoss.export.exporting import Export
-
-# As a shell reports a program that Ctrl-C ended.
-INTERRUPTED = 130
 
 
 def export(
@@ -41,11 +39,8 @@ def export(
 
     OUT appears when all of it is written, and is never put in the place of anything.
     """
-    try:
+    with interruptible("nothing of it is left"):
         _export(model, out, form, json)
-    except KeyboardInterrupt:
-        notice("stopped; nothing of it is left")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _export(model: str, out: Path, form: str | None, json: bool) -> None:

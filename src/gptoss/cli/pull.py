@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gptoss.cli import flags
+from gptoss.cli.interruption import interruptible
 from gptoss.cli.notice import notice
 from gptoss.errors import ConfigError, GptossError, PullError, UnreachableError, listed, shown
 from gptoss.files.sizes import disk_size
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from gptoss.hub.listing import Listing
     from gptoss.hub.store import Source, Store
 
-# As a shell reports a program that Ctrl-C ended.
-INTERRUPTED = 130
+_LEFT = "what came stays, the same command goes on with it"
 
 
 def pull(
@@ -58,24 +56,15 @@ def pull(
 
     A pull that was cut goes on where it was. Every file is checked by its hash before it has its name.
     """
-    with _interruptible():
+    with interruptible(_LEFT):
         _pull(model, original, revision, source, manifest, json)
 
 
 def fetch_missing(repo: str, revision: str | None) -> None:
     """Fetch a repository's model from the hub, as the command does, for another command that goes on with it."""
-    with _interruptible():
+    with interruptible(_LEFT):
         origin, found = _ask_hub(repo, revision or MAIN)
         _fetch(origin, found.wanted(original=False))
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        notice("stopped; what came stays, the same command goes on with it")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _pull(
