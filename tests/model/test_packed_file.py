@@ -117,7 +117,7 @@ def test_a_full_disk_leaves_nothing_behind(
         file.write(packing, lambda _: None)
     assert not list(cache.iterdir())
     monkeypatch.setattr(packed_file, "_SPARE_BYTES", 1 << 60)
-    with pytest.raises(OutputError, match=r"the disk has .* GB free, wanted"):
+    with pytest.raises(OutputError, match=r"its disk has .* free, wanted"):
         file.write(packing, lambda _: None)
 
 

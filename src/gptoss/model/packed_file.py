@@ -11,7 +11,6 @@ import functools
 import hashlib
 import mmap
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gptoss.errors import CheckpointError, OutputError
+from gptoss.files.room import require_room
 from gptoss.files.sizes import disk_size
 from gptoss.files.whole import OWN
 from gptoss.hub.cache import repo_of_snapshot
@@ -87,14 +87,9 @@ class PackedFile:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(self.path.parent).free
+            require_room(self.path, room_for(packing))
         except OSError as error:
             raise cannot_write(self.path, error) from None
-        wanted = room_for(packing)
-        if free < wanted:
-            raise OutputError(
-                f"cannot write {self.path}: the disk has {disk_size(free)} free, wanted {disk_size(wanted)}"
-            )
         unreleased = 0
 
         def pieces(spec: TensorSpec) -> Iterator[NDArray[Any]]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from gptoss import kernels
 from gptoss.engine import EngineOptions
-from gptoss.errors import CheckpointError, GptossError, MemoryBudgetError, OutputError, PullError
+from gptoss.errors import CheckpointError, GptossError, MemoryBudgetError, OutputError
 from gptoss.files.regular import kind_of, open_regular
+from gptoss.files.room import free_bytes
 from gptoss.files.sizes import disk_size, memory_size
-from gptoss.hub.store import free_bytes
 from gptoss.model.checkpoint import Checkpoint
 from gptoss.model.packed_file import PackedFile, room_for
 from gptoss.model.packing import Packing
@@ -123,8 +123,9 @@ def _disk(subject: Subject, packed: PackedFile, packing: Packing) -> Finding:
         return Finding(GROUP, "disk", Level.WARNING, said, elsewhere)
     try:
         free = free_bytes(path.parent)
-    except PullError as error:
-        return Finding.of_error(GROUP, "disk", error, elsewhere)
+    except OSError as error:
+        said = f"cannot look at the disk of {path.parent}: {error.strerror}"
+        return Finding(GROUP, "disk", Level.ERROR, said, elsewhere)
     said = f"{path.parent} has {disk_size(free)} free, laid out weights take {disk_size(wanted)}"
     if free < wanted:
         said += ": without that file every start lays them out"
