@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss.errors import CheckpointError
+from gptoss.export.released_blocks import released_blocks, released_scales
 from gptoss.kernels import Bfloat16Bits, Bytes, Float32
 from gptoss.model.config import Config
 from gptoss.model.encoded import EncodedExperts, EncodedMatrix
@@ -91,7 +92,8 @@ class Parts:
             return
         stored = _in_blocks(experts)
         for expert in range(stored.shape[0]):
-            yield stored.blocks_of(expert), stored.scales_of(expert)
+            one = stored.stored(expert)
+            yield released_blocks(one), released_scales(one)
 
     def scales(self, name: str, layer: int) -> Iterator[Bytes]:
         """The scales of `blocks` alone."""
@@ -100,7 +102,8 @@ class Parts:
             yield from (scales for _, scales in self.blocks(name, layer))
         else:
             stored = _in_blocks(experts)
-            yield from map(stored.scales_of, range(stored.shape[0]))
+            for expert in range(stored.shape[0]):
+                yield released_scales(stored.stored(expert))
 
     def by_input(self, name: str, layer: int) -> Iterator[Bfloat16Bits]:
         """The matrices (in, out) of `gate_up` or `down`, expert by expert.

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gptoss import kernels
-from gptoss.files.gguf_blocks import decode, pairs_of_halves
+from gptoss.files.gguf_blocks import decode
 from gptoss.files.gguf_types import F16, F32, Q8_0, BlockType
 from gptoss.kernels import Bfloat16Bits, Bytes, Float32, Int64, StoredMxfp4, reference
 from gptoss.kernels.bf16 import float32_to_bf16
-from gptoss.model.layouts import BLOCK_BYTES
 
-_BLOCK = np.dtype((np.void, BLOCK_BYTES))
-# Decoded, or brought into order, at a time: what fits into a core's cache with what is made of it on the way.
+# Decoded at a time: what fits into a core's cache with what is made of it on the way.
 _VALUES = 1 << 16
-_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -90,25 +87,3 @@ class EncodedExperts:
         one = slice(expert, expert + 1)
         blocks = tuple(part[one, ..., 1:] for part in self.parts)
         return StoredMxfp4(blocks, tuple(part[one, ..., 0] for part in self.parts), self.is_paired)
-
-    def blocks_of(self, expert: int) -> Bytes:
-        """(out, in / 32, 16) of one expert as safetensors have them, in a new array."""
-        _, rows, blocks = self.shape
-        out = np.empty((rows, blocks, BLOCK_BYTES), np.uint8)
-        step = max(1, _BYTES // (blocks * BLOCK_BYTES))
-        for number, part in enumerate(self.parts):
-            in_turn = out[number :: len(self.parts)]
-            for start in range(0, len(in_turn), step):
-                piece = slice(start, start + step)
-                # Sixteen bytes at once are copied faster than each of them.
-                stored = part[expert, piece, :, 1:].view(_BLOCK).copy().view(np.uint8)
-                in_turn[piece] = stored if self.is_paired else pairs_of_halves(stored)
-        return out
-
-    def scales_of(self, expert: int) -> Bytes:
-        """(out, in / 32) of one expert, in a new array."""
-        _, rows, blocks = self.shape
-        out = np.empty((rows, blocks), np.uint8)
-        for number, part in enumerate(self.parts):
-            out[number :: len(self.parts)] = part[expert, :, :, 0]
-        return out

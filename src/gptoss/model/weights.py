@@ -52,16 +52,6 @@ class Mxfp4Experts:
         one = slice(expert, expert + 1)
         return StoredMxfp4((self.blocks[one],), (self.scales[one],))
 
-    def blocks_of(self, expert: int) -> Bytes:
-        """(out, in / 32, 16) of one expert."""
-        chosen: Bytes = self.blocks[expert]
-        return chosen
-
-    def scales_of(self, expert: int) -> Bytes:
-        """(out, in / 32) of one expert."""
-        chosen: Bytes = self.scales[expert]
-        return chosen
-
 
 @dataclass(frozen=True)
 class PackedExperts:
