@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from click import Command
 from typer.main import get_command
 
+import gptoss
 from gptoss.cli.main import app
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +24,9 @@ PAGES = [
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTION = re.compile(r"`(--[a-z][a-z-]*)[^`]*`")
+# The body of a request, as a shell line of curl has it.
+BODY = re.compile(r"-d '(\{.*?\})'", re.DOTALL)
+SUM = re.compile(r"(\d+) \+ (\d+)")
 CALL = re.compile(r"(?:^|\| )(gptoss .*)$", re.MULTILINE)
 
 
@@ -35,6 +40,27 @@ def test_examples(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.delenv("GPTOSS_MODEL", raising=False)
     code = "\n".join(blocks(PYTHON, page))
     exec(compile(code, str(page), "exec"), {"__name__": "example"})
+
+
+def sums() -> list[str]:
+    """The bodies of requests on all pages that ask for a sum."""
+    found = (
+        body for page in PAGES for block in blocks(SHELL, page) for body in BODY.findall(block)
+    )
+    return sorted({body for body in found if SUM.search(body)})
+
+
+def test_sums_that_are_asked_for_come_out_right() -> None:
+    """They are the first that a newcomer sees; at a low effort the embedded model guesses."""
+    assert sums()
+    with gptoss.load("nano") as model:
+        for body in map(json.loads, sums()):
+            (question,) = (message["content"] for message in body["messages"])
+            numbers = SUM.search(question)
+            assert numbers is not None
+            effort = body.get("reasoning_effort", "medium")
+            talk = gptoss.Chat(model, effort, sampling=gptoss.SamplingParams(temperature=0))
+            assert talk.send(question).content == str(int(numbers[1]) + int(numbers[2]))
 
 
 def calls() -> list[str]:
