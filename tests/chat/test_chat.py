@@ -229,7 +229,7 @@ class TestLoading:
 
     @pytest.mark.parametrize("name", ["", "x" * 5000, "~nosuchuser/x", "a\0b"])
     def test_names_that_are_no_path(self, name: str) -> None:
-        with pytest.raises(CheckpointError, match="wanted the folder of a checkpoint") as caught:
+        with pytest.raises(CheckpointError, match="name the folder of a checkpoint") as caught:
             gptoss.load(name)
         assert len(str(caught.value)) <= 400
 

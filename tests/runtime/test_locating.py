@@ -97,5 +97,5 @@ def test_what_is_not_here_is_offered(cache: Path, name: str, command: str) -> No
 def test_names_that_are_none(name: str) -> None:
     with pytest.raises(CheckpointError) as caught:
         locate_model(name)
-    assert "wanted the folder of a checkpoint" in str(caught.value)
+    assert "name the folder of a checkpoint" in str(caught.value)
     assert "gptoss pull" not in str(caught.value)

@@ -104,7 +104,7 @@ def _patiently(url: str, headers: dict[str, str]) -> bytes:
             if tried == _TRIES - 1:
                 raise UnreachableError(
                     f"cannot reach the hub: {error}; see the network, HF_ENDPOINT and HTTPS_PROXY, "
-                    "or pull --from a mirror"
+                    "or take a mirror: `gptoss pull --from DIR|URL`"
                 ) from None
             wait_before(tried, error.wait_s)
     raise AssertionError("not reached")

@@ -71,7 +71,7 @@ def _get(url: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
             yield response
     except OfflineModeIsEnabled:
         raise UnreachableError(
-            f"cannot ask {_shown(url)}: HF_HUB_OFFLINE is set; unset it, or pull --from a folder"
+            f"cannot ask {_shown(url)}: HF_HUB_OFFLINE is set; unset it, or take a mirror: `gptoss pull --from DIR`"
         ) from None
     except httpx2.ProxyError as error:
         raise PullError(

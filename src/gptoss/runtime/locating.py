@@ -58,21 +58,21 @@ def name_of(path: Path) -> str:
 def _path(name: str) -> Path:
     if name == nano.NAME:
         return nano.checkpoint_path()
-    wanted = f"wanted the folder of a checkpoint, a GGUF file, {nano.NAME!r}, or a name that `gptoss models` shows"
+    remedy = f"name the folder of a checkpoint, a GGUF file, {nano.NAME!r}, or what `gptoss models` shows"
     if not name:
-        raise CheckpointError(f"got an empty name for the model, {wanted}")
+        raise CheckpointError(f"got an empty name for the model; {remedy}")
     shown = repr(name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}...")
     try:
         path = Path(name).expanduser()
         if path.exists():
             return path
-        return _in_cache(name, shown, wanted)
+        return _in_cache(name, shown, remedy)
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"cannot look for the model {shown}: {reason}; {wanted}") from None
+        raise CheckpointError(f"cannot look for the model {shown}: {reason}; {remedy}") from None
 
 
-def _in_cache(name: str, shown: str, wanted: str) -> Path:
+def _in_cache(name: str, shown: str, remedy: str) -> Path:
     """The folder of a model in the hub's cache, or a GGUF file in it."""
     if name.endswith(SUFFIX):
         owner, _, rest = name.partition("/")
@@ -80,12 +80,12 @@ def _in_cache(name: str, shown: str, wanted: str) -> Path:
         repo = repo_of(f"{owner}/{called}")
         found = find_file(repo, file) if repo is not None and file else None
         if found is None:
-            raise CheckpointError(f"there is no model {shown}; {wanted}")
+            raise CheckpointError(f"there is no model {shown}; {remedy}")
         return found
     called, _, revision = name.partition("@")
     repo = repo_of(called)
     if repo is None:
-        raise CheckpointError(f"there is no model {shown}; {wanted}")
+        raise CheckpointError(f"there is no model {shown}; {remedy}")
     found = find_snapshot(repo, revision or None)
     if found is None:
         asked = f" --revision {revision}" if revision else ""
