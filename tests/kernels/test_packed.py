@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gptoss import kernels
-from gptoss.kernels import reference
+from gptoss.kernels import reference, reference_blocks
 from tests.choices import THREADS, Choice
 from tests.kernels.arrays import Array, assert_within, bits, floats, sum_bound, widened
 
@@ -22,7 +22,7 @@ def activations(backend: kernels.Backend, values: Array, act: str) -> tuple[Arra
         return bits(values), widened(bits(values))
     out = np.empty((len(values), values.shape[1] // 32 * kernels.INT8_BLOCK_BYTES), np.uint8)
     backend.to_int8(values, out)
-    return out, reference.widen(out)
+    return out, reference_blocks.widen(out)
 
 
 def packed_experts(
@@ -70,7 +70,7 @@ def test_to_int8_is_exact(backend: kernels.Backend, twin: reference.Backend) -> 
     backend.to_int8(x, got)
     twin.to_int8(x, wanted)
     assert np.array_equal(got, wanted)
-    assert np.isnan(reference.widen(got)[1, :32]).all()
+    assert np.isnan(reference_blocks.widen(got)[1, :32]).all()
 
 
 def test_int8_error_is_half_a_step(backend: kernels.Backend, random: np.random.Generator) -> None:
@@ -117,8 +117,10 @@ def test_mxfp4_is_laid_out_without_loss(
     assert np.array_equal(got[0], wanted[0])
     assert np.array_equal(got[1], wanted[1])
     for expert in range(2):
-        values = reference.unpack_mxfp4(got[0][expert], got[1][expert])
-        np.testing.assert_array_equal(values, reference.dequantise(blocks[expert], scales[expert]))
+        values = reference_blocks.unpack_mxfp4(got[0][expert], got[1][expert])
+        np.testing.assert_array_equal(
+            values, reference_blocks.dequantise(blocks[expert], scales[expert])
+        )
 
 
 @pytest.mark.parametrize("is_paired", [True, False])
@@ -179,7 +181,7 @@ def test_int8_weights_are_the_nearest(
     got, wanted = packed_matrix(backend, weight), packed_matrix(twin, weight)
     assert np.array_equal(got[0], wanted[0])
     assert np.array_equal(got[1], wanted[1])
-    values = reference.unpack_int8(*got)
+    values = reference_blocks.unpack_int8(*got)
     step = np.abs(widened(weight)).reshape(rows, 3, 32).max(-1) / 127 * (1 + 2**-7)
     error = np.abs(values[:rows] - widened(weight)).reshape(rows, 3, 32).max(-1)
     assert (error <= step / 2).all()
@@ -240,7 +242,7 @@ def test_mxfp4_scales_at_their_limits(
     packed = packed_experts(backend, blocks, scales)
     rows, offsets = np.arange(tokens, dtype=np.int32), np.array([0, tokens], np.int32)
     backend.mxfp4_matmul(x, rows, offsets, *packed, np.zeros((1, 32), np.float32), out)
-    weight = reference.dequantise(blocks[0], np.full((32, 1), 127, np.uint8))
+    weight = reference_blocks.dequantise(blocks[0], np.full((32, 1), 127, np.uint8))
     wanted = np.ldexp(values.astype(np.float64) @ weight.T.astype(np.float64), byte - 127)
     np.testing.assert_array_equal(out, wanted.astype(np.float32))
 
@@ -301,7 +303,9 @@ def test_int8_matmul(
     x, values = activations(backend, floats(random, tokens, inputs), act)
     packed = packed_matrix(backend, bits(floats(random, outputs, inputs)))
     bias = floats(random, outputs)
-    magnitude = np.abs(values) @ np.abs(reference.unpack_int8(*packed)[:outputs]).T + np.abs(bias)
+    magnitude = np.abs(values) @ np.abs(reference_blocks.unpack_int8(*packed)[:outputs]).T + np.abs(
+        bias
+    )
     for term in (bias, None):
         # Columns of a wider array.
         wide = np.full((tokens, outputs + 5), np.nan, np.float32)

@@ -11,7 +11,6 @@ import itertools
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gptoss.errors import KernelError
 from gptoss.files.gguf_blocks import decode
@@ -27,6 +26,16 @@ from gptoss.kernels import (
     StoredMxfp4,
 )
 from gptoss.kernels.bf16 import bf16_to_float32, float32_to_bf16
+from gptoss.kernels.reference_blocks import (
+    BLOCK,
+    INT8_BLOCK,
+    INT8_PLACES,
+    NIBBLE_INPUTS,
+    Float64,
+    unpack_int8,
+    unpack_mxfp4,
+    widen,
+)
 from gptoss.kernels.reference_cache import (
     SMALLEST_INT8,
     load_rows,
@@ -34,18 +43,6 @@ from gptoss.kernels.reference_cache import (
     round_to_int8,
     store_rows,
 )
-
-Float64 = NDArray[np.float64]
-
-_BLOCK = 32
-_INT8_BLOCK = np.dtype([("values", "i1", _BLOCK), ("scale", "<f4"), ("surplus", "<i2", 2)])
-# The input of eight neighbours that lies in each nibble of a packed word, and in each byte of eight-bit values.
-_NIBBLE_INPUTS = [0, 2, 4, 6, 1, 3, 5, 7]
-_BYTE_INPUTS = [0, 4, 1, 5, 2, 6, 3, 7]
-_INT8_PLACES = np.add.outer(np.arange(0, _BLOCK, 8), _BYTE_INPUTS).reshape(-1)
-
-# The eight magnitudes of E2M1, then the same with the sign bit.
-_E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6])
 
 
 class Backend:
@@ -102,11 +99,11 @@ class Backend:
 
     def to_int8(self, x: Float32, out: Bytes) -> None:
         """Blocks of 32: bytes, scale, and what weights raised by 16 give too much, by pairs of bytes."""
-        values = x.reshape(-1, _BLOCK)
-        records = np.zeros(len(values), _INT8_BLOCK)
+        values = x.reshape(-1, BLOCK)
+        records = np.zeros(len(values), INT8_BLOCK)
         whole, records["scale"] = round_to_int8(values)
-        records["values"] = whole[:, _INT8_PLACES]
-        pairs = records["values"].reshape(-1, _BLOCK // 4, 2, 2)
+        records["values"] = whole[:, INT8_PLACES]
+        pairs = records["values"].reshape(-1, BLOCK // 4, 2, 2)
         records["surplus"] = -16 * pairs.sum(axis=(1, 3), dtype=np.int16)
         out[...] = records.view(np.uint8).reshape(out.shape)
 
@@ -123,11 +120,11 @@ class Backend:
         experts, num_groups, num_blocks, _ = out.shape
         groups = (experts, num_groups, GROUP, num_blocks)
         # Rows of parts take turns.
-        blocks = np.stack(stored.blocks, axis=2).reshape(*groups, _BLOCK // 2)
+        blocks = np.stack(stored.blocks, axis=2).reshape(*groups, BLOCK // 2)
         scales = np.stack(stored.scales, axis=2).reshape(groups)
         nibbles = np.stack([blocks & 15, blocks >> 4], axis=-1 if stored.is_paired else -2)
         values = nibbles.reshape(*groups, 4, 8)
-        placed = values[..., _NIBBLE_INPUTS]
+        placed = values[..., NIBBLE_INPUTS]
         words = (placed[..., 0::2] | placed[..., 1::2] << 4).transpose(0, 1, 3, 4, 2, 5)
         out[...] = words.reshape(out.shape)
         out_scales[...] = scales.transpose(0, 1, 3, 2)
@@ -137,7 +134,7 @@ class Backend:
         features, width = weight.shape
         padded = np.zeros((-(-features // GROUP) * GROUP, width), np.float32)
         padded[:features] = bf16_to_float32(weight)
-        values = padded.reshape(-1, GROUP, width // _BLOCK, _BLOCK).transpose(0, 2, 1, 3)
+        values = padded.reshape(-1, GROUP, width // BLOCK, BLOCK).transpose(0, 2, 1, 3)
         largest = np.abs(values).max(axis=-1)
         # Rounded up, so that nothing passes 127.
         upper = (largest / np.float32(127)).view(np.uint32) + np.uint32(0xFFFF)
@@ -145,7 +142,7 @@ class Backend:
         with np.errstate(divide="ignore"):
             factor = np.where(largest < SMALLEST_INT8, 0, np.float32(1) / bf16_to_float32(scales))
         whole = np.rint(values * factor[..., None]).astype(np.int16) + 128
-        placed = whole[..., _INT8_PLACES].reshape(*whole.shape[:-1], 8, 4)
+        placed = whole[..., INT8_PLACES].reshape(*whole.shape[:-1], 8, 4)
         out[...] = placed.transpose(0, 1, 3, 2, 4).reshape(out.shape)
 
     def matmul(
@@ -334,38 +331,6 @@ class Backend:
             self.to_bf16(x, rounded)
 
 
-def unpack_mxfp4(blocks: Bytes, scales: Bytes) -> Float64:
-    """The values of one expert's packed weights, (out, in); see `Backend.pack_mxfp4`."""
-    groups, num_blocks, _ = blocks.shape
-    words = blocks.reshape(groups, num_blocks, 4, GROUP, 4)
-    nibbles = np.stack([words & 15, words >> 4], axis=-1).reshape(*words.shape[:-1], 8)
-    codes = np.empty_like(nibbles)
-    codes[..., _NIBBLE_INPUTS] = nibbles
-    values = _E2M1[codes] * np.ldexp(1.0, scales[:, :, None, :, None].astype(np.int64) - 127)
-    return values.transpose(0, 3, 1, 2, 4).reshape(groups * GROUP, -1)
-
-
-def unpack_int8(blocks: Bytes, scales: Bfloat16Bits) -> Float64:
-    """The values of eight-bit weights, (padded out, in); see `Backend.pack_int8`."""
-    groups, num_blocks, _ = blocks.shape
-    placed = blocks.reshape(groups, num_blocks, 8, GROUP, 4).transpose(0, 1, 3, 2, 4)
-    values = np.empty((groups, num_blocks, GROUP, _BLOCK))
-    values[..., _INT8_PLACES] = placed.reshape(values.shape)
-    scaled = (values - 128) * bf16_to_float32(scales)[..., None]
-    return scaled.transpose(0, 2, 1, 3).reshape(groups * GROUP, -1)
-
-
-def dequantise(blocks: Bytes, scales: Bytes) -> Float64:
-    """MXFP4 to values: blocks (..., n, 16) and scales (..., n) to (..., 32 * n), exactly.
-
-    Byte j of a block holds value 2j in its low half and 2j + 1 in its high half.
-    """
-    values = _E2M1[np.stack((blocks & 0x0F, blocks >> 4), axis=-1)]
-    powers = np.exp2(scales.astype(np.float64) - 127)
-    scaled = values.reshape(*scales.shape, 32) * powers[..., None]
-    return scaled.reshape(*scales.shape[:-1], -1)
-
-
 def _attend(query: Float64, keys: Float64, values: Float64, sinks: Float32) -> Float64:
     """query (heads, head_dim), already scaled; keys, values (seen, kv_heads, head_dim)."""
     kv_heads = keys.shape[1]
@@ -393,19 +358,3 @@ def _groups(offsets: Int32) -> list[tuple[int, slice]]:
     """The experts that have entries, and which."""
     bounds = itertools.pairwise(offsets)
     return [(expert, slice(a, b)) for expert, (a, b) in enumerate(bounds) if b > a]
-
-
-def _is_bf16(x: Activations) -> bool:
-    return x.dtype == np.uint16
-
-
-def widen(x: Activations) -> Float64:
-    """The values of activations, (rows, in)."""
-    if x.dtype == np.uint8:
-        records = np.ascontiguousarray(x).view(_INT8_BLOCK)
-        values = np.empty((*records.shape, _BLOCK))
-        values[..., _INT8_PLACES] = records["values"]
-        scaled: Float64 = values * records["scale"][..., None]
-        return scaled.reshape(len(x), -1)
-    values = bf16_to_float32(x.view(np.uint16)) if _is_bf16(x) else x
-    return values.astype(np.float64)

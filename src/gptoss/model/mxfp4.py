@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gptoss.kernels import Bfloat16Bits, Bytes, Float32
 from gptoss.kernels.bf16 import bf16_to_float32, float32_to_bf16
-from gptoss.kernels.reference import dequantise
+from gptoss.kernels.reference_blocks import dequantise
 
 # With the byte 253, six times the scale is beyond bfloat16. The smallest ones make numbers that it has without a
 # leading one, exactly.
