@@ -158,7 +158,8 @@ def test_another_program_s_file_only_when_insisted(
     assert f"belongs to {origin}; remove it there" in said
     assert ("`ollama rm gpt-oss:20b`" in said) is (origin == "Ollama")
     assert made.exists()
-    removed(packed, name, "--yes")
+    monkeypatch.chdir(home)
+    removed(packed, os.path.relpath(name) if origin != "Ollama" else name, "--yes")
     assert not made.exists()
     if origin == "Ollama":
         assert list(home.joinpath(".ollama/models/blobs").iterdir()) == []
@@ -183,6 +184,85 @@ def test_what_other_models_of_ollama_need_stays(home: Path, packed: Path) -> Non
     assert blob.read_bytes() == data
     assert (folder / "manifests" / LIBRARY / "mine/latest").exists()
     assert "ollama/gpt-oss:20b" not in listed()
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["localhost:5000/me/gpt-oss/20b", f"{LIBRARY}/mine/with+plus", f"{LIBRARY}/deep/er/than/usual"],
+)
+def test_a_name_that_is_not_listed_needs_its_layers_too(
+    home: Path, packed: Path, other: str
+) -> None:
+    folder = home / ".ollama/models"
+    data = gguf_file(home / "x.gguf").read_bytes()
+    blob = ollama_model(folder, f"{LIBRARY}/gpt-oss/20b", data)
+    ollama_model(folder, other, data)
+    (folder / "manifests" / ".DS_Store").write_bytes(b"\0")
+    removed(packed, "ollama/gpt-oss:20b", "--yes")
+    assert blob.read_bytes() == data
+
+
+def test_manifests_that_cannot_be_read_keep_everything(
+    home: Path, packed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = home / ".ollama/models"
+    blob = ollama_model(folder, f"{LIBRARY}/gpt-oss/20b", gguf_file(home / "x.gguf").read_bytes())
+    strange = folder / "manifests" / LIBRARY / "strange"
+    for plant in (
+        lambda: strange.write_bytes(b"{"),
+        lambda: strange.symlink_to(folder / "blobs"),
+        lambda: os.mkfifo(strange),
+    ):
+        plant()
+        assert "which files are its own cannot be told" in str(
+            refused(packed, "ollama/gpt-oss:20b", "--yes")
+        )
+        strange.unlink()
+    assert blob.exists()
+    # A folder that is not to be read, which no user but root sees.
+    read = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("strange"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    strange.mkdir()
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert "which files are its own" in str(refused(packed, "ollama/gpt-oss:20b", "--yes"))
+    assert blob.exists()
+
+
+@pytest.mark.parametrize("linked", ["blobs", "snapshots"])
+def test_what_lies_behind_a_link_stays(
+    cache: Path, packed: Path, tmp_path: Path, linked: str
+) -> None:
+    """Two repositories may share a folder of blobs by a link."""
+    first = put(cache, "openai/gpt-oss-20b")
+    shutil.copytree(first, first.with_name("2" * 40))
+    folder, elsewhere = first.parents[1], tmp_path / "elsewhere"
+    (folder / "blobs").mkdir(exist_ok=True)
+    (folder / linked).rename(elsewhere)
+    (folder / linked).symlink_to(elsewhere)
+    kept = sorted(elsewhere.rglob("*"))
+    for name in ("gpt-oss-20b", f"gpt-oss-20b@{'2' * 40}"):
+        assert f"{linked} is a link to" in str(refused(packed, name, "--yes"))
+    assert sorted(elsewhere.rglob("*")) == kept
+
+
+def test_a_whole_commit_does_not_go_with_a_part_of_another(cache: Path, packed: Path) -> None:
+    first = put(cache, "openai/gpt-oss-20b")
+    second = first.with_name("2" * 40)
+    shutil.copytree(first, second)
+    (first.parents[1] / "refs").mkdir(exist_ok=True)
+    (first.parents[1] / "refs" / "main").write_text(COMMIT)
+    (first / "model.safetensors").unlink()
+    said = str(refused(packed, "gpt-oss-20b", "--yes"))
+    assert said.endswith(f"name what goes: gpt-oss-20b@{second.name}")
+    assert (second / "model.safetensors").exists()
+    removed(packed, f"gpt-oss-20b@{second.name}", "--yes")
+    removed(packed, "gpt-oss-20b", "--yes")
+    assert not first.parents[1].exists()
 
 
 def test_a_gguf_file_of_the_cache(cache: Path, packed: Path) -> None:

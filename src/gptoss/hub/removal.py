@@ -70,11 +70,16 @@ def remove_paths(paths: Iterable[Path]) -> int:
 
 
 def _own_folder(repo: str) -> Path:
+    """The folder of a repository. Raises RemovalError where it, or what it holds files in, is a link.
+
+    What is behind one may be another repository's as well, of which nothing here tells.
+    """
     folder = repo_folder(repo)
-    if folder.is_symlink():
-        raise RemovalError(
-            f"{folder} is a link to {os.path.realpath(folder)}; remove what is there, and the link, yourself"
-        )
+    for path in (folder, *(folder / name for name in ("blobs", "snapshots"))):
+        if path.is_symlink():
+            raise RemovalError(
+                f"{path} is a link to {os.path.realpath(path)}; remove what is there, and the link, yourself"
+            )
     return folder
 
 

@@ -74,22 +74,46 @@ def find_ollama(name: str) -> OllamaModel | None:
 
 
 def layers_of_others(folder: Path, manifest: Path) -> set[Path]:
-    """The blobs that other manifests in a folder of Ollama's list.
+    """The blobs that other manifests in a folder of Ollama's list, whatever they are called.
 
     Raises RemovalError where one of them cannot be read, since what it lists must stay.
     """
     found: set[Path] = set()
-    manifests = _manifests(folder / "manifests")
-    for other in manifests:
+    for other in _all_below(folder / "manifests"):
         if other == manifest:
             continue
-        kinds = None if len(manifests) >= _MOST_MANIFESTS else _layers(folder, other)
+        kinds = _layers(folder, other)
         if kinds is None:
-            raise RemovalError(
-                f"which files are its own cannot be told, since {other} cannot be read; remove it with `ollama rm`"
-            )
+            raise _untold(other, "cannot be read")
         found |= kinds.keys()
     return found
+
+
+def _all_below(folder: Path) -> Iterator[Path]:
+    """Every file in a folder and those below, but those that begin with a dot, which no name of Ollama's does.
+
+    Raises RemovalError for folders that cannot be read, or have too many files.
+    """
+
+    def fail(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise _untold(error.filename, "cannot be read")
+
+    left = _MOST_MANIFESTS
+    for here, folders, names in os.walk(folder, onerror=fail):
+        # What lies behind a link to a folder is not walked, and lists blobs all the same.
+        if any(os.path.islink(os.path.join(here, name)) for name in folders):
+            raise _untold(here, "holds a link to a folder")
+        left -= len(folders) + len(names)
+        if left < 0:
+            raise _untold(here, "is one of too many")
+        yield from (Path(here, name) for name in names if not name.startswith("."))
+
+
+def _untold(path: str | Path, why: str) -> RemovalError:
+    return RemovalError(
+        f"which files are its own cannot be told, since {path} {why}; remove it with `ollama rm`"
+    )
 
 
 def _manifests(folder: Path) -> list[Path]:

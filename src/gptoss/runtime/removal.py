@@ -8,11 +8,11 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from gptoss import nano
-from gptoss.errors import CheckpointError, GptossError, RemovalError, shown
+from gptoss.errors import CheckpointError, GptossError, RemovalError, listed, shown
 from gptoss.files.gguf import SUFFIX
 from gptoss.files.gguf_parts import parts_beside
-from gptoss.hub.cache import find_file, find_snapshot, repo_folder
-from gptoss.hub.released import RELEASED, UNFINISHED, repo_of
+from gptoss.hub.cache import find_file, find_snapshot, held_snapshots, repo_folder
+from gptoss.hub.released import RELEASED, UNFINISHED, repo_of, short_name
 from gptoss.hub.removal import commit_paths, file_paths, repo_paths
 from gptoss.model.checkpoint_files import locate
 from gptoss.model.config import Config
@@ -78,6 +78,8 @@ def _files(name: str) -> tuple[str, list[Path]]:
     snapshot = find_snapshot(repo, revision or None)
     if snapshot is None and revision:
         raise _no_such(name)
+    if snapshot is None:
+        _require_no_whole_commit(repo)
     _require_gpt_oss(repo, snapshot)
     return HUB_CACHE, repo_paths(repo) if snapshot is None else commit_paths(repo, snapshot)
 
@@ -86,6 +88,16 @@ def _no_such(name: str) -> CheckpointError:
     return CheckpointError(
         f"there is no model {shown(name)} on this machine; `gptoss models` shows which there are"
     )
+
+
+def _require_no_whole_commit(repo: str) -> None:
+    """Raises RemovalError where `main` is only in part here and another commit is whole: that one was not meant."""
+    whole = [each.name for each in held_snapshots(repo) if find_snapshot(repo, each.name)]
+    if whole:
+        raise RemovalError(
+            f"only a part of {repo}'s main is here, but all of {listed(whole)}; name what goes: "
+            f"{short_name(repo)}@{whole[0]}"
+        )
 
 
 def _require_gpt_oss(repo: str, snapshot: Path | None) -> None:
@@ -107,6 +119,7 @@ def _require_gpt_oss(repo: str, snapshot: Path | None) -> None:
 
 def _files_at(path: Path) -> tuple[str, list[Path]]:
     """Of a path only what another program is known to keep there: a folder of a person's is that person's."""
+    path = path.absolute()
     for place in gguf_places():
         if place.origin != HUB_CACHE and place.path == path:
             if place.origin == OLLAMA:
