@@ -76,6 +76,56 @@ def test_an_empty_folder_is_filled(source: Sources, tmp_path: Path) -> None:
     assert (tmp_path / "config.json").is_file()
 
 
+def test_no_place_that_cannot_be_taken(
+    source: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk's own folder would be refused after all was written; a shell would not see what took its folder."""
+    monkeypatch.chdir(tmp_path)
+    assert "or the folder that this runs in" in refusal(source("packed"), Path(), "mxfp4")
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path / "disk")
+    assert "is where a disk is mounted" in refusal(source("packed"), tmp_path / "disk", "mxfp4")
+    exported(source("packed"), tmp_path / "disk" / "inside", "mxfp4")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_source_that_is_written_to(source: Sources, form: str, tmp_path: Path) -> None:
+    shutil.copytree(source("packed"), tmp_path / "model")
+    file = next((tmp_path / "model").glob("*.safetensors"))
+    out = out_for(tmp_path, form)
+    planned = Export.plan("x", open_checkpoint(tmp_path / "model"), out, Form(form))
+
+    def write(_: int) -> None:
+        os.utime(file, ns=(0, 0))
+
+    with pytest.raises(CheckpointError, match=f"{file.name} was written to while it was read"):
+        planned.write(write)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    # One that takes its place does not change what is read.
+    planned = Export.plan("x", open_checkpoint(tmp_path / "model"), out, Form(form))
+    shutil.copy(file, tmp_path / "new")
+    (tmp_path / "new").rename(file)
+    planned.write()
+    assert out.exists()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_folder_whose_name_is_no_text(source: Sources, form: str, tmp_path: Path) -> None:
+    model = tmp_path / os.fsdecode(b"m\xff")
+    shutil.copytree(source("packed"), model)
+    out = out_for(tmp_path, form)
+    Export.plan(model.name, open_checkpoint(model), out, Form(form)).write()
+    assert open_checkpoint(out).config.num_layers == 2
+
+
+def test_a_template_of_half_a_character(source: Sources, tmp_path: Path) -> None:
+    shutil.copytree(source("packed"), tmp_path / "model")
+    (tmp_path / "model" / "chat_template.jinja").unlink()
+    (tmp_path / "model" / "tokenizer_config.json").write_text('{"chat_template": "a\\ud800"}')
+    said = refusal(tmp_path / "model", tmp_path / "x.gguf", "gguf", CheckpointError)
+    assert "the chat template beside" in said
+
+
 @pytest.mark.parametrize("name", ["packed", "original"])
 def test_not_into_the_model(source: Sources, name: str, tmp_path: Path) -> None:
     model = tmp_path / "model"

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from gptoss.errors import OutputError, listed
+from gptoss.errors import CheckpointError, OutputError, listed
 from gptoss.export.folder import Folder
 from gptoss.export.forms import Form
 from gptoss.export.gguf_file import GgufOut
@@ -83,15 +83,16 @@ class Export:
     def write(self, advance: Callable[[int], object] = lambda _: None) -> None:
         """Write it; `advance` hears of bytes written.
 
-        Raises OutputError when it cannot be written, CheckpointError for weights that the form cannot say.
+        Raises OutputError when it cannot be written, CheckpointError for weights that the form cannot say, or that change.
         """
+        values = self._told(self.planned.values, advance)
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(self.planned, GgufOut):
-                self.planned.write(self.out, self._told(self.planned.values, advance))
+                self.planned.write(self.out, values)
             else:
                 with whole_folder(self.out) as partial:
-                    self.planned.write(partial, self._told(self.planned.values, advance))
+                    self.planned.write(partial, values)
         except OSError as error:
             raise cannot_write(self.out, error) from None
 
@@ -109,8 +110,18 @@ class Export:
                     unreleased = 0
                     for file in self.checkpoint.files:
                         file.release()
+            # The last tensor is told of before anything appears under its name.
+            self._require_unchanged()
 
         return told
+
+    def _require_unchanged(self) -> None:
+        """Raises CheckpointError for a source of which one part may be of before and one of after."""
+        for file in self.checkpoint.files:
+            if file.has_changed():
+                raise CheckpointError(
+                    f"{file.path} was written to while it was read; export it again when nothing writes to it"
+                )
 
 
 def _require_free(out: Path, checkpoint: Checkpoint) -> None:
@@ -119,6 +130,11 @@ def _require_free(out: Path, checkpoint: Checkpoint) -> None:
     if os.path.lexists(out) and not is_empty_folder:
         raise OutputError(
             f"{out} is there already; choose a new name, so that nothing is overwritten"
+        )
+    if is_empty_folder and (out.is_mount() or out.samefile(Path.cwd())):
+        raise OutputError(
+            f"{out} is where a disk is mounted, or the folder that this runs in, whose place nothing can take; name a "
+            "new folder inside it"
         )
     model = checkpoint.location
     if model.name == ORIGINAL_FOLDER:

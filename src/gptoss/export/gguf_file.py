@@ -55,7 +55,8 @@ class GgufOut:
         metadata = config_metadata(config)
         metadata |= {
             "general.type": "model",
-            "general.name": name,
+            # The name of a folder may be no text.
+            "general.name": name.encode("utf-8", "replace").decode("utf-8"),
             "general.file_type": _FILE_TYPE,
             "general.quantization_version": _BLOCKS_VERSION,
             **vocabulary_metadata(text.vocabulary, config.vocab_size),

@@ -98,13 +98,18 @@ def _template(path: Path, files: dict[str, bytes]) -> str | None:
             return files[TEMPLATE].decode("utf-8")
         if _CONFIG not in files:
             return None
-        found = read_object(path.with_name(_CONFIG), most_bytes=_MAX_SMALL_BYTES)
+        template = read_object(path.with_name(_CONFIG), most_bytes=_MAX_SMALL_BYTES).get(
+            "chat_template"
+        )
+        if not isinstance(template, str):
+            return None
+        # JSON says halves of characters too, which no other file does.
+        template.encode("utf-8")
+        return template
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"the chat template beside {path} cannot be read: {error}; get the file again"
         ) from None
-    template = found.get("chat_template")
-    return template if isinstance(template, str) else None
 
 
 def _completed(files: dict[str, bytes], vocabulary: Vocabulary) -> dict[str, bytes]:

@@ -28,6 +28,17 @@ class MappedFile:
             start = last * index // max(1, num_samples - 1)
             yield self._mapped[start : start + num_bytes]
 
+    def has_changed(self) -> bool:
+        """Whether it was written to since it was opened. A file that has taken its name is another one."""
+        try:
+            now = self.path.stat()
+        except OSError:
+            return False
+        then = self.status
+        is_same_file = (now.st_dev, now.st_ino) == (then.st_dev, then.st_ino)
+        is_as_it_was = (now.st_size, now.st_mtime_ns) == (then.st_size, then.st_mtime_ns)
+        return is_same_file and not is_as_it_was
+
     def use_huge_pages(self) -> None:
         """Ask the system to keep this file in large pages, where it can: memory is then found faster."""
         if hasattr(mmap, "MADV_HUGEPAGE"):
