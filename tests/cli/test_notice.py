@@ -11,6 +11,8 @@ import pytest
 
 from gptoss import nano
 from gptoss.cli.notice import notice
+from tests.cli.test_cli import ENVIRONMENT
+from tests.runtime.other_programs import gguf_file
 
 
 def test_a_line_without_anything_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,3 +67,36 @@ def test_a_hostile_folder(tmp_path: Path, plant: object, command: str) -> None:
     assert done.stderr.count("\n") == 1
     assert done.stderr[:-1].isprintable()
     assert len(done.stderr) < 600
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+def test_names_in_a_list(tmp_path: Path, encoding: str) -> None:
+    """A line each, whatever somebody called a file: none can look like another's, or end the list."""
+    folder = tmp_path / ".lmstudio" / "models"
+    names = ["a\nnano  1.00 GB.gguf", "b\x1b[31m.gguf", os.fsdecode(b"c\xff.gguf"), "d\u00e9.gguf"]
+    made = gguf_file(folder / "made.gguf").read_bytes()
+    (folder / "made.gguf").unlink()
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(made + bytes(64 * number))
+    kept = tmp_path / f"{names[0]}-int8-{'0' * 16}.safetensors"
+    kept.write_bytes(b"x")
+    environment = {**ENVIRONMENT, "HOME": str(tmp_path), "PYTHONIOENCODING": encoding}
+    environment |= {"HF_HUB_CACHE": str(tmp_path), "OLLAMA_MODELS": str(tmp_path)}
+
+    def lines(*arguments: str) -> list[str]:
+        command = [sys.executable, "-m", "gptoss", *arguments]
+        done = subprocess.run(command, capture_output=True, env=environment, timeout=120)
+        assert done.returncode == 0, done.stderr
+        text = done.stdout.decode(encoding.partition(":")[0])
+        assert text.replace("\n", "").isprintable()
+        return text.splitlines()
+
+    assert len(lines("models")) == 1 + len(names)
+    assert len(lines("info", "--model", str(folder / names[0]))) == len(
+        lines("info", "--model", "nano")
+    )
+    listed, total = lines("cache", "list", "--weights-cache", str(tmp_path))
+    assert "a\\nnano" in listed
+    assert total.endswith("in all")
+    assert len(lines("cache", "clear", "--weights-cache", str(tmp_path))) == 2
+    assert not kept.exists()

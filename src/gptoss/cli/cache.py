@@ -11,6 +11,7 @@ import typer
 
 from gptoss.cli import flags
 from gptoss.cli.model_options import WeightsCache
+from gptoss.cli.notice import escaped
 from gptoss.errors import RequestError, listed, shown
 from gptoss.files.sizes import disk_size
 
@@ -48,9 +49,9 @@ def list_files(
     for file in files:
         what = file.path.name if file.kind == "unfinished" else file.model
         screen.write(f"{disk_size(file.num_bytes):>9}  ")
-        screen.write(f"{what:<28}", "bold")
+        screen.write(f"{escaped(what):<28}", "bold")
         screen.write(f"{file.form or file.kind:<12}{_ago(file.last_used)}")
-        screen.write(f", not used: {file.unused}\n" if file.unused else "\n", "yellow")
+        screen.write(f", not used: {escaped(file.unused)}\n" if file.unused else "\n", "yellow")
     total = sum(file.num_bytes for file in files)
     screen.write(f"{disk_size(total):>9}  in all\n", "bold")
 
@@ -82,7 +83,7 @@ def clear(
             continue
         remove(file)
         freed += file.num_bytes
-        screen.write(f"removed {file.path}\n")
+        screen.write(f"removed {escaped(file.path)}\n")
     screen.write(f"freed {disk_size(freed)}\n", "bold")
 
 

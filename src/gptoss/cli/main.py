@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -69,8 +70,15 @@ def _options(
         notice(told)
 
 
+def _take_any_text(stream: TextIO) -> None:
+    """Have a stream write out what its encoding cannot say, such as a file's name that is no text."""
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")
+
+
 def run() -> None:
     """Run the command line; an error of the user's is one line on stderr and exit status 2."""
+    _take_any_text(sys.stdout)
     try:
         try:
             app()

@@ -12,7 +12,7 @@ import typer
 from gptoss.cli import flags
 from gptoss.cli.asking import agrees, can_ask
 from gptoss.cli.model_options import WeightsCache
-from gptoss.cli.notice import notice
+from gptoss.cli.notice import escaped, notice
 from gptoss.errors import RemovalError
 from gptoss.files.sizes import disk_size, memory_size
 
@@ -77,9 +77,13 @@ def remove(
 
 def _show(screen: Screen, found: list[FoundModel], budget: int | None) -> None:
     """A line for each; where a terminal is too narrow for one of them, names have lines of their own."""
-    name_width = 2 + max(len(model.name) for model in found)
+    names = [escaped(model.name) for model in found]
+    name_width = 2 + max(map(len, names))
     form_width = 2 + max(len(model.form) for model in found)
-    rows = [(model.name, _described(model, budget, form_width)) for model in found]
+    rows = [
+        (name, _described(model, budget, form_width))
+        for name, model in zip(names, found, strict=True)
+    ]
     widest = name_width + max(sum(len(text) for text, _ in row) for _, row in rows)
     is_narrow = screen.is_terminal and widest > shutil.get_terminal_size().columns
     for name, row in rows:
@@ -94,7 +98,7 @@ def _described(
 ) -> list[tuple[str, str | None]]:
     """Pieces of a line about a model, and their styles."""
     if model.problem is not None:
-        return [(model.problem, "yellow")]
+        return [(escaped(model.problem), "yellow")]
     takes = f"takes {memory_size(model.takes):>9}"
     if model.packed_bytes:
         takes += f" and {disk_size(model.packed_bytes)} more of disk"

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 from rich.style import Style
 
+from gptoss.cli.notice import escaped
 from gptoss.errors import RequestError
 
 # What a terminal would obey: a model's text must not move the cursor or change colours.
@@ -59,7 +60,7 @@ class Screen:
             shown = ("off", "on")[value] if isinstance(value, bool) else shown
             shown = f"{value:,.1f}" if isinstance(value, float) else shown
             self.write(f"{name.replace('_', ' '):<24}", "bold")
-            self.write(f"{shown}\n")
+            self.write(f"{escaped(shown)}\n")
 
 
 def read_piped_text() -> str:

@@ -83,7 +83,8 @@ class Export:
     def write(self, advance: Callable[[int], object] = lambda _: None) -> None:
         """Write it; `advance` hears of bytes written.
 
-        Raises OutputError when it cannot be written, CheckpointError for weights that the form cannot say, or that change.
+        Raises OutputError when it cannot be written, CheckpointError for weights that the form cannot say, or that
+        change meanwhile.
         """
         values = self._told(self.planned.values, advance)
         try:
