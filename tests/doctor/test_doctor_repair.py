@@ -150,6 +150,15 @@ def test_nothing_is_written_over(model: Path, tmp_path: Path, kind: str) -> None
     assert not list(tmp_path.glob(".gptoss-*"))
 
 
+def test_not_into_the_model(model: Path, tmp_path: Path) -> None:
+    spoil_generation(model)
+    (tmp_path / "link").symlink_to(model)
+    for out in (model / "mended", model / "deep" / "mended", tmp_path / "link" / "mended"):
+        with pytest.raises(RequestError, match="lies inside the model"):
+            repair(model, out)
+    assert not list(model.rglob("mended"))
+
+
 def test_a_folder_that_cannot_be_made(model: Path, tmp_path: Path) -> None:
     spoil_generation(model)
     (tmp_path / "file").write_text("")

@@ -202,6 +202,20 @@ def test_blobs_of_the_hub(snapshot: Path, name: str) -> None:
     assert finding.remedy == f"delete {blob}, then `gptoss pull someone/small`"
 
 
+def test_what_lies_elsewhere_is_not_to_be_deleted(snapshot: Path, tmp_path: Path) -> None:
+    """A person's own file, to which a link in the cache leads."""
+    blob = (snapshot / SHARDS[0]).resolve()
+    mine = tmp_path / "blobs" / blob.name
+    mine.parent.mkdir()
+    blob.rename(mine)
+    mine.write_bytes(bytes(mine.stat().st_size))
+    (snapshot / SHARDS[0]).unlink()
+    (snapshot / SHARDS[0]).symlink_to(mine)
+    remedies = [each.remedy for each in wrong_with(snapshot)]
+    assert f"delete {snapshot / SHARDS[0]}, then `gptoss pull someone/small`" in remedies
+    assert not any(str(mine) in remedy for remedy in remedies)
+
+
 def test_a_blob_that_is_gone(snapshot: Path) -> None:
     (snapshot / SHARDS[0]).resolve().unlink()
     finding = wrong_with(snapshot)[0]

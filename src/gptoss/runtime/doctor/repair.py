@@ -28,9 +28,11 @@ def write_repaired(
 ) -> Iterator[Finding]:
     """Make the folder, if anything can be mended, and say what became of each finding. The model's own stays as it is.
 
-    Raises RequestError where something is at the folder's place, OutputError where it cannot be written.
+    Raises RequestError where something is at the folder's place, or it is inside the model's own, OutputError where it
+    cannot be written.
     """
     require_new(folder)
+    _require_outside(folder, subject)
     wrong = [each for each in findings if each.level in (Level.WARNING, Level.ERROR)]
     mendings = {each.mending.file: each.mending for each in wrong if each.mending is not None}
     if not mendings:
@@ -52,6 +54,15 @@ def require_new(folder: Path) -> None:
     if os.path.lexists(folder):
         raise RequestError(
             f"there is {folder} already, wanted a new folder for --repair; name another"
+        )
+
+
+def _require_outside(folder: Path, subject: Subject) -> None:
+    """Raises RequestError for a folder inside the model's own."""
+    model = (subject.folder.parent if subject.is_original else subject.folder).resolve()
+    if not subject.is_gguf and model in (folder.absolute().parent.resolve() / folder.name).parents:
+        raise RequestError(
+            f"{folder} lies inside the model {model}, whose files nothing is put among; name another folder"
         )
 
 

@@ -44,6 +44,11 @@ class Subject:
         return self.folder.name == ORIGINAL_FOLDER
 
     @property
+    def _top(self) -> Path:
+        """The whole model's folder."""
+        return self.folder.parent if self.is_original else self.folder
+
+    @property
     def text_folder(self) -> Path:
         """Where its tokenizer and what belongs to that lie: above an `original/` folder."""
         if self.is_original and not os.path.lexists(self.folder / TOKENIZER):
@@ -61,13 +66,12 @@ class Subject:
 
     def pull_command(self) -> str | None:
         """The command that fetches what is missing of it; None for what did not come from the hub."""
-        top = self.folder.parent if self.is_original else self.folder
-        repo = repo_of_snapshot(top)
+        repo = repo_of_snapshot(self._top)
         if repo is None:
             return None
         words = ["gptoss pull", short_name(repo)]
-        if find_snapshot(repo, MAIN) != top:
-            words += ["--revision", top.name]
+        if find_snapshot(repo, MAIN) != self._top:
+            words += ["--revision", self._top.name]
         return " ".join([*words, *(["--original"] if self.is_original else [])])
 
     def got_again(self, path: Path | None = None) -> str:
@@ -75,9 +79,12 @@ class Subject:
         command = self.pull_command()
         if command is None:
             return "get it again from where the model came from"
-        # What has the right size counts as here.
-        blob = path is not None and path.is_file() and path.resolve()
-        return f"delete {blob}, then `{command}`" if blob else f"`{command}` fetches it"
+        if path is None or not path.is_file():
+            return f"`{command}` fetches it"
+        # What has the right size counts as here. A link may lead to a file that is nobody's to delete.
+        target = path.resolve()
+        is_blob = target.parent == (self._top.parents[1] / "blobs").resolve()
+        return f"delete {target if is_blob else path.absolute()}, then `{command}`"
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """A small JSON file of it; None where there is none, or none that can be read."""
