@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gptoss.model.config import Config, RopeConfig, alternating_layers
-from gptoss.runtime.doctor import Level
+from gptoss.runtime.doctor import Examination, Level
 from gptoss.runtime.doctor.configuration import compare_with_released
-from tests.doctor.models import change, one_wrong, wrong_with
+from tests.doctor.models import SHARDS, change, one_wrong, wrong_with
 
 RELEASED = Config(
     vocab_size=201088,
@@ -224,3 +225,20 @@ def test_templates(model: Path) -> None:
     finding = one_wrong(model)
     assert finding.level is Level.NOTE
     assert "not the one that is known as released" in finding.said
+
+
+def test_a_model_that_would_be_taken_and_is_damaged(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who names none is told why it is another that is looked at."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("GPTOSS_MODEL", raising=False)
+    snapshot = tmp_path / "hub" / "models--openai--gpt-oss-20b" / "snapshots" / ("1" * 40)
+    shutil.copytree(model, snapshot)
+    (snapshot / SHARDS[0]).write_bytes(b"\xff" * 100)
+    examination = Examination(quick=True)
+    first, second = list(examination.of_model())[:2]
+    assert (first.level, second.level) == (Level.WARNING, Level.OK)
+    assert first.said.startswith("nano is taken: gpt-oss-20b cannot be loaded")
+    assert first.remedy == "download it again"
+    assert second.said.startswith("nano (none is named")

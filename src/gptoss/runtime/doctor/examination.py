@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -118,7 +119,13 @@ class Examination:
         yield from self._look_at_weights(subject, files, published)
 
     def _find(self) -> Look[Subject]:
-        subject = find_subject(self._model)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            subject = find_subject(self._model)
+        for warning in caught:
+            # Why it is not one of those that come before it.
+            said, _, remedy = str(warning.message).rpartition("; ")
+            yield Finding(GROUP, "which", Level.WARNING, said, remedy)
         named = ""
         if self._model is None:
             by_variable = bool(os.environ.get(MODEL_VARIABLE))
