@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,31 @@ def test_a_mirrors_manifest(model: Path) -> None:
     assert [each.name for each in found] == ["hashes", "template", "values"]
     (model / "manifest.json").write_text("{}")
     assert any("has the format" in each.said for each in wrong_with(model))
+
+
+@pytest.mark.parametrize(
+    "name", ["generation_config.json", "tokenizer_config.json", "chat_template.jinja"]
+)
+def test_a_small_file_that_is_none(model: Path, name: str) -> None:
+    """gptoss runs without these, and other programs do not."""
+    path = model / name
+    path.write_bytes(path.read_bytes() if path.exists() else b"{}")
+    publish(model)
+    path.unlink()
+    plants: dict[str, Callable[[], object]] = {
+        "is missing, and was published": lambda: None,
+        "leads nowhere": lambda: path.symlink_to("nowhere"),
+        "is a folder": path.mkdir,
+        "is a FIFO": lambda: os.mkfifo(path),
+        "is a device": lambda: path.symlink_to("/dev/zero"),
+    }
+    for said, plant in plants.items():
+        plant()
+        found = [each for each in wrong_with(model) if each.name == "hashes"]
+        assert [each.level for each in found] == [Level.WARNING]
+        assert found[0].said.startswith(f"{name} {said}: ")
+        if os.path.lexists(path):
+            path.rmdir() if path.is_dir() else path.unlink()
 
 
 def test_another_size_is_said(model: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gptoss.errors import GptossError
+from gptoss.files.regular import kind_of
 from gptoss.model.checkpoint_files import INDEX
 from gptoss.model.config import Config
 from gptoss.runtime.doctor import configuration, ends, room, shards, vocabulary, weights
@@ -172,6 +173,7 @@ def _look_at_small(subject: Subject) -> Look[PublishedHashes]:
         folder = subject.folder if name in _BESIDE_WEIGHTS else subject.text_folder
         path = folder / name
         if not path.is_file():
+            yield from _absent(subject, path, published)
             continue
         try:
             known = published.of(path)
@@ -188,6 +190,22 @@ def _look_at_small(subject: Subject) -> Look[PublishedHashes]:
         said = f"{num_right} small files are as published"
         yield Finding(shards.GROUP, "hashes", Level.OK, said)
     return published
+
+
+def _absent(subject: Subject, path: Path, published: PublishedHashes) -> Iterator[Finding]:
+    """What is wrong where a small file is none, of those that no other look needs."""
+    if path.name not in (GENERATION, TOKENIZER_CONFIG, TEMPLATE):
+        return
+    if path.exists():
+        what = f"is a {kind_of(path.stat().st_mode)}"
+    elif path.is_symlink():
+        what = "leads nowhere"
+    elif published.lists(path):
+        what = "is missing, and was published"
+    else:
+        return
+    said = f"{path.name} {what}: gptoss runs without it, other programs may not"
+    yield Finding(shards.GROUP, "hashes", Level.WARNING, said, subject.got_again())
 
 
 def _look_at_ends(

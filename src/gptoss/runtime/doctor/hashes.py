@@ -49,6 +49,10 @@ class PublishedHashes:
         fetched = self._as_fetched(name)
         return None if fetched is None else HubFile(name, size, fetched)
 
+    def lists(self, path: Path) -> bool:
+        """Whether the manifest names a file, which need not be there."""
+        return os.path.relpath(path, self._top) in self._listed
+
     def _read_manifest(self) -> Listing | None:
         path = self._top / manifest.NAME
         if not os.path.lexists(path):

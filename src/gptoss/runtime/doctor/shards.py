@@ -112,7 +112,9 @@ def _beside(subject: Subject, names: set[str]) -> Iterator[Finding]:
     pickles = sorted(name for name in names if is_called_pickle(Path(name)))
     if pickles:
         said = f"{listed(pickles, 3)}: pickle files can run any code when they are loaded, and are not read"
-        yield Finding(GROUP, "pickles", Level.NOTE, said, "safetensors files serve; delete these")
+        yield Finding(
+            GROUP, "pickles", Level.NOTE, said, "safetensors files serve; nothing here needs these"
+        )
     unfinished = sorted(_unfinished(subject, names))
     if unfinished:
         remedy = "delete them, or finish the download with the program that began it"
