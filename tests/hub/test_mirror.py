@@ -43,6 +43,35 @@ def test_a_mirror_is_plain_files(hub: StandIn, mirror: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["config.json", LARGE, "manifest.json"])
+def test_no_file_of_a_person_is_overwritten(
+    hub: StandIn, home: Path, pull: Pull, tmp_path: Path, name: str
+) -> None:
+    mine = tmp_path / "mine" / name
+    mine.parent.mkdir()
+    for data in (b"{}", hub.files.get(name, b"[]")[:-1] + b"?"):
+        mine.write_bytes(data)
+        said = refusal(pull("--manifest", str(mine.parent)))
+        assert f"{mine} is there already, and not a mirror's" in said
+        assert mine.read_bytes() == data
+    # Before anything is fetched.
+    assert_nothing(home)
+    mine.unlink()
+    mine.mkdir()
+    assert "cannot write the mirror" in refusal(pull("--manifest", str(mine.parent)))
+    assert [path.name for path in mine.parent.iterdir()] == [name]
+
+
+def test_a_mirror_that_was_cut_or_is_older_is_written_anew(
+    hub: StandIn, pull: Pull, mirror: Path
+) -> None:
+    (mirror / "manifest.json").unlink()
+    facts(pull("--manifest", str(mirror), "--json"))
+    (mirror / LARGE).write_bytes(b"of an older commit")
+    facts(pull("--manifest", str(mirror), "--json"))
+    assert (mirror / LARGE).read_bytes() == hub.files[LARGE]
+
+
 def test_from_a_folder(
     hub: StandIn, home: Path, pull: Pull, mirror: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,10 +91,15 @@ def _pull(
         # A mirror has one layout; which one, its files tell.
         original = any(file.name.startswith("original/") for file in found.files)
     wanted = found.wanted(original=original)
+    if manifest is not None:
+        from gptoss.hub.mirror import require_place
+
+        manifest = manifest.expanduser()
+        require_place(manifest, wanted)
     store, folder, fetched = _fetch(origin, wanted)
     facts = _facts(wanted.repo, wanted.revision, folder, fetched)
     if manifest is not None:
-        facts |= _write_mirror(manifest.expanduser(), store, wanted)
+        facts |= _write_mirror(manifest, store, wanted)
     if json:
         print(json_module.dumps(facts))
     else:

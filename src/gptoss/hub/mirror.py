@@ -79,6 +79,22 @@ class WebMirror:
         return transport.read_file(f"{self._address}/{quote(file.name)}", {}, file, start)
 
 
+def require_place(folder: Path, listing: Listing) -> None:
+    """Raises PullError where a mirror would take the place of a file that is of none, such as of a person's model.
+
+    What an earlier mirror's manifest lists may be written anew, and so may what is as it was published: a copy that was
+    cut has no manifest yet.
+    """
+    try:
+        known = _listed_in(folder)
+        for file in listing.files:
+            path = folder / file.name
+            if file.name not in known and os.path.lexists(path) and not _is_published(path, file):
+                raise _taken(path)
+    except OSError as error:
+        raise PullError(f"cannot write the mirror {folder}: {error.strerror or error}") from None
+
+
 def write_mirror(folder: Path, store: Store, listing: Listing, watcher: Watcher) -> str:
     """Copy a listing's files, which the store holds, into a folder, with their manifest; its sha256.
 
@@ -98,6 +114,35 @@ def write_mirror(folder: Path, store: Store, listing: Listing, watcher: Watcher)
     except OSError as error:
         raise PullError(f"cannot write the mirror {folder}: {error.strerror or error}") from None
     return hashlib.sha256(data).hexdigest()
+
+
+def _listed_in(folder: Path) -> set[str]:
+    """The files of the mirror that a folder is, if it is one. Raises PullError for a manifest of something else."""
+    path = folder / manifest.NAME
+    if not os.path.lexists(path):
+        return set()
+    try:
+        found = manifest.read_manifest(read_file(path, manifest.MOST_BYTES), str(path))
+    except PullError:
+        raise _taken(path) from None
+    return {file.name for file in found.files}
+
+
+def _taken(path: Path) -> PullError:
+    return PullError(
+        f"{path} is there already, and not a mirror's; name a new folder, so that nothing is overwritten"
+    )
+
+
+def _is_published(path: Path, file: HubFile) -> bool:
+    """Whether a file is the published one. Raises OSError for what is no regular file."""
+    digest = Digest(file)
+    with open_regular(path) as descriptor:
+        if os.fstat(descriptor).st_size != file.size:
+            return False
+        for piece in _pieces(descriptor, path):
+            digest.update(piece)
+    return digest.problem() is None
 
 
 def _copy(blob: Path, file: HubFile, out: BinaryIO, watcher: Watcher) -> HubFile:
