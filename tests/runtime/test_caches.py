@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from gptoss.cli.main import app
 from gptoss.errors import OutputError
+from gptoss.files.whole import whole_file
 from gptoss.kernels import Backend
 from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.layouts import PACKED
@@ -103,6 +104,23 @@ def test_unfinished_files_are_listed(folder: Path) -> None:
     folder.mkdir()
     (folder / f".gptoss-{'0' * 32}.partial").write_bytes(b"x")
     assert [file.kind for file in cached_files(folder)] == ["unfinished"]
+
+
+def test_what_is_being_written_is_left(folder: Path) -> None:
+    """Otherwise a model that is laid out meanwhile would be laid out for nothing."""
+    folder.mkdir()
+    (folder / f".gptoss-{'0' * 32}.partial").write_bytes(b"left by a run that was ended")
+    with whole_file(folder / "x") as file:
+        file.write(b"whole")
+        file.flush()
+        for arguments in (["clear"], ["clear", "--unused"]):
+            command = ["cache", *arguments, "--weights-cache", str(folder)]
+            done = CliRunner().invoke(app, command)
+            assert done.exit_code == 0
+            assert ("partial, which is being written" in done.stderr) is (len(arguments) == 1)
+        assert [each.unused for each in cached_files(folder)] == [""]
+    assert [path.name for path in folder.iterdir()] == ["x"]
+    assert (folder / "x").read_bytes() == b"whole"
 
 
 def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from gptoss.cli import flags
 from gptoss.cli.model_options import WeightsCache
-from gptoss.cli.notice import escaped
+from gptoss.cli.notice import escaped, notice
 from gptoss.errors import RequestError, listed, shown
 from gptoss.files.sizes import disk_size
 
@@ -80,6 +80,9 @@ def clear(
     screen, freed = Screen(), 0
     for file in files:
         if (model and file.model not in model) or (unused and not file.unused):
+            continue
+        if file.kind == "unfinished" and not file.unused:
+            notice(f"left {file.path}, which is being written")
             continue
         remove(file)
         freed += file.num_bytes

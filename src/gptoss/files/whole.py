@@ -85,6 +85,23 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+def is_being_written(path: Path) -> bool:
+    """Whether a program is still writing a partial file, as far as the file system has locks."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextmanager
 def _folder_of(path: Path) -> Iterator[int]:
     """The folder, held: it stays the one that was opened, whatever happens to its name."""

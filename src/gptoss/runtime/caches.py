@@ -13,6 +13,7 @@ from pathlib import Path
 from gptoss.engine.prefix_file import VERSION as PREFIX_VERSION
 from gptoss.errors import GptossError, OutputError
 from gptoss.files.regular import open_own
+from gptoss.files.whole import is_being_written
 from gptoss.model.checkpoint import open_checkpoint
 from gptoss.model.packed_file import SOURCE, fingerprint
 from gptoss.model.packed_file import VERSION as PACKED_VERSION
@@ -33,7 +34,7 @@ class CachedFile:
     form      how weights are kept, `stored` or `int8`; empty for others
     num_bytes  that it takes on the disk
     last_used  seconds since 1970; a file system may tell the day alone
-    unused    why it is not read any more; empty where it is
+    unused    why it is not read any more; empty where it is, or where it is being written
     source    the folder or file that weights were made of, where that is known
     """
 
@@ -81,7 +82,9 @@ def _files_of(entry: os.DirEntry[str]) -> Iterator[CachedFile]:
         if not stat.S_ISREG(status.st_mode) or not (named or is_unfinished):
             return
         path = Path(entry.path)
-        kind, model, form, unused, source = "unfinished", "", "", "not finished", None
+        source: Path | None = None
+        unused = "" if is_being_written(path) else "not finished"
+        kind, model, form = "unfinished", "", ""
         if named is not None:
             model, form = named["model"], named["form"]
             kind = "prefixes" if form == "prefixes" else "weights"
