@@ -429,7 +429,7 @@ def check_python(played: Played, play: Play, expected: Reading) -> None:
         assert python(streamed_parts(events), last.reply) == of_python(expected)
 
 
-@settings(max_examples=examples(2000), suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(160), suppress_health_check=list(HealthCheck))
 @given(play=plays())
 @example(
     play=Play(
@@ -449,6 +449,17 @@ def check_python(played: Played, play: Play, expected: Reading) -> None:
     )
 )
 def test_any_turn_is_read_in_one_way(played: Played, play: Play) -> None:
+    _check(played, play)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, suppress_health_check=list(HealthCheck))
+@given(play=plays())
+def test_two_thousand_turns_are(played: Played, play: Play) -> None:
+    _check(played, play)
+
+
+def _check(played: Played, play: Play) -> None:
     played.model.plays = play.ids(played.model)
     expected = play.expected(played.model)
     check_python(played, play, expected)
