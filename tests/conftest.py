@@ -135,8 +135,10 @@ class ScriptedTransformer(Transformer):
         logits = np.zeros((len(batch.wanted), self.config.vocab_size), np.float32)
         if len(logits):
             self._skip_forced([int(token_id) for token_id in batch.token_ids])
-        for row in logits:
-            row[self.script.pop(0)] = 100.0
+        for row, place in zip(logits, batch.wanted, strict=True):
+            # What is forced is scored as well: what comes behind such a token is known.
+            behind = batch.token_ids[place + 1 : place + 2]
+            row[int(behind[0]) if len(behind) else self.script.pop(0)] = 100.0
         return logits
 
     def _skip_forced(self, fed: list[int]) -> None:

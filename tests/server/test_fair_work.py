@@ -13,7 +13,7 @@ from gptoss.chat import answer_of, turn
 from gptoss.chat.prompt import num_shared
 from gptoss.harmony import DeveloperContent, Message, Role, SystemContent
 from gptoss.runtime import LoadedModel
-from gptoss.structured import TurnRules, compiler, json_schema
+from gptoss.structured import TurnRules, compiler, held_schema
 from gptoss.tokenizer import Tokenizer
 from tests.server.conftest import KEY, MakeClient, keys_of, sums, wait_until
 
@@ -79,15 +79,15 @@ class TestCompiling:
     ) -> None:
         """However many compile, and begin sequences of grammars that are slow."""
         may_go, num_held = threading.Event(), 0
-        prepare, client = json_schema.prepare, make_client()
+        held, client = held_schema.held, make_client()
 
         def slow(*arguments: Any, **named: Any) -> Any:
             nonlocal num_held
             num_held += 1
             may_go.wait(20)
-            return prepare(*arguments, **named)
+            return held(*arguments, **named)
 
-        monkeypatch.setattr(compiler, "prepare", slow)
+        monkeypatch.setattr(compiler, "held", slow)
         format_ = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}
         statuses: list[int] = []
 
@@ -161,8 +161,12 @@ class TestKeys:
         own = keyed.post("/v1/responses/render", json=body, headers=by(KEY))
         assert thought["content"][0]["text"] in own.json()["prompt"]
         others = keyed.post("/v1/responses/render", json=body, headers=by(OTHER_KEY))
-        assert others.status_code == 400
-        assert others.json()["error"]["code"] == "invalid_encrypted_content"
+        # Left out: the call beside it says enough.
+        assert thought["content"][0]["text"] not in others.json()["prompt"]
+        alone = {**body, "input": [{"role": "user", "content": "q"}, sealed]}
+        refused = keyed.post("/v1/responses/render", json=alone, headers=by(OTHER_KEY))
+        assert refused.status_code == 400
+        assert refused.json()["error"]["code"] == "invalid_encrypted_content"
 
     def test_what_the_operator_has_named_is_shared(
         self, make_client: MakeClient, nano_model: LoadedModel

@@ -59,7 +59,7 @@ def test_responses(client: TestClient) -> None:
         {"messages": [1]},
         {"prompt": True},
         {"input": True},
-        {"prompt": "x", "max_tokens": 0},
+        {"prompt": "x", "max_tokens": -1},
     ],
 )
 def test_wrong(client: TestClient, body: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ def test_wrong(client: TestClient, body: dict[str, Any]) -> None:
     assert reply.json()["error"]["type"] == "invalid_request_error"
 
 
-@pytest.mark.parametrize("change", [{"max_tokens": 0}, {"model": "x"}, {"messages": []}])
+@pytest.mark.parametrize("change", [{"max_tokens": -1}, {"model": "x"}, {"messages": []}])
 def test_errors_are_in_the_words_of_the_api(client: TestClient, change: dict[str, Any]) -> None:
     made = client.post(PATH, json={**ANTHROPIC, **change}).json()
     assert made["type"] == "error"

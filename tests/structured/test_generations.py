@@ -36,6 +36,8 @@ from tests.structured.walks import require_valid
 NUM_TOGETHER = 2000
 BATCH = 16
 SCHEMAS: list[Schema] = [case.schema for case in CASES] + [made_schema(n) for n in range(240)]
+# A strict tool whose arguments can be no object is refused.
+OBJECTS = [each for each in SCHEMAS if isinstance(each, dict) and each.get("type") == "object"]
 CONVERSATION = [Message(Role.USER, "Hi")]
 
 
@@ -55,7 +57,9 @@ def draw_ask(rng: np.random.Generator) -> Ask:
         return SCHEMAS[int(rng.integers(len(SCHEMAS)))]
 
     num_tools = int(rng.integers(0, 4))
-    schemas = {f"functions.tool_{n}": schema() for n in range(num_tools)}
+    schemas = {
+        f"functions.tool_{n}": OBJECTS[int(rng.integers(len(OBJECTS)))] for n in range(num_tools)
+    }
     tools = [ToolRule(name, parameters, is_strict=True) for name, parameters in schemas.items()]
     if rng.random() < 0.2:
         tools.append(ToolRule("python", is_built_in=True, takes_text=True))

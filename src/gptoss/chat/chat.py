@@ -20,7 +20,7 @@ from gptoss.chat.response_format import answer_of
 from gptoss.chat.tools import Tool, tool_set
 from gptoss.chat.turn import Turn, begin_turns
 from gptoss.engine import FinishReason, SamplingParams
-from gptoss.errors import MessageError
+from gptoss.errors import MessageError, RequestError
 from gptoss.harmony import Effort, Message, Role
 from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.structured import CompiledTurn
@@ -225,6 +225,9 @@ class Chat:
         return [*self.history[:start], *blocks.messages]
 
     def _asked(self, history: Sequence[Message]) -> TurnRequest:
+        # The engine takes 0 for a prompt that is read alone, which is no turn of a conversation.
+        if self.max_tokens == 0:
+            raise RequestError("got max_tokens 0, wanted 1 or more")
         return TurnRequest(
             messages=history,
             effort=self._effort,

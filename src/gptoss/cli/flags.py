@@ -10,7 +10,7 @@ Reasoning = Annotated[
     str, typer.Option("--reasoning", "-r", metavar="low|medium|high", help="How much to reason.")
 ]
 MaxTokens = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="New tokens at most, reasoning included.")
+    int | None, typer.Option(metavar="N", help="New tokens at most, reasoning included.")
 ]
 ReasoningTokens = Annotated[
     int | None,
