@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+from gptoss.forms import FailFast
 
 # Of a field that only some replies have. One that is null is there.
 ABSENT: Any = None
@@ -31,8 +33,11 @@ class Made:
         return core_schema.json_or_python_schema(handler(source), core_schema.any_schema())
 
 
-class Reply(BaseModel):
-    """An object of a reply. It has no fields but those that are here, and all of them but the ABSENT ones."""
+class Reply(FailFast):
+    """An object of a reply. It has no fields but those that are here, and all of them but the ABSENT ones.
+
+    Some are made of what a request says, which may have many wrong elements.
+    """
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, defer_build=True)
 
