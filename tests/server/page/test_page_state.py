@@ -325,3 +325,29 @@ def test_browser_that_keeps_nothing(make_visit: MakeVisit, live_server: LiveServ
     visit.ask("What is 2 + 2?")
     assert visit.answer() == "4"
     visit.assert_clean()
+
+
+def test_who_is_faster_than_the_database_loses_nothing(
+    make_visit: MakeVisit, live_server: LiveServer
+) -> None:
+    """What was written or sent before it was open was taken off the page, and kept nowhere."""
+    visit = make_visit(live_server)
+    visit.page.add_init_script(
+        """
+        IDBOpenDBRequest.prototype.addEventListener = function (kind, told, ...more) {
+          const late = (event) => setTimeout(() => told.call(this, event), 1500);
+          const heard = kind === 'success' ? late : told;
+          EventTarget.prototype.addEventListener.call(this, kind, heard, ...more);
+        };
+        """
+    )
+    visit.open()
+    visit.ask("What is 12 + 34?")
+    visit.message.fill("And minus")
+    visit.page.wait_for_timeout(2000)
+    expect(visit.answers).to_have_count(1)
+    expect(visit.message).to_have_value("And minus")
+    expect(visit.page).to_have_url(re.compile("#.+"))
+    visit.page.reload()
+    expect(visit.answers).to_have_count(1)
+    visit.assert_clean()

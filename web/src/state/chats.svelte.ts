@@ -33,6 +33,7 @@ class Chats {
     async (id) => this.database?.get(id),
   );
   private database: Database | null = null;
+  private opened: Promise<void> = Promise.resolve();
   /** Tells other tabs which conversation has changed; null: several have. */
   private readonly tabs = new BroadcastChannel('gptoss');
   private readonly savedAt = new Map<string, number>();
@@ -45,7 +46,12 @@ class Chats {
   );
 
   /** Read what is kept, and go on with what was being written. */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    this.opened = this.openDatabase();
+    return this.opened;
+  }
+
+  private async openDatabase(): Promise<void> {
     try {
       this.database = await Database.open();
     } catch {
@@ -58,7 +64,8 @@ class Chats {
       const kept = await this.database.get(summary.id);
       if (kept) this.runs.resume(this.reactive(kept));
     }
-    await this.openFromAddress();
+    // Whoever was faster than the database has begun a conversation, which stays.
+    if (location.hash !== '') await this.openFromAddress();
     addEventListener('hashchange', () => void this.openFromAddress());
   }
 
@@ -187,6 +194,7 @@ class Chats {
     tree.add(conversation, asked);
     if (isFirst) {
       conversation.title = tree.titleOf(text || attachments[0]?.name || '');
+      await this.opened;
       await this.database?.add([$state.snapshot(conversation) as Conversation]);
       history.pushState(null, '', `#${conversation.id}`);
     }
