@@ -1,4 +1,4 @@
-"""What llama.cpp makes of exported GGUF files: python -m benchmarks.peers.exported --llama-python PYTHON.
+"""Compares llama.cpp on exported GGUF files with ours: python -m benchmarks.peers.exported --llama-python PYTHON.
 
 PYTHON is that of an environment with llama-cpp-python (benchmarks/README.md says how). Nano, and a random model with
 the 20B's vocabulary, are exported. Held against ours: the ids of some thousand texts, by llama.cpp's reading of the
@@ -140,7 +140,7 @@ def random_folder(folder: Path) -> Path:
 
 
 def errors(found: Float32, exact: Float32) -> Float32:
-    """Of each token's logits, by their deviation."""
+    """Return each token's root mean square error of logits, in standard deviations of them."""
     deviation = exact.std(axis=-1)
     error: Float32 = np.sqrt(((found - exact) ** 2).mean(axis=-1)) / deviation
     return error

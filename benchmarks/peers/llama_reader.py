@@ -1,4 +1,4 @@
-"""What llama.cpp makes of a GGUF file: python llama_reader.py FILE. A line of JSON in, one out.
+"""Asks llama.cpp for ids and logits of a GGUF file: python llama_reader.py FILE. A line of JSON in, one out.
 
 {"texts": [...]} is answered by token ids, from the vocabulary alone; {"ids": [...], "file": PATH} by logits in that
 file, (tokens, vocabulary) float32. Runs in an environment of its own, with nothing of gptoss.

@@ -175,7 +175,7 @@ class Chat:
         self.history.clear()
 
     def to_json(self) -> str:
-        """What was said, as one line of JSON in openai-harmony's form; `restore` takes it."""
+        """Return what was said as one line of JSON, in openai-harmony's form; `restore` takes it."""
         return harmony.to_json(self.history)
 
     def restore(self, text: str) -> None:

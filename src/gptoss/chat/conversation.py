@@ -123,12 +123,12 @@ def _arguments(given: object, what: str) -> str:
 
 
 def _said(content: Content | ToolContent) -> str:
-    """What is said to the model: text, or parts put together."""
+    """Return what is said to the model: text, or parts put together."""
     return content if isinstance(content, str) else joined(part.text for part in content)
 
 
 def _text(content: Content | None) -> str:
-    """What the assistant said, word for word."""
+    """Return what the assistant said, word for word."""
     if content is None or isinstance(content, str):
         return content or ""
     return "".join(part.text for part in content)
