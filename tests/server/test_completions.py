@@ -292,7 +292,9 @@ def test_a_client_that_goes_frees_the_engine(
     with httpx.Client(base_url=server.url, timeout=1.0) as web:
         if is_stream:
             with web.stream("POST", PATH, json=asked) as reply:
-                next(reply.iter_lines())
+                lines = reply.iter_lines()
+                next(lines)
+                wait_until(lambda: model.load_now.running == 1)
         else:
             with pytest.raises(httpx.ReadTimeout):
                 web.post(PATH, json=asked)

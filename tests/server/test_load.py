@@ -92,7 +92,9 @@ def test_a_client_that_goes_frees_the_engine(
     with httpx.Client(base_url=server.url, timeout=1.0) as web:
         if is_stream:
             with web.stream("POST", CHAT, json=body) as reply:
-                next(reply.iter_lines())
+                # A generator that nobody holds is closed at once, and httpx closes the connection with it.
+                lines = reply.iter_lines()
+                next(lines)
                 wait_until(lambda: model.load_now.running == 1)
         else:
             with pytest.raises(httpx.ReadTimeout):
@@ -108,7 +110,8 @@ def test_many_that_come_and_go(make_server: MakeServer, random_model: LoadedMode
     with httpx.Client(base_url=server.url, timeout=10) as web:
         for _ in range(40):
             with web.stream("POST", CHAT, json=body) as reply:
-                next(reply.iter_lines())
+                lines = reply.iter_lines()
+                next(lines)
     wait_until(lambda: random_model.load_now.running + random_model.load_now.waiting == 0)
     assert server.service._running == set()
 
