@@ -148,6 +148,23 @@ def test_a_fault_of_the_engine_is_said(
     assert reply.json()["error"]["message"] == "a wheel came off"
 
 
+def test_what_fits_no_context_fails_inside_the_stream(client: TestClient) -> None:
+    """As OpenAI's API has it: coding agents compact their conversation at this event alone."""
+    long = "word " * 5000
+    told = streamed(client, **asked(long))
+    assert kinds_of(told) == ["created", "in_progress", "error", "failed"]
+    assert told[2]["code"] == "context_length_exceeded"
+    failed = require_response(told[-1]["response"])
+    assert failed["error"]["code"] == "context_length_exceeded"
+    assert failed["output"] == []
+    for more in ({}, {"stream": True, "background": True}):
+        reply = client.post("/v1/responses", json=asked(long, **more))
+        assert (reply.status_code, reply.json()["error"]["code"]) == (
+            400,
+            "context_length_exceeded",
+        )
+
+
 def test_who_leaves_ends_the_turn(make_server: MakeServer, scripted_model: ScriptedModel) -> None:
     script = "<|channel|>final<|message|>" + "word " * 300
     server = make_server(scripted_model(script, pause_s=0.02))

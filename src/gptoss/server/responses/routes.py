@@ -15,6 +15,7 @@ from fastapi.responses import Response
 
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.turn import Turn
+from gptoss.errors import ContextLengthError
 from gptoss.runtime import LoadedModel
 from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.held import CountedReply
@@ -35,7 +36,7 @@ from gptoss.server.responses.types.response import Response as ResponseReply
 from gptoss.server.responses.writer import ResponseWriter, Wanted
 from gptoss.server.service import Service
 from gptoss.server.sse import event, streamed
-from gptoss.server.wire_errors import ApiError
+from gptoss.server.wire_errors import ApiError, api_error
 
 _LOG = logging.getLogger("gptoss.server")
 
@@ -63,7 +64,12 @@ class Responses:
             context.extend(found)
             return asked
 
-        started = await unless_gone(request.receive, self._service.begin(owner, ask))
+        try:
+            started = await unless_gone(request.receive, self._service.begin(owner, ask))
+        except ContextLengthError as error:
+            if not body.stream or body.background:
+                raise
+            return self._overflow(ResponseWriter(body.echo(name), model.tokenizer, Wanted()), error)
         (turn,) = started.turns
         seal = partial(self._seal.close, owner) if ENCRYPTED in (body.include or ()) else None
         wanted = Wanted(
@@ -259,6 +265,19 @@ class Responses:
         """Send what is in the store, however large: it is read on a thread, and counted while it is sent."""
         content = await self._service.pools.stored.run(owner, lambda _: write())
         return CountedReply(content, self._service.held, owner, media_type)
+
+    def _overflow(self, writer: ResponseWriter, error: ContextLengthError) -> Response:
+        """Answer a stream for what fits no context as OpenAI's API does, with a response that has failed.
+
+        Coding agents compact their conversation at that event alone; a 400 ends their session.
+        """
+        told = [*writer.begin(0), *writer.fail(api_error(error))]
+
+        async def events() -> AsyncGenerator[ResponseEvent, None]:
+            for each in told:
+                yield each
+
+        return self._streamed(events())
 
     def _streamed(
         self, events: AsyncGenerator[ResponseEvent, None], on_end: Callable[[], None] = lambda: None

@@ -210,6 +210,8 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         events = self._start() if self._is_queued else []
         events += self._close("incomplete")
         known: FailureCode = _ERROR_CODE_BY_STATUS.get(error.status, "server_error")
+        if error.code == "context_length_exceeded":
+            known = error.code
         told = ResponseError(
             type="error",
             code=error.code,

@@ -13,7 +13,9 @@ from gptoss.server.shared.usage import CachedTokens, ReasoningTokens
 from gptoss.server.wire import EffortName, Verbosity
 
 ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "cancelled", "failed"]
-FailureCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
+FailureCode = Literal[
+    "server_error", "rate_limit_exceeded", "invalid_prompt", "context_length_exceeded"
+]
 
 
 class ResponseFailure(Reply):
