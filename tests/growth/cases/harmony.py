@@ -200,7 +200,7 @@ CASES = (
     Case("template of a wide schema", _wide, _template, 1000),
     Case("calls and results", _chat, from_chat, 60),
     Case("results of one call", _one_call, from_chat, 200),
-    Case("a wrong role of any size", _wrong_role, from_chat, 20_000, raises=GptossError),
+    Case("a wrong role of any size", _wrong_role, from_chat, 2500, raises=GptossError),
     Case("arguments in a template", _arguments, template_arguments, 1000),
     Case("frozen JSON", _value, lambda value: freeze(value, "it"), 300),
     Case("thawed JSON", _value, thaw, 400),

@@ -172,7 +172,7 @@ CASES = (
     Case("definitions of one name", _definitions_of_one_name, read, 100),
     Case("unknown keywords that are referred to", _unknown_and_referred_to, read, 100),
     Case("properties that say that they must be there", _required_inside, read, 200),
-    Case("alternatives that exclude each other", _tagged, _alternatives, 400),
+    Case("alternatives that exclude each other", _tagged, _alternatives, 150),
     Case("multiples of all", _multiples, _combines_multiples, 100_000),
     Case("numbers in an enum", _enum, _held, 1000),
     Case("a wrong keyword of any size", _wrong_keyword, _held, 20_000, raises=GptossError),
@@ -184,7 +184,7 @@ CASES = (
         "a wrong choice of any size",
         _wrong_choice,
         lambda given: tool_choice_of(*given),
-        20_000,
+        2500,
         raises=GptossError,
     ),
     Case(
