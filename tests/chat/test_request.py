@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gptoss.chat import ToolSet, TurnLimits, TurnRequest, from_chat, tool_set
+from gptoss.chat import TurnLimits, TurnRequest, from_chat, tool_set
 from gptoss.errors import ContinuationError, SchemaError
 from gptoss.harmony import (
     PYTHON,
@@ -20,6 +20,7 @@ from gptoss.harmony import (
     functions,
 )
 from gptoss.structured import AnswerKind, ToolChoice, TurnRules
+from gptoss.tools import ToolSet
 
 HI = Message(Role.USER, "Hi")
 WISH = Message(Role.DEVELOPER, DeveloperContent("Be brief."))

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from gptoss.chat import Chat
-from gptoss.chat.tools import DeclaredTool, tool_set
+from gptoss.chat.tools import tool_set
 from gptoss.errors import MessageError
 from gptoss.harmony import PYTHON, ToolDescription, ToolNamespace
 from gptoss.runtime import LoadedModel
 from gptoss.structured import Answer, AnswerKind
+from gptoss.tools import Tool
 
 FORM = {"type": "grammar", "syntax": "lark", "definition": 'start: "a"'}
 
@@ -26,7 +27,7 @@ def test_kinds() -> None:
             {"type": "function", "function": {"name": "exact", "strict": True}},
             {"type": "custom", "name": "run"},
             {"type": "custom", "custom": {"name": "bare", "format": FORM}},
-            DeclaredTool(ToolDescription("find"), namespace="crm"),
+            Tool(ToolDescription("find"), namespace="crm"),
         ],
         {"crm": "Customers."},
     )
@@ -52,8 +53,8 @@ def test_kinds() -> None:
         ([{"name": "a"}, {"type": "custom", "name": "a"}], "got 'a' twice"),
         (
             [
-                DeclaredTool(ToolDescription("b.c"), namespace="a"),
-                DeclaredTool(ToolDescription("c"), namespace="a.b"),
+                Tool(ToolDescription("b.c"), namespace="a"),
+                Tool(ToolDescription("c"), namespace="a.b"),
             ],
             "got two tools that are called by 'a.b.c'",
         ),

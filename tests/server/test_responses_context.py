@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import pytest
 from starlette.testclient import TestClient
 
-from gptoss.chat.tools import ToolSet
 from gptoss.harmony import Conversation, DeveloperContent, Message, Role, render
 from gptoss.runtime import LoadedModel
 from gptoss.server.responses.input import Block
@@ -17,6 +16,7 @@ from gptoss.server.responses.store import ResponseStore
 from gptoss.server.responses.truncation import fitted
 from gptoss.server.service import Service
 from gptoss.server.settings import ServerSettings
+from gptoss.tools import ToolSet
 from tests.server.responses_shapes import (
     asked,
     create,

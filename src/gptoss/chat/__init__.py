@@ -7,19 +7,17 @@ from gptoss.chat.reply import Reply, ToolCall, Usage
 from gptoss.chat.request import TurnLimits, TurnRequest
 from gptoss.chat.response_format import answer_of
 from gptoss.chat.tool_choice import tool_choice_of
-from gptoss.chat.tools import DeclaredTool, ToolSet, tool_set
+from gptoss.chat.tools import tool_set
 from gptoss.chat.turn import Progress, Turn, begin_turns
 from gptoss.runtime import LoadedModel, load
 
 __all__ = [
     "Chat",
-    "DeclaredTool",
     "LoadedModel",
     "Progress",
     "Reply",
     "TextTokens",
     "ToolCall",
-    "ToolSet",
     "Turn",
     "TurnEvent",
     "TurnFinished",

@@ -17,7 +17,7 @@ from gptoss.chat.events import TurnEvent, TurnFinished
 from gptoss.chat.reply import Reply
 from gptoss.chat.request import TurnLimits, TurnRequest
 from gptoss.chat.response_format import answer_of
-from gptoss.chat.tools import Tool, tool_set
+from gptoss.chat.tools import ToolForm, tool_set
 from gptoss.chat.turn import Turn, begin_turns
 from gptoss.engine import FinishReason, SamplingParams
 from gptoss.errors import MessageError, RequestError
@@ -60,7 +60,7 @@ class Chat:
         reasoning_tokens: int | None = None,
         stop: str | Sequence[str] = (),
         current_date: str | None = None,
-        tools: Iterable[Tool] | None = None,
+        tools: Iterable[ToolForm] | None = None,
         tool_choice: object = None,
         parallel_calls: bool = False,
         response_format: Mapping[str, object] | None = None,

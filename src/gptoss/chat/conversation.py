@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 
 from gptoss.chat.blocks import Blocks, result_of
-from gptoss.chat.tools import ToolSet
 from gptoss.chat.types.messages import (
     AssistantCall,
     AssistantMessage,
@@ -23,6 +22,7 @@ from gptoss.errors import MessageError, shown
 from gptoss.harmony import Channel, DeveloperContent, Message, Role, custom_call
 from gptoss.harmony.frozen_json import freeze, thaw
 from gptoss.harmony.names import Marker
+from gptoss.tools import ToolSet
 
 _JSON = f"{Marker.CONSTRAIN}json"
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from gptoss.chat.opening import opened
-from gptoss.chat.tools import ToolSet, tool_set
+from gptoss.chat.tools import tool_set
 from gptoss.errors import MessageError
 from gptoss.harmony import Message, ResponseFormat, SystemContent
+from gptoss.tools import ToolSet
 
 
 def from_chat(

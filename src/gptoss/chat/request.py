@@ -11,12 +11,12 @@ from gptoss.chat.opening import opened
 from gptoss.chat.prompt import prompt_of
 from gptoss.chat.response_format import answer_of
 from gptoss.chat.tool_choice import tool_choice_of
-from gptoss.chat.tools import ToolSet
 from gptoss.engine import SamplingParams
 from gptoss.errors import ContinuationError
 from gptoss.harmony import Channel, Effort, Message, SystemContent
 from gptoss.structured import Answer, ToolRule, TurnRules, declared_tools
 from gptoss.tokenizer import Tokenizer
+from gptoss.tools import ToolSet
 
 if TYPE_CHECKING:
     from gptoss.chat.types.formats import AnswerFormat

@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gptoss.chat.tools import ToolSet
 from gptoss.server.bodies import MAX_JSON_DEPTH, read_json
 from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.completions.request import CompletionRequest
@@ -20,6 +19,7 @@ from gptoss.server.responses.request import ResponseRequest
 from gptoss.server.responses.store import ResponseStore
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire_errors import ApiError, invalid
+from gptoss.tools import ToolSet
 from tests.growth.case import Case
 from tests.server.kept_responses import kept, response
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from gptoss.chat import TurnEvent
 from gptoss.chat.events import TextTokens
 from gptoss.chat.reading import THOUGHT_BREAK
-from gptoss.chat.tools import FUNCTIONS, ToolSet
 from gptoss.harmony import (
     ContentDelta,
     MessageFinished,
@@ -33,6 +32,7 @@ from gptoss.server.shared.ids import new_id
 from gptoss.server.shared.logprobs import TokenLogprobs, logprobs_of
 from gptoss.server.wrapped_text import WrappedText
 from gptoss.tokenizer import Tokenizer
+from gptoss.tools import FUNCTIONS, ToolSet
 
 
 class ChatAnswer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gptoss.chat.tools import DeclaredTool
 from gptoss.harmony import ToolDescription
 from gptoss.server.messages.params import (
     BashTool,
@@ -16,6 +15,7 @@ from gptoss.server.messages.params import (
     OwnTool,
     ToldTool,
 )
+from gptoss.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,11 @@ _FIXED: Mapping[type[FixedTool], _Fixed] = {
 }
 
 
-def declared(tool: ToldTool) -> DeclaredTool:
+def declared(tool: ToldTool) -> Tool:
     """The tool as the model is told of it."""
     if isinstance(tool, OwnTool):
         description = ToolDescription(tool.name, tool.description or "", tool.input_schema)
-        return DeclaredTool(description, is_strict=tool.strict or False)
+        return Tool(description, is_strict=tool.strict or False)
     fixed = _FIXED[type(tool)]
     description = ToolDescription(tool.name, fixed.description, fixed.parameters)
-    return DeclaredTool(description, is_strict=True)
+    return Tool(description, is_strict=True)

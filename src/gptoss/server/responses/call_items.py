@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from gptoss.chat.tools import FUNCTIONS, ToolSet
 from gptoss.harmony import Channel, Message, Role, custom_call
 from gptoss.server.client_tools import CLIENT_CALLS
 from gptoss.server.responses.types.calls import (
@@ -17,6 +16,7 @@ from gptoss.server.responses.types.calls import (
     ShellCallOutput,
 )
 from gptoss.server.responses.types.texts import joined
+from gptoss.tools import FUNCTIONS, ToolSet
 
 _JSON = "<|constrain|>json"
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from gptoss.chat.tools import FUNCTIONS, DeclaredTool, ToolSet
 from gptoss.server.client_tools import (
     CLIENT_TOOLS,
     ClientAction,
@@ -35,6 +34,7 @@ from gptoss.server.responses.types.events import (
 )
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wrapped_text import WrappedText
+from gptoss.tools import FUNCTIONS, Tool, ToolSet
 
 CALL_ID_PREFIX = "call_"
 
@@ -198,5 +198,5 @@ def open_call(recipient: str, tools: ToolSet) -> OpenCall:
     return OpenFunctionCall(name, _namespace(tool))
 
 
-def _namespace(tool: DeclaredTool) -> str | None:
+def _namespace(tool: Tool) -> str | None:
     return None if tool.namespace == FUNCTIONS else tool.namespace

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from gptoss.chat.blocks import Block, Blocks
-from gptoss.chat.tools import ToolSet
 from gptoss.errors import shown
 from gptoss.harmony import Channel, DeveloperContent, Message, Role
 from gptoss.server.client_tools import CLIENT_CALLS
@@ -31,6 +30,7 @@ from gptoss.server.responses.types.items import (
 from gptoss.server.responses.types.texts import InputText, ReasoningText, joined
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wire_errors import ApiError
+from gptoss.tools import ToolSet
 
 _CALL_PREFIXES = {
     "function_call": "fc_",

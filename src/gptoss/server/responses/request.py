@@ -11,7 +11,6 @@ from pydantic.config import JsonDict
 
 from gptoss.chat.blocks import Block
 from gptoss.chat.request import TurnLimits, TurnRequest
-from gptoss.chat.tools import ToolSet
 from gptoss.chat.types.formats import (
     AnswerFormat,
     FlatAnswerFormat,
@@ -39,6 +38,7 @@ from gptoss.server.wire import (
     effort_of,
 )
 from gptoss.server.wire_errors import ApiError
+from gptoss.tools import ToolSet
 
 _UNREAD = {
     "conversation": Refused("use previous_response_id"),

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from gptoss.chat.tools import DeclaredTool, ToolSet, declared_tool, tool_set
+from gptoss.chat.tools import declared_tool, tool_set
 from gptoss.chat.types.choices import (
     ClientRunChoice,
     FlatAllowedTools,
@@ -31,6 +31,7 @@ from gptoss.server.responses.types.tools import (
 )
 from gptoss.server.responses.types.tools import DeclaredTool as EchoedTool
 from gptoss.server.wire_errors import ApiError
+from gptoss.tools import Tool, ToolSet
 
 # Namespaces that mean something else to the model.
 _TAKEN_NAMES = (BROWSER.name, PYTHON.name)
@@ -61,11 +62,9 @@ def _adapter() -> TypeAdapter[list[ResponseTool]]:
     return TypeAdapter(list[ResponseTool])
 
 
-def _declared(
-    tools: Sequence[ResponseTool], where: str, about: dict[str, str]
-) -> list[DeclaredTool]:
+def _declared(tools: Sequence[ResponseTool], where: str, about: dict[str, str]) -> list[Tool]:
     """Each of them; what is said of namespaces goes to `about`."""
-    declared: list[DeclaredTool] = []
+    declared: list[Tool] = []
     for index, tool in enumerate(tools):
         match tool:
             case HostedTool():
@@ -105,12 +104,12 @@ def _check_name(name: str, where: str, known: Container[str]) -> None:
         )
 
 
-def _client_tool(tool: ShellTool | ClientRunTool) -> DeclaredTool:
+def _client_tool(tool: ShellTool | ClientRunTool) -> Tool:
     made = CLIENT_TOOLS[tool.type]
     environment = tool.environment if isinstance(tool, ShellTool) else None
     skills = _told_skills(environment.skills or ()) if environment else ""
     description = ToolDescription(tool.type, made.description + skills, made.parameters)
-    return DeclaredTool(description, tool.type, is_strict=True)
+    return Tool(description, tool.type, is_strict=True)
 
 
 def _told_skills(skills: Sequence[Skill]) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
 from gptoss.chat.events import TextTokens
-from gptoss.chat.tools import ToolSet
 from gptoss.chat.turn import Progress
 from gptoss.engine import FinishReason, Token
 from gptoss.harmony import (
@@ -56,6 +55,7 @@ from gptoss.server.shared.logprobs import TokenLogprobs, logprobs_of
 from gptoss.server.shared.usage import ReasoningTokens
 from gptoss.server.wire_errors import ApiError
 from gptoss.tokenizer import Tokenizer
+from gptoss.tools import ToolSet
 
 _ERROR_CODE_BY_STATUS: dict[int, FailureCode] = {
     429: "rate_limit_exceeded",

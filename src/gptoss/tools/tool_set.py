@@ -1,0 +1,44 @@
+"""The tools of a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gptoss.harmony import ToolNamespace
+from gptoss.structured import Answer
+from gptoss.tools.tool import Tool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSet:
+    """Declared tools.
+
+    system      namespaces for the system message, those that the model was trained with
+    developer   namespaces for the developer message
+    tool_by_recipient  those that were not declared as whole namespaces
+    strict      recipients whose arguments must match their schema in every keyword
+    texts       recipients whose argument is bare text, and its shape
+    kinds       what calls are addressed to, and the kind of each tool; one without a namespace is of a kind of its own
+    """
+
+    system: tuple[ToolNamespace, ...] = ()
+    developer: tuple[ToolNamespace, ...] = ()
+    tool_by_recipient: Mapping[str, Tool] = field(default_factory=dict)
+    # Made once: they are asked for at each call of a conversation.
+    strict: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    texts: Mapping[str, Answer] = field(init=False, repr=False, compare=False)
+    kinds: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        tools = self.tool_by_recipient.items()
+        strict = tuple(name for name, tool in tools if tool.is_strict)
+        texts = {name: tool.text for name, tool in tools if tool.text is not None}
+        kinds = {
+            recipient: "function" if namespace.tools else recipient
+            for namespace in (*self.system, *self.developer)
+            for recipient in namespace.recipients
+        }
+        object.__setattr__(self, "strict", strict)
+        object.__setattr__(self, "texts", texts)
+        object.__setattr__(self, "kinds", kinds | {name: tool.kind for name, tool in tools})
