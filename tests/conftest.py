@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -69,6 +69,9 @@ def weights_cache() -> Iterator[None]:
         del os.environ[CACHE_VARIABLE]
     # Libraries may have made it.
     shutil.rmtree(NO_MODELS, ignore_errors=True)
+
+
+Script = Callable[[str], LoadedModel]
 
 
 class ScriptedModel(Protocol):
@@ -145,8 +148,8 @@ class ScriptedTransformer(Transformer):
         """What a guide forced after the last chosen token, or after the prompt, may stand in the script as well."""
         decode, script = self.tokenizer.decode, self.script
         ends = [self.tokenizer.special_id(name) for name in ("<|return|>", "<|call|>")]
-        if decode(fed).endswith("<|start|>assistant") and script[0] in ends:
-            # The end of the turn before was forced.
+        if "<|start|>assistant" in decode(fed) and script[0] in ends:
+            # The end of the turn, or of the call, before was forced.
             del script[0]
         for count in range(len(fed) - 1, 0, -1):
             forced = decode(fed[-count:])
@@ -175,6 +178,23 @@ def scripted_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> ScriptedM
         # A guess would take the script's next token for its own.
         options = EngineOptions(speculates=False)
         return LoadedModel("scripted", checkpoint, nano_tokenizer, transformer, options=options)
+
+    return make
+
+
+@pytest.fixture
+def scripted_nano(nano_tokenizer: Tokenizer) -> Script:
+    """As `scripted_model`, with room for long conversations."""
+
+    def make(markup: str) -> LoadedModel:
+        directory = nano.checkpoint_path()
+        plain = open_transformer(directory, "bf16", Backend(threads=1))
+        script = ids_of(markup, nano_tokenizer)
+        transformer = ScriptedTransformer(plain, nano_tokenizer, script, 0.0)
+        options = EngineOptions(speculates=False)
+        return LoadedModel(
+            "scripted", open_checkpoint(directory), nano_tokenizer, transformer, options=options
+        )
 
     return make
 

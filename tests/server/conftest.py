@@ -15,24 +15,16 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from gptoss import nano
-from gptoss.engine import EngineOptions
-from gptoss.kernels import Backend
-from gptoss.model.checkpoint import open_checkpoint
 from gptoss.runtime import LoadedModel
 from gptoss.server.app import create_app
 from gptoss.server.run import _listen
 from gptoss.server.service import Service
 from gptoss.server.settings import Keys, ServerSettings, _digest
 from gptoss.server.transport.server import HttpServer
-from gptoss.tokenizer import Tokenizer
-from tests.conftest import ScriptedTransformer, ids_of
-from tests.model.random_model import open_transformer
 
 KEY = "sk-a-key-of-the-tests-alone"
 MakeClient = Callable[..., TestClient]
 MakeServer = Callable[..., "LiveServer"]
-Script = Callable[[str], LoadedModel]
 
 
 class KeptService(Service):
@@ -177,20 +169,3 @@ def anthropic_sdk(live_server: LiveServer) -> Iterator[anthropic.Anthropic]:
 def openai_sdk(live_server: LiveServer) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=live_server.url + "/v1", api_key="none", max_retries=0) as made:
         yield made
-
-
-@pytest.fixture
-def scripted_nano(nano_tokenizer: Tokenizer) -> Script:
-    """As `scripted_model`, with room for long conversations."""
-
-    def make(markup: str) -> LoadedModel:
-        directory = nano.checkpoint_path()
-        plain = open_transformer(directory, "bf16", Backend(threads=1))
-        script = ids_of(markup, nano_tokenizer)
-        transformer = ScriptedTransformer(plain, nano_tokenizer, script, 0.0)
-        options = EngineOptions(speculates=False)
-        return LoadedModel(
-            "scripted", open_checkpoint(directory), nano_tokenizer, transformer, options=options
-        )
-
-    return make

@@ -20,7 +20,8 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI
 
-from tests.server.conftest import MakeServer, Script
+from tests.conftest import Script
+from tests.server.conftest import MakeServer
 
 # What agents and chains open, they leave to the interpreter to close.
 pytestmark = [

@@ -28,7 +28,8 @@ from agents.editor import ApplyPatchOperation, ApplyPatchResult
 from agents.tool import ShellCallOutcome, ShellCommandOutput
 from openai import AsyncOpenAI
 
-from tests.server.conftest import MakeServer, Script
+from tests.conftest import Script
+from tests.server.conftest import MakeServer
 from tests.server.tool_items import REGEX, in_json
 
 # What agents open, they leave to the interpreter to close.

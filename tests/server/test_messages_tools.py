@@ -11,7 +11,8 @@ from anthropic.types import ToolUnionParam
 from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
-from tests.server.conftest import MakeServer, Script
+from tests.conftest import Script
+from tests.server.conftest import MakeServer
 from tests.server.messages_bodies import CITY, OFF, PATH, WEATHER, body, kwargs, post, stream
 from tests.server.tool_items import in_json
 

@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from gptoss.errors import EngineError
 from gptoss.server.service import Service
-from tests.conftest import ScriptedModel
-from tests.server.conftest import MakeClient, Script, sums, wait_until
+from tests.conftest import Script, ScriptedModel
+from tests.server.conftest import MakeClient, sums, wait_until
 from tests.server.documented import EVENTS, Documented
 from tests.server.documented_tools import of_tools
 from tests.server.messages_bodies import WEATHER

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gptoss.chat import Chat
-from tests.conftest import ScriptedModel
-from tests.server.conftest import MakeClient, Script
+from tests.conftest import Script, ScriptedModel
+from tests.server.conftest import MakeClient
 
 CITY = {
     "type": "object",

@@ -12,7 +12,8 @@ from openai.types.responses import ResponseInputItem
 from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
-from tests.server.conftest import MakeClient, MakeServer, Script
+from tests.conftest import Script
+from tests.server.conftest import MakeClient, MakeServer
 from tests.server.responses_shapes import (
     ANSWER,
     TOOL,
