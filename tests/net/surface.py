@@ -17,7 +17,14 @@ from typing import Any
 from tests.net import made, replay
 from tests.net.cases import Sent
 
-_PACKAGES = ("gptoss", "gptoss.harmony", "gptoss.chat", "gptoss.structured", "gptoss.engine")
+_PACKAGES = (
+    "gptoss",
+    "gptoss.harmony",
+    "gptoss.chat",
+    "gptoss.tools",
+    "gptoss.structured",
+    "gptoss.engine",
+)
 _TERMINAL = {
     **{"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"},
     "PYTHONIOENCODING": "utf-8",

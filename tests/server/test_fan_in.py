@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from gptoss.chat.turn import Progress
+from gptoss.chat.round import Progress
 from gptoss.errors import EngineError, RequestError
 from gptoss.server import fan_in as module
 from gptoss.server.fan_in import StreamWriter, fan_in, stream_events, turn_events

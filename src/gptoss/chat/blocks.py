@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Hashable
 
 from gptoss.harmony import Channel, Message, Role
+from gptoss.tools.tool import BUILT_IN
 
 # Messages that are kept or dropped as one: a call takes its result with it.
 Block = list[Message]
@@ -88,5 +89,7 @@ class _Calls:
 
 
 def result_of(recipient: str | None, text: str) -> Message:
-    """The result of a tool as the model reads it."""
-    return Message(Role.TOOL, text, Channel.COMMENTARY, Role.ASSISTANT, name=recipient)
+    """The result of a tool as the model reads it: on the channel of its call."""
+    is_built_in = recipient is not None and recipient.partition(".")[0] in BUILT_IN
+    channel = Channel.ANALYSIS if is_built_in else Channel.COMMENTARY
+    return Message(Role.TOOL, text, channel, Role.ASSISTANT, name=recipient)

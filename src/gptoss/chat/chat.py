@@ -12,11 +12,12 @@ from typing import Any
 
 from gptoss import harmony
 from gptoss.arguments import require_type
-from gptoss.chat.blocks import Blocks
+from gptoss.chat.blocks import result_of
 from gptoss.chat.events import TurnEvent, TurnFinished
 from gptoss.chat.reply import Reply
 from gptoss.chat.request import TurnLimits, TurnRequest
 from gptoss.chat.response_format import answer_of
+from gptoss.chat.tool_policy import LoopLimits, ToolPolicy
 from gptoss.chat.tools import ToolForm, tool_set
 from gptoss.chat.turn import Turn, begin_turns
 from gptoss.engine import FinishReason, SamplingParams
@@ -24,6 +25,7 @@ from gptoss.errors import MessageError, RequestError
 from gptoss.harmony import Effort, Message, Role
 from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.structured import CompiledTurn
+from gptoss.tools import Approver
 
 
 class Chat:
@@ -36,7 +38,11 @@ class Chat:
     max_tokens        new tokens of a turn at most, reasoning included; None: what the context holds
     reasoning_tokens  tokens of the chain of thought at most, after which the answer begins; None: no limit
     stop              a string, or some, that end the answer and are no part of it
-    tools             what the model may call, see `tool_set`
+    tools             what the model may call, see `tool_set`. Typed Python functions, sync or async, and tools of
+                      `gptoss.tools` are run here, as often as it takes; calls of others are the reply's `tool_calls`
+    approve           asked before a call that needs approval, with an `ApprovalRequest`: True, False, or a `Decision`;
+                      None: what needs approval is denied
+    tool_limits       where the tools of a turn are taken away, so that it answers
     tool_choice       None: as it likes; `none`, `required`, or an object as chat APIs have them
     parallel_calls    whether a turn may make several calls
     response_format   the shape of the answer, see `gptoss.chat.answer_of`; None: text
@@ -61,6 +67,8 @@ class Chat:
         stop: str | Sequence[str] = (),
         current_date: str | None = None,
         tools: Iterable[ToolForm] | None = None,
+        approve: Approver | None = None,
+        tool_limits: LoopLimits | None = None,
         tool_choice: object = None,
         parallel_calls: bool = False,
         response_format: Mapping[str, object] | None = None,
@@ -70,6 +78,7 @@ class Chat:
         require_type("sampling", sampling, SamplingParams, type(None))
         require_type("stop", stop, str, Sequence, wanted="a string or some")
         require_type("tools", tools, Iterable, type(None), wanted="a list of tools")
+        require_type("tool_limits", tool_limits, LoopLimits, type(None))
         given = {"temperature": temperature, "top_p": top_p, "seed": seed}
         alone: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         self.model = model
@@ -81,6 +90,7 @@ class Chat:
         self.stop_strings = stop
         self.current_date = current_date
         self.tools = tool_set(tools or ())
+        self.policy = ToolPolicy(limits=tool_limits or LoopLimits(), approve=approve)
         self.tool_choice = tool_choice
         self.parallel_calls = parallel_calls
         self.response_format = response_format
@@ -164,6 +174,10 @@ class Chat:
         if self._turn is not None:
             self._turn.answer_now()
 
+    def stop_tool(self) -> bool:
+        """End the tool that runs, and let the turn go on without its result; False where none runs. As `stop`."""
+        return self._turn is not None and self._turn.stop_tool()
+
     def stop(self) -> None:
         """End the running turn, from a signal handler or another thread; its stream closes with what there is."""
         self._is_stopping = True
@@ -204,25 +218,26 @@ class Chat:
                 raise MessageError("got an empty message, wanted a question")
             return [*self.history, Message(Role.USER, said)]
         start = len(self.history)
-        while start and self.history[start - 1].role is Role.ASSISTANT:
+        while start and self.history[start - 1].role in (Role.ASSISTANT, Role.TOOL):
             start -= 1
         last = self.history[start:]
-        calls = [message for message in last if message.is_tool_call]
-        if len(said) != len(calls) or not calls:
+        followed = [*last[1:], None] if last else []
+        calls = [
+            message.is_tool_call and (after is None or after.role is not Role.TOOL)
+            for message, after in zip(last, followed, strict=True)
+        ]
+        if len(said) != sum(calls) or not any(calls):
             raise MessageError(
-                f"got {len(said)} results, wanted one for each of the {len(calls)} tool calls of the last reply"
+                f"got {len(said)} results, wanted one for each of the {sum(calls)} tool calls of the last reply"
             )
         for index, result in enumerate(said):
             require_type(f"result {index}", result, str, error=MessageError)
-        results = iter(said)
-        blocks = Blocks()
-        for message in last:
-            if message.is_tool_call:
-                blocks.call(message)
-                blocks.result(None, next(results))
-            else:
-                blocks.say(message)
-        return [*self.history[:start], *blocks.messages]
+        results, found = iter(said), self.history[:start]
+        for message, is_open in zip(last, calls, strict=True):
+            found.append(message)
+            if is_open:
+                found.append(result_of(message.recipient, next(results)))
+        return found
 
     def _asked(self, history: Sequence[Message]) -> TurnRequest:
         # The engine takes 0 for a prompt that is read alone, which is no turn of a conversation.
@@ -240,6 +255,7 @@ class Chat:
             limits=TurnLimits.of(self.max_tokens, self.reasoning_tokens, self.stop_strings),
             current_date=self.current_date,
             grammar=self.grammar,
+            policy=self.policy,
         )
 
     def _begin(self, request: TurnRequest, compiled: CompiledTurn | None = None) -> Turn:

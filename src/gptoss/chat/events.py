@@ -1,13 +1,14 @@
-"""What a turn emits: harmony's events while it runs, then itself as a whole."""
+"""What a turn emits: harmony's events while it is written, those of its tools, then itself as a whole."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gptoss.chat.reply import Reply
+from gptoss.chat.reply import CallRecord, Reply
 from gptoss.engine import Token
 from gptoss.harmony import ContentDelta, Event, PreambleDelta, ReasoningDelta, ToolCallDelta
+from gptoss.tools import ApprovalRequest
 
 _Piece = ReasoningDelta | ContentDelta | PreambleDelta | ToolCallDelta
 
@@ -23,13 +24,45 @@ class TextTokens:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolRunStarted:
+    """A call is about to be run here: the how-manieth of the turn it is, as in `ToolCallStarted`."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """A person is asked whether a call may run."""
+
+    index: int
+    request: ApprovalRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """A piece of what a running tool prints, for a person; the model reads the result."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRunFinished:
+    """A call has ended, or was not run; its result, however it ended."""
+
+    index: int
+    run: CallRecord
+
+
+@dataclass(frozen=True, slots=True)
 class TurnFinished:
     """The last event of a turn."""
 
     reply: Reply
 
 
-TurnEvent = Event | TextTokens | TurnFinished
+ToolEvent = ToolRunStarted | ApprovalAsked | ToolOutput | ToolRunFinished
+TurnEvent = Event | TextTokens | ToolEvent | TurnFinished
 
 
 def together(events: Sequence[TurnEvent]) -> list[TurnEvent]:

@@ -11,6 +11,7 @@ from gptoss.chat.opening import opened
 from gptoss.chat.prompt import prompt_of
 from gptoss.chat.response_format import answer_of
 from gptoss.chat.tool_choice import tool_choice_of
+from gptoss.chat.tool_policy import ToolPolicy
 from gptoss.engine import SamplingParams
 from gptoss.errors import ContinuationError
 from gptoss.harmony import Channel, Effort, Message, SystemContent
@@ -65,6 +66,7 @@ class TurnRequest:
                      neither told nor counted again
     current_date     `YYYY-MM-DD` for the system message; None: today
     grammar          whether the turn is held to all of that, and to the chat format; False is for experiments
+    policy           how far tools may go whose calls are run here
 
     Made from these:
 
@@ -90,6 +92,7 @@ class TurnRequest:
     continues: bool = False
     current_date: str | None = None
     grammar: bool = True
+    policy: ToolPolicy = field(default_factory=ToolPolicy)
     conversation: tuple[Message, ...] = field(init=False, repr=False)
     continuation: Message | None = field(init=False, repr=False)
     rules: TurnRules = field(init=False, repr=False)

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from gptoss.errors import MessageError, shown
 from gptoss.harmony import (
-    BROWSER,
-    PYTHON,
     CustomTool,
     ToolDescription,
     ToolNamespace,
 )
 from gptoss.structured import Answer, AnswerKind
-from gptoss.tools import FUNCTIONS, Tool, ToolSet
+from gptoss.tools import FUNCTIONS, Tool, ToolSet, function_tool
+from gptoss.tools.tool import BUILT_IN
 
 if TYPE_CHECKING:
     from gptoss.chat.types.tools import FlatCustomTool, FlatFunctionTool
 
-_BUILT_IN = (BROWSER.name, PYTHON.name)
 
-
-ToolForm = Mapping[str, object] | ToolDescription | ToolNamespace | Tool
+ToolForm = Mapping[str, object] | ToolDescription | ToolNamespace | Tool | Callable[..., object]
 
 
 def tool_set(tools: Iterable[ToolForm], about: Mapping[str, str] | None = None) -> ToolSet:
-    """From functions and custom tools as chat APIs take them, descriptions of functions, and whole namespaces.
+    """From functions and custom tools as chat APIs take them, descriptions of functions, and whole namespaces, which
+    the caller runs; and from Python functions and tools, whose calls are run here.
 
     A custom tool is called with bare text where it has a grammar, else with JSON: `{"input": TEXT}`.
 
@@ -44,18 +42,24 @@ def tool_set(tools: Iterable[ToolForm], about: Mapping[str, str] | None = None) 
                 declared.append(tool)
             case ToolDescription():
                 declared.append(Tool(tool))
+            case Callable():
+                declared.append(function_tool(tool))
             case _:
                 declared.append(declared_tool(_checked(tool, f"tools.{index}")))
     grouped: dict[str, list[ToolDescription]] = {}
     for each in declared:
-        grouped.setdefault(each.namespace, []).append(each.description)
+        if each.namespace is None:
+            about_it = each.description
+            whole.append(ToolNamespace(about_it.name, (), about_it.description))
+        else:
+            grouped.setdefault(each.namespace, []).append(each.description)
     made = [
         ToolNamespace(name, tuple(group), (about or {}).get(name))
         for name, group in grouped.items()
     ]
     found = ToolSet(
-        tuple(space for space in whole if space.name in _BUILT_IN),
-        (*(space for space in whole if space.name not in _BUILT_IN), *made),
+        tuple(space for space in whole if space.name in BUILT_IN),
+        (*(space for space in whole if space.name not in BUILT_IN), *made),
         {each.recipient: each for each in declared},
     )
     _require_distinct(found)

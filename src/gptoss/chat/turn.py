@@ -1,213 +1,268 @@
-"""One assistant turn over a conversation: render, generate, parse."""
+"""One assistant turn over a conversation: as many generations as it takes, and the tools between them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import reduce
 
-from gptoss import harmony
-from gptoss.chat.events import TextTokens, TurnEvent, TurnFinished, together
-from gptoss.chat.prompt import continuation_ids, num_shared
-from gptoss.chat.reading import Reading
-from gptoss.chat.reasoning_budget import ReasoningBudget
-from gptoss.chat.reply import Reply, Usage
+from gptoss.chat.blocks import Blocks
+from gptoss.chat.call_step import CallStep
+from gptoss.chat.events import TurnEvent, TurnFinished
+from gptoss.chat.reading import THOUGHT_BREAK
+from gptoss.chat.reply import Reply, ToolCall, Usage
 from gptoss.chat.request import TurnRequest
-from gptoss.engine import EVERYBODY, FinishReason, Generation, Owner, Token
-from gptoss.errors import RequestError, SchemaError
-from gptoss.harmony import ContentDelta, Event, MessageFinished
+from gptoss.chat.round import Progress, Round
+from gptoss.chat.round_maker import RoundMaker
+from gptoss.chat.tool_loop import ToolLoop, open_calls
+from gptoss.chat.tool_policy import Cap
+from gptoss.engine import EVERYBODY, FinishReason, Timings
+from gptoss.errors import ContextLengthError
+from gptoss.harmony import Message
 from gptoss.runtime.loaded_model import LoadedModel
-from gptoss.structured import MAX_COMPILE_S, CompiledTurn, Constraint
-from gptoss.tokenizer.limited import LimitedTokenizer
-from gptoss.tokenizer.stop_strings import StopStrings
+from gptoss.structured import CompiledTurn
+from gptoss.tools import ApprovalRequest
 
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the prompt is read.
-
-    total      its tokens
-    cached     those that were there already
-    read       those that are computed or were there
-    is_waiting whether the engine has not come to it yet
-    is_over    whether the turn has ended
-    """
-
-    total: int
-    cached: int
-    read: int
-    is_waiting: bool
-    is_over: bool
+Step = Round | CallStep
 
 
 class Turn:
-    """An assistant's turn that is being generated; `begin_turns` makes them."""
+    """An assistant's turn that is being written; `begin_turns` makes them.
+
+    Without tools that are run here it is one round. With them, each round that ends with calls is followed by these, in
+    their order, and by another round behind their results, until one answers.
+    """
 
     def __init__(
         self,
-        generation: Generation,
-        parser: harmony.Parser,
-        budget: ReasoningBudget,
-        stop: tuple[str, ...],
-        not_enforced: tuple[str, ...],
-        continuation: harmony.Message | None,
+        request: TurnRequest,
+        maker: RoundMaker,
+        loop: ToolLoop,
+        first: Round | None,
+        calls: Sequence[Message] = (),
     ) -> None:
-        self._continuation = continuation
-        self._generation = generation
-        self._parser = parser
-        self._budget = budget
-        self._stop, self._stops = stop, StopStrings(stop)
-        self._not_enforced = not_enforced
-        self._reading = Reading()
-        self._tells_tokens = generation.request.sampling.logprobs is not None
-        # Those that were read: more may have been generated than what ended the answer.
-        self._num_tokens = self._reasoning_tokens = 0
+        """`first`: None where `calls`, which the conversation ends with, are run before it."""
+        self._request = request
+        self._maker = maker
+        self._loop = loop
+        self._round = self._first = first
+        self._step: Step | None = first
+        self._queue = deque(enumerate(calls))
+        self._num_calls = len(calls)
+        # Of calls that stand in the conversation, the turn has the results alone.
+        self._num_before = len(calls)
+        self._goes_on = bool(calls)
+        self._results: list[Message] = []
+        self._num_result_tokens = 0
+        self._replies: list[Reply] = []
+        self._blocks = Blocks()
+        self._approvals: tuple[ApprovalRequest, ...] = ()
+        self._is_cancelled = self._answers_now = False
+        self._is_full = False
 
     @property
     def stop_string(self) -> str | None:
         """The stop string that ended the answer, once one has."""
-        return self._stops.found
+        return None if self._round is None else self._round.stop_string
 
     @property
     def progress(self) -> Progress:
-        """How far the prompt is read, up to now."""
-        generation = self._generation
-        read, has_ended = generation.num_prefilled, generation.finish_reason is not None
-        return Progress(
-            total=len(generation.request.token_ids),
-            cached=generation.timings.cached_tokens,
-            read=read,
-            is_waiting=not read and not has_ended,
-            is_over=has_ended,
-        )
+        """How far the prompt of the round is read, up to now."""
+        if self._round is None:
+            return Progress(total=1, cached=0, read=0, is_waiting=True, is_over=False)
+        return self._round.progress
 
     def events(self) -> Iterator[TurnEvent]:
-        """Its events as they come, last a TurnFinished; closing the iterator ends the generation."""
+        """Its events as they come, last a TurnFinished; closing the iterator ends what runs."""
         try:
-            for token in self._generation.tokens():
-                for event in self._read(token):
-                    self._reading.feed(event)
-                    yield event
-                if self._stops.found is not None:
-                    break
+            while (step := self._at_hand() or self._further()) is not None:
+                yield from self._entered(step).events()
+                yield from self._left(step)
         finally:
             self._end()
-        yield from self._close()
+        yield TurnFinished(self._reply())
 
     async def events_async(self, pace_s: float = 0.0) -> AsyncGenerator[TurnEvent, None]:
         """As `events`, for an event loop; with a pace, deltas that come faster than that are put together."""
         try:
-            async with contextlib.aclosing(self._generation.batches_async()) as batches:
-                async for batch in batches:
-                    found = self._read_batch(batch)
-                    for event in together(found) if pace_s else found:
-                        self._reading.feed(event)
+            while True:
+                step = self._at_hand()
+                if step is None and self._goes_on:
+                    # A grammar may have to be compiled, and a place waited for.
+                    step = await asyncio.to_thread(self._further)
+                if step is None:
+                    break
+                async with contextlib.aclosing(self._entered(step).events_async(pace_s)) as events:
+                    async for event in events:
                         yield event
-                    if self._stops.found is not None:
-                        self._end()
-                        break
-                    if pace_s and self._generation.finish_reason is None:
-                        await asyncio.sleep(pace_s)
+                for event in self._left(step):
+                    yield event
         finally:
             self._end()
-        for last in self._close():
-            yield last
+        yield TurnFinished(self._reply())
 
     def answer_now(self) -> None:
         """End the chain of thought and begin the answer; harmless where that has begun."""
-        self._budget.close()
+        self._answers_now = True
+        if isinstance(self._step, Round):
+            self._step.answer_now()
+
+    def stop_tool(self) -> bool:
+        """End the tool that runs, whose result says so, and let the turn go on; False where none runs."""
+        step = self._step
+        if not isinstance(step, CallStep):
+            return False
+        step.cancel()
+        return True
 
     def cancel(self) -> None:
-        """End the generation; `events` then gives what there is, with the finish reason `cancelled`."""
-        self._generation.cancel()
+        """End the turn; `events` then gives what there is, with the finish reason `cancelled`."""
+        self._is_cancelled = True
+        if self._step is not None:
+            self._step.cancel()
 
     def _end(self) -> None:
-        is_stopped = self._stops.found is not None
-        self._generation.finish(FinishReason.STOP if is_stopped else FinishReason.CANCELLED)
+        if self._step is not None:
+            self._step.cancel()
 
-    def _read_batch(self, batch: list[Token]) -> list[TurnEvent]:
-        found: list[TurnEvent] = []
-        for token in batch:
-            found += self._read(token)
-            if self._stops.found is not None:
-                break
-        return found
+    def _at_hand(self) -> Step | None:
+        """The step that can begin at once: the first round, or the next call."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        if self._is_cancelled or not self._queue:
+            return None
+        index, call = self._queue[0]
+        step = self._loop.step(call, index)
+        policy = self._request.policy
+        if policy.pauses and policy.approve is None and step.waiting is not None:
+            steps = (self._loop.step(each, number) for number, each in self._queue)
+            self._approvals = tuple(each.waiting for each in steps if each.waiting is not None)
+            self._queue.clear()
+            self._goes_on = False
+            return None
+        self._queue.popleft()
+        return step
 
-    def _read(self, token: Token) -> Iterator[TurnEvent]:
-        was_saying = self._parser.is_saying
-        events = self._parser.feed(token.id)
-        self._num_tokens += 1
-        self._reasoning_tokens += self._parser.is_reasoning
-        if self._tells_tokens and was_saying and self._parser.is_saying:
-            yield TextTokens((token,))
-        for event in events:
-            yield from self._filter(event)
+    def _further(self) -> Round | None:
+        """The round behind the results of all calls; None where the turn is over."""
+        if not self._goes_on or self._is_cancelled:
+            return None
+        self._goes_on = False
+        used = self._usage
+        limit = self._request.limits.max_tokens
+        if limit is not None and used.completion_tokens >= limit:
+            self._is_full = True
+            return None
+        results, self._results = self._results, []
+        self._num_result_tokens = 0
+        if self._round is None:
+            return self._maker.first(results)[0]
+        try:
+            return self._maker.following(
+                self._round.token_ids,
+                results,
+                used,
+                self._num_calls,
+                has_tools=self._loop.has_tools,
+            )
+        except ContextLengthError:
+            self._loop.capped = Cap.CONTEXT
+            self._is_full = True
+            return None
 
-    def _filter(self, event: Event) -> Iterator[Event]:
-        """The event, or what of the answer is sure to stay."""
-        if not isinstance(event, ContentDelta):
-            yield from self._released(self._stops.finish())
-            is_stopped = self._stops.found is not None
-            yield MessageFinished(True) if is_stopped and type(event) is MessageFinished else event
-        elif self._stops.found is None:
-            yield from self._released(self._stops.feed(event.text))
+    def _entered(self, step: Step) -> Step:
+        self._step = step
+        if isinstance(step, Round):
+            self._round = step
+            if self._answers_now:
+                step.answer_now()
+        if self._is_cancelled:
+            step.cancel()
+        return step
 
-    def _released(self, text: str) -> Iterator[Event]:
-        if text:
-            yield ContentDelta(text)
+    def _left(self, step: Step) -> Iterator[TurnEvent]:
+        """What is told of a step that has ended, once it is counted."""
+        if isinstance(step, Round):
+            self._close_round(step.reply)
+            return
+        assert self._round is not None or self._num_before
+        num_prompt = self._num_result_tokens
+        num_prompt += 0 if self._round is None else len(self._round.token_ids)
+        result, event = self._loop.take(step, num_prompt)
+        self._results.append(result)
+        self._num_result_tokens += self._loop.last_tokens
+        if step.index < self._num_before and self._round is None:
+            self._blocks.say(result)
+        else:
+            self._blocks.result(_id_of(step.index), event.run.told)
+        if not self._queue:
+            self._loop.end_round()
+        yield event
 
-    def _close(self) -> Iterator[TurnEvent]:
-        for closing in self._parser.close():
-            for event in self._filter(closing):
-                self._reading.feed(event)
-                yield event
-        yield TurnFinished(self._reply())
+    def _close_round(self, reply: Reply) -> None:
+        self._replies.append(reply)
+        is_calling = reply.finish_reason is FinishReason.TOOL_CALLS
+        num_others = 0
+        for message in reply.messages:
+            if not message.is_tool_call:
+                self._blocks.say(message)
+                continue
+            self._blocks.call(message, _id_of(self._num_calls))
+            if is_calling and self._loop.is_run_here(message):
+                self._queue.append((self._num_calls, message))
+            else:
+                num_others += 1
+            self._num_calls += 1
+        self._goes_on = bool(self._queue) and not num_others
+
+    @property
+    def _usage(self) -> Usage:
+        return reduce(Usage.__add__, (reply.usage for reply in self._replies), Usage(0, 0, 0))
 
     def _reply(self) -> Reply:
-        generation, reading = self._generation, self._reading
-        messages, repairs = self._parser.finish()
-        if self._continuation is not None:
-            whole = messages[0].text
-            messages = [
-                replace(messages[0], content=whole[len(self._continuation.text) :]),
-                *messages[1:],
-            ]
-        if self._stops.found is not None:
-            kept = StopStrings(self._stop).feed(messages[-1].text)
-            messages = [*messages[:-1], replace(messages[-1], content=kept)]
-        timings = generation.timings
-        usage = Usage(
-            timings.prompt_tokens,
-            self._num_tokens,
-            self._reasoning_tokens,
-            timings.cached_tokens,
-        )
-        loop = generation.loop
-        return Reply(
-            content=reading.content,
-            reasoning=reading.reasoning,
-            tool_calls=reading.tool_calls,
+        replies, records = self._replies, tuple(self._loop.records)
+        if len(replies) == 1 and not records and not self._approvals:
+            return replies[0]
+        others = [
+            ToolCall((message.recipient or "").removeprefix("functions."), message.text)
+            for message in (replies[-1].messages if replies else ())
+            if message.is_tool_call and not self._loop.is_run_here(message)
+        ]
+        reply = Reply(
+            content="".join(each.content for each in replies),
+            reasoning=THOUGHT_BREAK.join(each.reasoning for each in replies if each.reasoning),
+            tool_calls=tuple(others),
             finish_reason=self._finish_reason(),
-            usage=usage,
-            timings=timings,
-            messages=tuple(messages),
-            repairs=tuple(repairs),
-            seed=generation.seed,
-            is_reasoning_cut=self._budget.has_closed,
-            loop=loop if loop is not None and loop.num_new <= self._num_tokens else None,
-            not_enforced=self._not_enforced,
+            usage=self._usage,
+            timings=sum((each.timings for each in replies), Timings()),
+            messages=tuple(self._blocks.messages),
+            repairs=tuple(repair for each in replies for repair in each.repairs),
+            is_reasoning_cut=any(each.is_reasoning_cut for each in replies),
+            tool_runs=records,
+            capped=self._loop.capped,
+            approvals=self._approvals,
         )
+        if not replies:
+            return reply
+        first, last = replies[0], replies[-1]
+        return replace(reply, seed=first.seed, loop=last.loop, not_enforced=first.not_enforced)
 
     def _finish_reason(self) -> FinishReason:
-        if self._stops.found is not None:
-            # The generation may have come to its own end while this was read.
-            return FinishReason.STOP
-        reason = self._generation.finish_reason or FinishReason.CANCELLED
-        if reason is FinishReason.STOP and self._reading.ends_with_call:
+        if self._is_cancelled or not (self._replies or self._approvals):
+            return FinishReason.CANCELLED
+        if self._is_full:
+            return FinishReason.LENGTH
+        if self._approvals:
             return FinishReason.TOOL_CALLS
-        return reason
+        return self._replies[-1].finish_reason
+
+
+def _id_of(index: int) -> str:
+    return f"call_{index}"
 
 
 def begin_turns(
@@ -220,6 +275,8 @@ def begin_turns(
 ) -> list[Turn]:
     """The assistant's next turn, in as many ways as asked for, generating from now on. All are begun, or none.
 
+    Where the conversation ends with calls of tools that are run here, a turn begins by running these.
+
     compiled  the rules of the request, compiled; None: they are compiled here
     owner     whose it is: see `gptoss.engine.Owner`
     is_gone   asked while a long conversation is read: whether nobody waits for the turn any more
@@ -227,78 +284,12 @@ def begin_turns(
     Raises RequestError, before anything is generated and before more than that is read, for a conversation that does
     not fit, and SchemaError for rules that cannot be kept or a beginning that breaks them.
     """
-    if compiled is None and request.grammar:
-        compiled = model.turns.compile(request.rules)
-    tokenizer, continuation = model.tokenizer, request.continuation
-    reader = LimitedTokenizer(tokenizer, model.context, is_gone)
-    prompt = request.prompt(reader)
-    start = len(prompt) - len(continuation_ids(continuation, reader))
-    held = _constraints(model, request, compiled, prompt, start, is_gone)
-    whose = Owner(owner, num_shared(request.conversation, prompt, model))
-    limits = request.limits
-    budgets = [
-        ReasoningBudget(tokenizer, start, limits.reasoning_tokens, *constraints)
-        for constraints in held
-    ]
-    requests = [
-        model.request(
-            prompt,
-            request.sampling,
-            max_tokens=limits.max_tokens,
-            processors=constraints,
-            guides=(budget, *constraints),
-            owner=whose,
-        ).for_answer(index)
-        for index, (budget, constraints) in enumerate(zip(budgets, held, strict=True))
-    ]
-    not_enforced = compiled.not_enforced if compiled is not None else ()
-    declared = harmony.declared_recipients(request.conversation)
+    maker = RoundMaker(model, request, compiled, owner, is_gone)
 
-    def parser() -> harmony.Parser:
-        made = harmony.Parser(tokenizer, recipients=declared)
-        for token_id in prompt[start:]:
-            made.feed(token_id)
-        return made
+    def loop() -> ToolLoop:
+        return ToolLoop(request, model.tokenizer, model.context)
 
-    return [
-        Turn(generation, parser(), budget, limits.stop, not_enforced, continuation)
-        for generation, budget in zip(model.submit_all(requests), budgets, strict=True)
-    ]
-
-
-def _constraints(
-    model: LoadedModel,
-    request: TurnRequest,
-    compiled: CompiledTurn | None,
-    prompt: Sequence[int],
-    start: int,
-    is_gone: Callable[[], bool],
-) -> list[tuple[Constraint, ...]]:
-    """For each way the one constraint that it is held to, or none; `start`: where the turn begins in the prompt."""
-    if compiled is None:
-        return [()] * request.num
-    began = time.thread_time()
-    found: list[tuple[Constraint, ...]] = []
-    for index in range(request.num):
-        if is_gone():
-            raise RequestError("the caller has gone")
-        constraint = model.turns.constraint(compiled, start)
-        if time.thread_time() - began > MAX_COMPILE_S:
-            raise SchemaError(
-                f"the schemas take more than {MAX_COMPILE_S:.0f} s to compile for {index + 1} of "
-                f"{request.num} answers; ask for fewer, or with smaller schemas"
-            )
-        if request.continuation is not None:
-            _check_beginning(constraint, prompt)
-        found.append((constraint,))
-    return found
-
-
-def _check_beginning(constraint: Constraint, prompt: Sequence[int]) -> None:
-    try:
-        constraint.forced(prompt)
-    except SchemaError:
-        raise SchemaError(
-            "got a beginning of the turn that its response format, tools or tool choice do not allow; "
-            "leave it out, or ask for what it began"
-        ) from None
+    calls = [call for call in open_calls(request.messages) if loop().is_run_here(call)]
+    if calls:
+        return [Turn(request, maker, loop(), None, calls) for _ in range(request.num)]
+    return [Turn(request, maker, loop(), first) for first in maker.first()]

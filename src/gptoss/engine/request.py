@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -99,6 +99,11 @@ class Timings:
     drafted_tokens: int = 0
     accepted_tokens: int = 0
     preemptions: int = 0
+
+    def __add__(self, other: Timings) -> Timings:
+        """Return the time and the tokens of two requests together."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Timings(*(mine + its for mine, its in pairs))
 
     def to_dict(self) -> dict[str, float | None]:
         """Seconds and speeds for JSON; a speed that there is none of is None."""

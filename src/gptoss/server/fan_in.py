@@ -12,7 +12,8 @@ from typing import Generic, TypeVar
 from anyio import CancelScope
 
 from gptoss.chat import TurnEvent
-from gptoss.chat.turn import Progress, Turn
+from gptoss.chat.round import Progress
+from gptoss.chat.turn import Turn
 from gptoss.server.service import Running, Service
 from gptoss.server.wire_errors import ApiError, api_error
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gptoss import chat
-from gptoss.chat.turn import Progress
+from gptoss.chat.round import Progress
 from gptoss.server.chat_completions.reply import (
     ChatLogprobs,
     ChatUsage,

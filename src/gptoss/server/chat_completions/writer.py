@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
-from gptoss.chat.turn import Progress
+from gptoss.chat.round import Progress
 from gptoss.harmony import ContentDelta, PreambleDelta
 from gptoss.server.chat_completions.answer import ChatAnswer
 from gptoss.server.chat_completions.chunks import AnswerChunks, ChatDelta, Chunks

@@ -10,7 +10,7 @@ from typing import Any
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
 from gptoss.chat.events import TextTokens
-from gptoss.chat.turn import Progress
+from gptoss.chat.round import Progress
 from gptoss.engine import FinishReason, Token
 from gptoss.harmony import (
     ContentDelta,

@@ -1,0 +1,177 @@
+"""One call of a turn that is run here: asked for where that is needed, run, and its result made fit for the model."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import AsyncGenerator, Iterator
+
+from gptoss.chat.events import (
+    ApprovalAsked,
+    ToolOutput,
+    ToolRunFinished,
+    ToolRunStarted,
+    TurnEvent,
+)
+from gptoss.chat.reply import CallRecord
+from gptoss.chat.tool_policy import ToolPolicy
+from gptoss.errors import listed, shown
+from gptoss.harmony import Message
+from gptoss.tools import (
+    Approval,
+    ApprovalRequest,
+    Decision,
+    Ending,
+    Tool,
+    ToolResult,
+    ToolRun,
+    digest_of,
+)
+
+_NOBODY = "nobody is there to allow it"
+
+
+class CallStep:
+    """Runs one call. `events` tells of it, and `result` is there when they have ended.
+
+    call   the message
+    index  the how-manieth of the turn it is
+    tool   None: there is no such tool
+    """
+
+    def __init__(
+        self,
+        call: Message,
+        index: int,
+        tool: Tool | None,
+        policy: ToolPolicy,
+        *,
+        has_read_foreign: bool,
+        max_s: float,
+        known: tuple[str, ...] = (),
+    ) -> None:
+        self.call = call
+        self.index = index
+        self.tool = tool
+        self.result: ToolResult | None = None
+        self._policy = policy
+        self._has_read_foreign = has_read_foreign
+        self._max_s = max_s
+        self._known = known
+        self._run: ToolRun | None = None
+        self._is_cancelled = False
+
+    @property
+    def waiting(self) -> ApprovalRequest | None:
+        """The call as a person is asked for it, if one must be asked and none has decided."""
+        if self.tool is None:
+            return None
+        needed, reason = self._policy.needed(self.tool, has_read_foreign=self._has_read_foreign)
+        if needed is not Approval.ASK:
+            return None
+        request = ApprovalRequest(
+            self.tool.recipient, self.call.text, digest_of(self.tool, self.call.text), reason
+        )
+        return None if request.digest in self._policy.decisions else request
+
+    def events(self) -> Iterator[TurnEvent]:
+        """What happens to the call, but for its record: that is made of the result."""
+        yield ToolRunStarted(self.index)
+        decision = self._decided()
+        if (waiting := self.waiting) is not None:
+            yield ApprovalAsked(self.index, waiting)
+            decision = self._ask(waiting)
+        if (run := self._begin(decision, None)) is not None:
+            for text in run.events():
+                yield ToolOutput(self.index, text)
+            self.result = run.result
+
+    async def events_async(self, pace_s: float = 0.0) -> AsyncGenerator[TurnEvent, None]:
+        """As `events`, for an event loop."""
+        yield ToolRunStarted(self.index)
+        decision = self._decided()
+        if (waiting := self.waiting) is not None:
+            yield ApprovalAsked(self.index, waiting)
+            decision = await self._ask_async(waiting)
+        if (run := self._begin(decision, asyncio.get_running_loop())) is not None:
+            async with contextlib.aclosing(run.events_async(pace_s)) as pieces:
+                async for text in pieces:
+                    yield ToolOutput(self.index, text)
+            self.result = run.result
+
+    def cancel(self) -> None:
+        """End the call; from any thread, or a signal handler."""
+        self._is_cancelled = True
+        if self._run is not None:
+            self._run.cancel()
+
+    def finished(self, told: str) -> ToolRunFinished:
+        """The last event: the result, and what of it the model reads."""
+        assert self.result is not None
+        record = CallRecord(self.call.recipient or "", self.call.text, self.result, told)
+        return ToolRunFinished(self.index, record)
+
+    def _decided(self) -> Decision:
+        """What is known before anybody is asked."""
+        if self.tool is None:
+            return Decision(True)
+        needed, _ = self._policy.needed(self.tool, has_read_foreign=self._has_read_foreign)
+        if needed is Approval.DENY:
+            return Decision(False, "calls of this tool are not allowed here")
+        if needed is Approval.ALLOW:
+            return Decision(True)
+        digest = digest_of(self.tool, self.call.text)
+        return self._policy.decisions.get(digest, Decision(False, _NOBODY))
+
+    def _ask(self, request: ApprovalRequest) -> Decision:
+        if self._policy.approve is None:
+            return Decision(False, _NOBODY)
+        answer = self._policy.approve(request)
+        if inspect.isawaitable(answer):
+            return _decision(asyncio.run(_awaited(answer)))
+        return _decision(answer)
+
+    async def _ask_async(self, request: ApprovalRequest) -> Decision:
+        approve = self._policy.approve
+        if approve is None:
+            return Decision(False, _NOBODY)
+        try:
+            async with asyncio.timeout(self._policy.approve_s):
+                if inspect.iscoroutinefunction(approve):
+                    return _decision(await approve(request))
+                answer = await asyncio.to_thread(approve, request)
+                return _decision(await answer if inspect.isawaitable(answer) else answer)
+        except TimeoutError:
+            return Decision(False, f"nobody has allowed it within {self._policy.approve_s:g} s")
+
+    def _begin(self, decision: Decision, loop: asyncio.AbstractEventLoop | None) -> ToolRun | None:
+        """Run the call, or say why it is not run."""
+        if self.tool is None:
+            names = listed(self._known) or "there is none"
+            got = shown(self.call.recipient or "")
+            self.result = ToolResult(f"error: got the tool {got}, wanted {names}", Ending.SKIPPED)
+            return None
+        if not decision.is_approved:
+            why = f": {decision.reason}" if decision.reason else ""
+            self.result = ToolResult(
+                f"error: the call was not allowed{why}. Nothing was done.", Ending.DENIED
+            )
+            return None
+        if self._is_cancelled:
+            self.result = ToolResult("the call was stopped before it began", Ending.CANCELLED)
+            return None
+        self._run = ToolRun(self.tool, self.call.text, min(self._max_s, self.tool.max_s), loop)
+        if self._is_cancelled:
+            # Between both: a signal handler knows of no run yet.
+            self._run.cancel()
+        return self._run
+
+
+def _decision(answer: object) -> Decision:
+    return answer if isinstance(answer, Decision) else Decision(answer is True)
+
+
+async def _awaited(answer: object) -> object:
+    assert inspect.isawaitable(answer)
+    return await answer

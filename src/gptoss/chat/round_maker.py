@@ -1,0 +1,196 @@
+"""Begins the generations of a turn: the first in all its ways, later ones behind the results of its calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from gptoss import harmony
+from gptoss.chat.prompt import continuation_ids, num_shared
+from gptoss.chat.reasoning_budget import ReasoningBudget
+from gptoss.chat.reply import Usage
+from gptoss.chat.request import TurnRequest
+from gptoss.chat.round import Round
+from gptoss.engine import Owner, Request
+from gptoss.errors import QueueFullError, RequestError, SchemaError
+from gptoss.runtime.loaded_model import LoadedModel
+from gptoss.structured import MAX_COMPILE_S, CompiledTurn, Constraint, ToolChoice, TurnRules
+from gptoss.tokenizer.limited import LimitedTokenizer
+
+# A turn that has begun waits for a place as long as this, rather than be lost.
+_WAIT_S = 60.0
+_PAUSE_S = 0.1
+
+
+class RoundMaker:
+    """Makes the rounds of one request.
+
+    compiled  its rules, compiled; None: they are compiled here
+    owner     whose it is: see `gptoss.engine.Owner`
+    is_gone   asked while a long conversation is read: whether nobody waits for the turn any more
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        request: TurnRequest,
+        compiled: CompiledTurn | None,
+        owner: str,
+        is_gone: Callable[[], bool],
+    ) -> None:
+        self._model = model
+        self._request = request
+        self._compiled = compiled
+        self._owner = owner
+        self._is_gone = is_gone
+        self._declared = harmony.declared_recipients(request.conversation)
+
+    def first(self, behind: Sequence[harmony.Message] = ()) -> list[Round]:
+        """The rounds that the turn begins with, in all its ways.
+
+        behind  results of calls that the conversation ends with
+
+        Raises RequestError, before anything is generated and before more than that is read, for a conversation that
+        does not fit, and SchemaError for rules that cannot be kept or a beginning that breaks them.
+        """
+        compiled, request = self._compiled, self._request
+        if compiled is None and request.grammar:
+            compiled = self._model.turns.compile(request.rules)
+        reader = LimitedTokenizer(self._model.tokenizer, self._model.context, self._is_gone)
+        prompt = request.prompt(reader)
+        if behind:
+            asked = replace(request, messages=[*request.messages, *behind])
+            prompt = asked.prompt(reader)
+        start = len(prompt) - len(continuation_ids(request.continuation, reader))
+        held = self._constraints(compiled, prompt, start)
+        limits = request.limits
+        budgets = [self._budget(start, limits.reasoning_tokens, each) for each in held]
+        requests = [
+            self._asked(prompt, limits.max_tokens, budget, constraints).for_answer(index)
+            for index, (budget, constraints) in enumerate(zip(budgets, held, strict=True))
+        ]
+        not_enforced = compiled.not_enforced if compiled is not None else ()
+        return [
+            Round(
+                generation,
+                self._parser(prompt[start:]),
+                budget,
+                limits.stop,
+                not_enforced,
+                request.continuation,
+            )
+            for generation, budget in zip(self._model.submit_all(requests), budgets, strict=True)
+        ]
+
+    def following(
+        self,
+        prompt: Sequence[int],
+        results: Sequence[harmony.Message],
+        used: Usage,
+        num_calls: int,
+        *,
+        has_tools: bool,
+    ) -> Round:
+        """The round behind the results of calls; `prompt` and all that is in it stays as it is, so that it is cached.
+
+        used       by the rounds before, which count towards the limits
+        num_calls  of the rounds before
+        has_tools  whether tools may still be called
+
+        Raises RequestError for a conversation that does not fit any more, SchemaError as `first`.
+        """
+        request, limits = self._request, self._request.limits
+        model = self._model
+        ids = [*prompt, *harmony.render(list(results), model.tokenizer)]
+        held: tuple[Constraint, ...] = ()
+        if request.grammar:
+            compiled = model.turns.compile(_later_rules(request.rules, has_tools=has_tools))
+            held = (model.turns.constraint(compiled, len(ids)),)
+        budget = self._budget(len(ids), _rest(limits.reasoning_tokens, used.reasoning_tokens), held)
+        asked = self._asked(ids, _rest(limits.max_tokens, used.completion_tokens), budget, held)
+        latest = time.monotonic() + _WAIT_S
+        while True:
+            try:
+                (generation,) = model.submit_all([asked])
+                break
+            except QueueFullError:
+                if time.monotonic() > latest or self._is_gone():
+                    raise
+                time.sleep(_PAUSE_S)
+        return Round(generation, self._parser(()), budget, limits.stop, num_calls=num_calls)
+
+    def _asked(
+        self,
+        prompt: Sequence[int],
+        max_tokens: int | None,
+        budget: ReasoningBudget,
+        held: tuple[Constraint, ...],
+    ) -> Request:
+        request = self._request
+        return self._model.request(
+            prompt,
+            request.sampling,
+            max_tokens=max_tokens,
+            processors=held,
+            guides=(budget, *held),
+            owner=Owner(self._owner, num_shared(request.conversation, prompt, self._model)),
+        )
+
+    def _budget(
+        self, start: int, max_tokens: int | None, held: tuple[Constraint, ...]
+    ) -> ReasoningBudget:
+        return ReasoningBudget(self._model.tokenizer, start, max_tokens, *held)
+
+    def _parser(self, begun: Sequence[int]) -> harmony.Parser:
+        made = harmony.Parser(self._model.tokenizer, recipients=self._declared)
+        for token_id in begun:
+            made.feed(token_id)
+        return made
+
+    def _constraints(
+        self, compiled: CompiledTurn | None, prompt: Sequence[int], start: int
+    ) -> list[tuple[Constraint, ...]]:
+        """For each way the one constraint that it is held to, or none; `start`: where the turn begins in the prompt."""
+        request = self._request
+        if compiled is None:
+            return [()] * request.num
+        began = time.thread_time()
+        found: list[tuple[Constraint, ...]] = []
+        for index in range(request.num):
+            if self._is_gone():
+                raise RequestError("the caller has gone")
+            constraint = self._model.turns.constraint(compiled, start)
+            if time.thread_time() - began > MAX_COMPILE_S:
+                raise SchemaError(
+                    f"the schemas take more than {MAX_COMPILE_S:.0f} s to compile for {index + 1} of "
+                    f"{request.num} answers; ask for fewer, or with smaller schemas"
+                )
+            if request.continuation is not None:
+                _check_beginning(constraint, prompt)
+            found.append((constraint,))
+        return found
+
+
+def _later_rules(rules: TurnRules, *, has_tools: bool) -> TurnRules:
+    """The rules of a round that is not the first: what had to be called has been."""
+    if not has_tools:
+        return replace(rules, choice=ToolChoice.NONE, allowed=None)
+    if rules.choice is not ToolChoice.REQUIRED:
+        return rules
+    is_named = len(rules.allowed or ()) == 1
+    return replace(rules, choice=ToolChoice.AUTO, allowed=None if is_named else rules.allowed)
+
+
+def _rest(limit: int | None, used: int) -> int | None:
+    return None if limit is None else max(limit - used, 0)
+
+
+def _check_beginning(constraint: Constraint, prompt: Sequence[int]) -> None:
+    try:
+        constraint.forced(prompt)
+    except SchemaError:
+        raise SchemaError(
+            "got a beginning of the turn that its response format, tools or tool choice do not allow; "
+            "leave it out, or ask for what it began"
+        ) from None

@@ -1,0 +1,163 @@
+"""What a turn does with its calls: which are run here, what the model reads of them, and when tools are taken away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gptoss.chat.blocks import result_of
+from gptoss.chat.call_step import CallStep
+from gptoss.chat.events import ToolRunFinished
+from gptoss.chat.reply import CallRecord
+from gptoss.chat.request import TurnRequest
+from gptoss.chat.tool_policy import Cap
+from gptoss.harmony import Message, Role
+from gptoss.tokenizer import Tokenizer
+from gptoss.tools.clipping import clipped
+
+# Of the context, what an answer needs at least; below that no further result is read.
+_ANSWER_SHARE = 8
+_FEWEST_TOKENS = 64
+_REPEATED = (
+    "(the same call with the same result as before: it is not shown again. "
+    "Call with other arguments, or answer with what is known.)"
+)
+_NO_ROOM = "(the result is left out: there is no room for it. Answer with what is known.)"
+
+
+@dataclass(slots=True)
+class _Repetition:
+    """The last call and its result, and how often they came one after the other."""
+
+    key: tuple[str, str, str] | None = None
+    num: int = 0
+
+    def count(self, key: tuple[str, str, str]) -> int:
+        self.num = self.num + 1 if key == self.key else 1
+        self.key = key
+        return self.num
+
+
+class ToolLoop:
+    """The calls of one turn.
+
+    request    the turn, whose policy holds
+    tokenizer  counts what results cost
+    context    tokens that the conversation may have
+    """
+
+    def __init__(self, request: TurnRequest, tokenizer: Tokenizer, context: int) -> None:
+        self._tools = request.tools.tool_by_recipient
+        self._declared = tuple(request.tools.kinds)
+        self._policy = request.policy
+        self._limits = request.policy.limits
+        self._tokenizer = tokenizer
+        self._context = context
+        self._began = time.monotonic()
+        self._num_rounds = 0
+        self._tool_s = 0.0
+        self._result_tokens = 0
+        self._repetition = _Repetition()
+        self._has_read_foreign = self._is_any_foreign(request.messages)
+        self.capped: Cap | None = None
+        self.records: list[CallRecord] = []
+        # Of the result that was taken last.
+        self.last_tokens = 0
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether a further round may call tools."""
+        return self.capped is None
+
+    def is_run_here(self, call: Message) -> bool:
+        """Whether a call is the loop's, and not the caller's; one of a tool that there is not is its own to explain."""
+        recipient = call.recipient or ""
+        tool = self._tools.get(recipient)
+        if tool is None:
+            return recipient not in self._declared and any(
+                each.run is not None for each in self._tools.values()
+            )
+        return tool.run is not None
+
+    def step(self, call: Message, index: int) -> CallStep:
+        """What runs a call."""
+        left = min(
+            self._limits.tool_s - self._tool_s,
+            self._limits.wall_s - (time.monotonic() - self._began),
+        )
+        return CallStep(
+            call,
+            index,
+            self._tools.get(call.recipient or ""),
+            self._policy,
+            has_read_foreign=self._has_read_foreign,
+            max_s=max(left, 1.0),
+            known=self._declared,
+        )
+
+    def take(self, step: CallStep, num_prompt: int) -> tuple[Message, ToolRunFinished]:
+        """The result of a call as the model reads it, and the last event of its run.
+
+        num_prompt  tokens of the conversation up to this result
+        """
+        result = step.result
+        assert result is not None
+        self._tool_s += result.seconds
+        key = (step.call.recipient or "", step.call.text, result.text)
+        num = self._repetition.count(key)
+        if num >= self._limits.repeated_most:
+            self.capped = self.capped or Cap.REPETITION
+        is_new = num < self._limits.repeated
+        told = self._told(result.text, result.whole, num_prompt) if is_new else _REPEATED
+        self.last_tokens = len(self._tokenizer.encode(told))
+        self._result_tokens += self.last_tokens
+        if step.tool is not None and step.tool.is_foreign:
+            self._has_read_foreign = True
+        finished = step.finished(told)
+        self.records.append(finished.run)
+        return result_of(step.call.recipient, told), finished
+
+    def end_round(self) -> None:
+        """Count a round whose calls have all been run, and take the tools away where a limit is reached."""
+        self._num_rounds += 1
+        if self.capped is not None:
+            return
+        if self._num_rounds >= self._limits.rounds:
+            self.capped = Cap.ROUNDS
+        elif time.monotonic() - self._began >= self._limits.wall_s:
+            self.capped = Cap.WALL_TIME
+        elif self._tool_s >= self._limits.tool_s:
+            self.capped = Cap.TOOL_TIME
+        elif self._result_tokens >= self._limits.results_tokens:
+            self.capped = Cap.RESULTS
+
+    def _told(self, text: str, whole: str | None, num_prompt: int) -> str:
+        room = self._context - num_prompt - self._context // _ANSWER_SHARE
+        most = min(
+            self._limits.result_tokens,
+            self._limits.results_tokens - self._result_tokens,
+            room,
+        )
+        if most >= _FEWEST_TOKENS:
+            return clipped(text, self._tokenizer, most, whole)
+        short = len(text) <= _FEWEST_TOKENS and len(self._tokenizer.encode(text)) <= most
+        if short:
+            return text
+        if room < _FEWEST_TOKENS:
+            self.capped = self.capped or Cap.CONTEXT
+        return _NO_ROOM
+
+    def _is_any_foreign(self, messages: Iterable[Message]) -> bool:
+        """Whether results of tools that bring text of strangers are among what was said."""
+        results = (message for message in messages if message.role is Role.TOOL)
+        found = (self._tools.get(message.name or "") for message in results)
+        return any(tool is not None and tool.is_foreign for tool in found)
+
+
+def open_calls(messages: Sequence[Message]) -> list[Message]:
+    """The calls that a conversation ends with, and that have no result."""
+    at = len(messages)
+    while at and messages[at - 1].is_tool_call:
+        at -= 1
+    return list(messages[at:])
