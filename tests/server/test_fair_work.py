@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from gptoss import harmony
-from gptoss.chat import answer_of, turn
+from gptoss.chat import answer_of, round_maker
 from gptoss.chat.prompt import num_shared
 from gptoss.harmony import DeveloperContent, Message, Role, SystemContent
 from gptoss.runtime import LoadedModel
@@ -116,7 +116,7 @@ class TestCompiling:
     ) -> None:
         format_ = {"type": "json_schema", "json_schema": {"name": "z", "schema": SCHEMA}}
         body = sums(response_format=format_, max_tokens=4, n=2)
-        monkeypatch.setattr(turn, "MAX_COMPILE_S", 0.0)
+        monkeypatch.setattr(round_maker, "MAX_COMPILE_S", 0.0)
         reply = client.post(CHAT, json=body)
         assert reply.status_code == 400
         assert "to compile for 1 of 2 answers" in reply.json()["error"]["message"]

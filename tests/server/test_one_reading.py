@@ -448,6 +448,10 @@ def check_python(played: Played, play: Play, expected: Reading) -> None:
         "op",
     )
 )
+@example(
+    # A text without a header is known to be the answer when the next message has begun.
+    play=Play(f"\n{'assistant' * 5}<|channel|>analysis<|message|><|end|>", 300, "\n")
+)
 def test_any_turn_is_read_in_one_way(played: Played, play: Play) -> None:
     _check(played, play)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gptoss import harmony
@@ -60,6 +60,8 @@ class Round:
         self._num_calls = num_calls
         self._ids: list[int] = []
         self._reply_made: Reply | None = None
+        # Whether the end of the message in which a stop string was found has been told.
+        self._has_ended = False
         self._generation = generation
         self._parser = parser
         self._budget = budget
@@ -168,12 +170,16 @@ class Round:
             event, ToolCallStarted | ToolCallDelta | ToolCallFinished
         ):
             event = replace(event, index=event.index + self._num_calls)
-        if not isinstance(event, ContentDelta):
-            yield from self._released(self._stops.finish())
-            is_stopped = self._stops.found is not None
-            yield MessageFinished(True) if is_stopped and type(event) is MessageFinished else event
-        elif self._stops.found is None:
+        if self._stops.found is not None:
+            # Of all that is read with the stop string's last token, or stands open, one end is the answer's.
+            if type(event) is MessageFinished and not self._has_ended:
+                self._has_ended = True
+                yield MessageFinished(True)
+        elif isinstance(event, ContentDelta):
             yield from self._released(self._stops.feed(event.text))
+        else:
+            yield from self._released(self._stops.finish())
+            yield event
 
     def _released(self, text: str) -> Iterator[Event]:
         if text:
@@ -196,8 +202,7 @@ class Round:
                 *messages[1:],
             ]
         if self._stops.found is not None:
-            kept = StopStrings(self._stop).feed(messages[-1].text)
-            messages = [*messages[:-1], replace(messages[-1], content=kept)]
+            messages = _up_to_stop(messages, self._stop)
         timings = generation.timings
         usage = Usage(
             timings.prompt_tokens,
@@ -229,3 +234,16 @@ class Round:
         if reason is FinishReason.STOP and self._reading.ends_with_call:
             return FinishReason.TOOL_CALLS
         return reason
+
+
+def _up_to_stop(
+    messages: Sequence[harmony.Message], stop: tuple[str, ...]
+) -> list[harmony.Message]:
+    """The messages up to the first stop string in an answer, which is no part of it."""
+    for index, message in enumerate(messages):
+        if message.is_final:
+            stops = StopStrings(stop)
+            kept = stops.feed(message.text)
+            if stops.found is not None:
+                return [*messages[:index], replace(message, content=kept)]
+    return list(messages)

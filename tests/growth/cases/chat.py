@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gptoss.chat.turn import together
+from gptoss.chat.events import together
 from gptoss.engine.request import Request
 from gptoss.engine.sequence import Sequence
 from gptoss.harmony import ContentDelta, ToolCallDelta
