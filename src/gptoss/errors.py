@@ -160,3 +160,7 @@ class OutputError(GptossError):
 
 class ServerError(GptossError):
     """The server cannot start as it was asked to, or cannot do its own part of a request."""
+
+
+class SandboxError(GptossError):
+    """No sandbox can be built on this machine, or a file of one cannot be read or written as asked."""

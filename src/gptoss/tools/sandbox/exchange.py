@@ -1,0 +1,242 @@
+"""One cell's way: sent to a process, watched while it runs, ended when it has to be, and its answer taken.
+
+Whatever comes from inside is bytes of unknown origin: the code can write to every pipe that its process has.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import secrets
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gptoss.tools.sandbox.captured import Captured
+from gptoss.tools.sandbox.inside.figures import MAGIC
+from gptoss.tools.sandbox.limits import Limits
+from gptoss.tools.sandbox.output import Reason
+from gptoss.tools.sandbox.process import Process
+
+_PIECE = 1 << 16
+# Between two looks at the folders; more where a look takes long.
+_LOOK_S = 0.05
+_LOOK_SHARE = 5
+# What is left in pipes once a cell has ended is at most what they hold; threads that print on do not keep it.
+_MOST_DRAINED = 4 << 20
+_MOST_REFUSED, _MOST_REFUSED_CHARACTERS = 20, 200
+_OWN_REASONS = (Reason.FINISHED, Reason.ERROR, Reason.INTERRUPTED, Reason.MEMORY)
+
+
+class Interruption:
+    """What stops a cell from another thread, before or while it runs."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.is_set = False
+        # Closed meanwhile, the number could be that of another file.
+        self._lock = threading.Lock()
+
+    def set(self) -> None:
+        """Have it stopped."""
+        with self._lock:
+            self.is_set = True
+            if self.descriptor >= 0:
+                os.eventfd_write(self.descriptor, 1)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        with self._lock:
+            if self.descriptor >= 0:
+                os.close(self.descriptor)
+            self.descriptor = -1
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a process said of a cell, checked; `is_process_over` says that it has ended, or must."""
+
+    reason: Reason = Reason.KILLED
+    value: str = ""
+    images: tuple[bytes, ...] = ()
+    refused: tuple[str, ...] = ()
+    is_process_over: bool = True
+    stdout: Captured = field(default_factory=lambda: Captured(0))
+    stderr: Captured = field(default_factory=lambda: Captured(0))
+
+
+class Exchange:
+    """Runs one cell in a process."""
+
+    def __init__(
+        self,
+        process: Process,
+        limits: Limits,
+        *,
+        interruption: Interruption,
+        has_room: Callable[[], bool],
+    ) -> None:
+        self._process = process
+        self._limits = limits
+        self._interruption = interruption
+        self._has_room = has_room
+        self._nonce = secrets.token_hex(16)
+        self._replies = bytearray()
+        self._cause: Reason | None = None
+        self._answer = Answer(
+            stdout=Captured(limits.output_bytes), stderr=Captured(limits.output_bytes)
+        )
+        self._rest = memoryview(b"")
+        self._is_answered = False
+        self._is_over = False
+        self._most_reply = 2 * limits.num_images * limits.image_bytes + 8 * limits.output_bytes
+
+    def run(self, code: str, timeout_s: float) -> Answer:
+        """The answer, in `timeout_s` and what it takes to end it. Does not end the process."""
+        body = json.dumps({"code": code, "nonce": self._nonce}).encode()
+        self._rest = memoryview(len(body).to_bytes(4, "big") + body)
+        process = self._process
+        with selectors.DefaultSelector() as selector:
+            for descriptor in (process.replies, process.stdout, process.stderr):
+                selector.register(descriptor, selectors.EVENT_READ)
+            selector.register(self._interruption.descriptor, selectors.EVENT_READ)
+            selector.register(process.commands, selectors.EVENT_WRITE)
+            self._loop(selector, time.monotonic() + timeout_s)
+        if self._is_answered:
+            self._drain()
+        else:
+            self._answer.reason = self._cause or Reason.KILLED
+        return self._answer
+
+    def _loop(self, selector: selectors.BaseSelector, until: float) -> None:
+        """Until there is an answer, or nothing to wait for any more."""
+        next_look = 0.0
+        while not self._is_answered and not self._is_over:
+            now = time.monotonic()
+            if now >= until:
+                if self._cause is not None:
+                    return
+                until = self._end(Reason.TIMEOUT)
+            if now >= next_look:
+                if not self._has_room():
+                    # Two seconds more would fill a disk.
+                    self._cause = Reason.DISK
+                    return
+                next_look = time.monotonic() + max(_LOOK_S, _LOOK_SHARE * (time.monotonic() - now))
+            for key, _ in selector.select(max(0.0, min(until, next_look) - time.monotonic())):
+                if key.fd == self._interruption.descriptor:
+                    selector.unregister(key.fd)
+                    if self._cause is None:
+                        until = self._end(Reason.INTERRUPTED)
+                elif key.fd == self._process.commands:
+                    if not self._send():
+                        selector.unregister(key.fd)
+                else:
+                    self._read(selector, key.fd)
+            printed = self._answer.stdout.total + self._answer.stderr.total
+            if printed > self._limits.written_bytes and self._cause is None:
+                until = self._end(Reason.OUTPUT)
+
+    def _end(self, cause: Reason) -> float:
+        """Interrupt the cell; until when it may still answer."""
+        self._cause = cause
+        self._process.interrupt()
+        return time.monotonic() + self._limits.grace_s
+
+    def _send(self) -> bool:
+        """Send what fits into the pipe; whether there is more."""
+        try:
+            self._rest = self._rest[os.write(self._process.commands, self._rest) :]
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:
+            return False
+        return bool(self._rest)
+
+    def _read(self, selector: selectors.BaseSelector, descriptor: int) -> None:
+        data = self._part(descriptor)
+        if data == b"":
+            selector.unregister(descriptor)
+            # The process closes this one by ending, or its code did, who then cannot be answered.
+            self._is_over = self._is_over or descriptor == self._process.replies
+        elif data is not None:
+            self._take(descriptor, data)
+
+    def _take(self, descriptor: int, data: bytes) -> None:
+        if descriptor == self._process.stdout:
+            self._answer.stdout.add(data)
+        elif descriptor == self._process.stderr:
+            self._answer.stderr.add(data)
+        else:
+            self._replies += data
+            self._look_at_replies()
+
+    def _look_at_replies(self) -> None:
+        while len(self._replies) >= 4:
+            size = int.from_bytes(self._replies[:4], "big")
+            if size > self._most_reply:
+                self._is_over = True
+                return
+            if len(self._replies) < 4 + size:
+                return
+            body = bytes(self._replies[4 : 4 + size])
+            del self._replies[: 4 + size]
+            reply = _object(body)
+            # One without the number of this call is no answer to it.
+            if secrets.compare_digest(str(reply.get("nonce")).encode(), self._nonce.encode()):
+                self._accept(reply)
+                return
+
+    def _accept(self, reply: dict[str, Any]) -> None:
+        said = reply.get("reason")
+        reason = next((each for each in _OWN_REASONS if each == said), Reason.ERROR)
+        answer = self._answer
+        answer.reason = self._cause or reason
+        value, refused = reply.get("value"), reply.get("refused")
+        answer.value = value[: self._limits.output_bytes + 16] if isinstance(value, str) else ""
+        listed = refused if isinstance(refused, list) else []
+        words = [each for each in listed if isinstance(each, str)][:_MOST_REFUSED]
+        answer.refused = tuple(each[:_MOST_REFUSED_CHARACTERS] for each in words)
+        answer.images = tuple(self._images(reply.get("images")))
+        answer.is_process_over = False
+        self._is_answered = True
+
+    def _images(self, given: object) -> list[bytes]:
+        found = []
+        for text in given[: self._limits.num_images] if isinstance(given, list) else []:
+            try:
+                data = base64.b64decode(text, validate=True)
+            except (TypeError, ValueError, binascii.Error):
+                continue
+            if data.startswith(MAGIC) and len(data) <= self._limits.image_bytes:
+                found.append(data)
+        return found
+
+    def _drain(self) -> None:
+        """What was printed before the answer is in the pipes by now."""
+        for descriptor in (self._process.stdout, self._process.stderr):
+            left = _MOST_DRAINED
+            while left > 0 and (data := self._part(descriptor)):
+                left -= len(data)
+                self._take(descriptor, data)
+
+    @staticmethod
+    def _part(descriptor: int) -> bytes | None:
+        """The next bytes; none at the end; None where there are none yet."""
+        try:
+            return os.read(descriptor, _PIECE)
+        except BlockingIOError:
+            return None
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

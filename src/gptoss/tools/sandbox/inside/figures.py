@@ -1,0 +1,58 @@
+"""Pictures that a cell leaves: matplotlib's open figures, as PNG files."""
+
+from __future__ import annotations
+
+import io
+import sys
+import warnings
+from typing import Any
+
+MAGIC = b"\x89PNG\r\n\x1a\n"
+
+
+def prepare() -> None:
+    """Showing a figure is leaving it open here, and no fault."""
+    warnings.filterwarnings("ignore", message=".*non-(interactive|GUI).*")
+
+
+def take(most: int, most_bytes: int) -> tuple[list[bytes], list[str]]:
+    """The pictures, and a line for each one that is left out; the figures are closed."""
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    if pyplot is None:
+        return [], []
+    taken: list[bytes] = []
+    said: list[str] = []
+    try:
+        for number in pyplot.get_fignums():
+            if len(taken) == most:
+                said.append(f"figure {number} is left out: {most} pictures are the most of a cell")
+                continue
+            file = io.BytesIO()
+            try:
+                pyplot.figure(number).savefig(file, format="png", bbox_inches="tight")
+            except Exception as error:
+                said.append(f"figure {number} cannot be drawn: {type(error).__name__}: {error}")
+                continue
+            _keep(file.getvalue(), f"figure {number}", most_bytes, taken, said)
+    finally:
+        pyplot.close("all")
+    return taken, said
+
+
+def of_value(value: object, most_bytes: int) -> tuple[list[bytes], list[str]]:
+    """The picture that a cell's last value is, such as one of Pillow's."""
+    draw = getattr(type(value), "_repr_png_", None)
+    taken: list[bytes] = []
+    said: list[str] = []
+    if draw is not None:
+        data = draw(value)
+        if isinstance(data, bytes) and data.startswith(MAGIC):
+            _keep(data, "the picture", most_bytes, taken, said)
+    return taken, said
+
+
+def _keep(data: bytes, name: str, most_bytes: int, taken: list[bytes], said: list[str]) -> None:
+    if len(data) > most_bytes:
+        said.append(f"{name} is left out: it has {len(data):,} bytes, {most_bytes:,} are the most")
+    else:
+        taken.append(data)

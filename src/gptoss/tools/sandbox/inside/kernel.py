@@ -1,0 +1,183 @@
+"""The process in a sandbox: takes cells from one pipe, writes what became of each to another.
+
+What the code prints goes to pipes of its own, as bytes, from Python or from C; the host reads and counts them.
+"""
+
+from __future__ import annotations
+
+import base64
+import builtins
+import ctypes
+import io
+import json
+import os
+import resource
+import signal
+import sys
+from typing import IO, Any, NoReturn
+
+from gptoss.tools.sandbox.inside import cell, confinement, figures, redirection
+from gptoss.tools.sandbox.inside.attempts import Attempts
+
+# Of address space, beside the limit: so that a cell which took all can still be told about.
+RESERVE = 64 << 20
+
+
+class Kernel:
+    """Runs cells until its pipe ends."""
+
+    def __init__(self, commands: IO[bytes], replies: int, plan: dict[str, Any]) -> None:
+        self._commands = commands
+        self._replies = replies
+        self._plan = plan
+        self._outputs = [os.dup(1), os.dup(2)]
+        self._is_running = False
+        self._libc = ctypes.CDLL(None)
+        self._memory = resource.getrlimit(resource.RLIMIT_AS)
+        self._notebook = cell.Notebook()
+        self._attempts = Attempts(plan["readable"], plan["writable"])
+
+    def serve(self) -> None:
+        """Answer each cell; returns when the host has gone."""
+        self._stand_ready()
+        self._reply({"ready": True})
+        if self._plan["folders"]:
+            kept = [*self._plan["readable"], *self._plan["writable"]]
+            redirection.redirect(self._plan["folders"], kept)
+        self._attempts.watch()
+        while (command := self._next()) is not None:
+            self._reply(self._run(command))
+
+    def _next(self) -> dict[str, Any] | None:
+        head = self._commands.read(4)
+        if len(head) < 4:
+            return None
+        body = self._commands.read(int.from_bytes(head, "big"))
+        command: dict[str, Any] = json.loads(body)
+        return command
+
+    def _reply(self, reply: dict[str, Any]) -> None:
+        body = json.dumps(reply).encode()
+        data = memoryview(len(body).to_bytes(4, "big") + body)
+        while data:
+            data = data[os.write(self._replies, data) :]
+
+    def _run(self, command: dict[str, Any]) -> dict[str, Any]:
+        self._stand_ready()
+        reason, text, trace = self._outcome(command["code"])
+        pictures: list[bytes] = []
+        said: list[str] = []
+        try:
+            pictures, said = self._pictures()
+        except BaseException as error:
+            said = [f"pictures are left out: {type(error).__name__}"]
+        self._set_memory(self._memory[1])
+        self._print_last([*said, trace] if trace else said)
+        most = self._plan["most_characters"]
+        return {
+            "nonce": command["nonce"],
+            "reason": reason,
+            "value": text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}",
+            "images": [base64.b64encode(data).decode() for data in pictures],
+            "refused": self._attempts.take(),
+        }
+
+    def _outcome(self, source: str) -> tuple[str, str, str]:
+        """Why the cell ended, the echo of its value, and the traceback of its error."""
+        try:
+            try:
+                self._is_running = True
+                return "finished", self._notebook.run(source), ""
+            finally:
+                self._is_running = False
+        except SystemExit as error:
+            if error.code in (None, 0):
+                return "finished", "", ""
+            return "error", "", f"SystemExit: {error.code}\n"
+        except KeyboardInterrupt as error:
+            return "interrupted", "", self._told(error)
+        except MemoryError as error:
+            return "memory", "", self._told(error)
+        except BaseException as error:
+            return "error", "", self._told(error)
+
+    def _told(self, error: BaseException) -> str:
+        self._set_memory(self._memory[1])
+        try:
+            return cell.told(error)
+        except BaseException as fault:
+            return f"{type(error).__name__} (which cannot be shown: {type(fault).__name__})\n"
+
+    def _pictures(self) -> tuple[list[bytes], list[str]]:
+        plan = self._plan
+        taken, said = figures.take(plan["most_images"], plan["most_image_bytes"])
+        more, also = figures.of_value(self._notebook.value, plan["most_image_bytes"])
+        self._notebook.value = None
+        return [*taken, *more][: plan["most_images"]], [*said, *also]
+
+    def _stand_ready(self) -> None:
+        """Have all that a cell finds be as the first one found it, whatever the last one did to it."""
+        for number, kept in enumerate(self._outputs, 1):
+            os.dup2(kept, number)
+        sys.settrace(None)
+        sys.setprofile(None)
+        signal.signal(signal.SIGINT, self._interrupted)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        sys.stdin = sys.__stdin__ = open(os.devnull, encoding="utf-8")  # type: ignore[misc]  # noqa: SIM115
+        sys.stdout = sys.__stdout__ = _text(1)  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = _text(2)  # type: ignore[misc]
+        builtins.input = _no_input
+        self._set_memory(self._memory[1] - RESERVE)
+
+    def _print_last(self, lines: list[str]) -> None:
+        """Whatever is still in buffers, of Python and of C, and then these."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BaseException:
+                continue
+        self._libc.fflush(None)
+        for line in lines:
+            data = line if line.endswith("\n") else f"{line}\n"
+            _write(self._outputs[1], data.encode(errors="backslashreplace"))
+
+    def _set_memory(self, soft: int) -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, self._memory[1]))
+
+    def _interrupted(self, *_: object) -> None:
+        """An interrupt that comes too late is none."""
+        if self._is_running:
+            self._is_running = False
+            raise KeyboardInterrupt
+
+
+def _text(descriptor: int) -> io.TextIOWrapper:
+    binary = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False))
+    return io.TextIOWrapper(binary, "utf-8", "backslashreplace", line_buffering=True)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _no_input(*_: object) -> NoReturn:
+    raise EOFError("input() has nobody to answer it here")
+
+
+def main(commands: IO[bytes], replies: int, plan: dict[str, Any]) -> None:
+    """Confine this process, and run cells in it."""
+    try:
+        figures.prepare()
+        confinement.confine(plan)
+        os.chdir(plan["writable"][0])
+        # As in a notebook, modules beside it can be imported.
+        sys.path.insert(0, "")
+        kernel = Kernel(commands, replies, plan)
+    except BaseException as error:
+        body = json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode()
+        os.write(replies, len(body).to_bytes(4, "big") + body)
+        os._exit(1)
+    kernel.serve()
+    os._exit(0)

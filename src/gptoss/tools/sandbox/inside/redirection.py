@@ -1,0 +1,74 @@
+"""Folders under the names that the model knows, where nothing can be mounted: `/mnt/data` is a folder elsewhere.
+
+Python's own functions are wrapped, so that whatever opens files through them finds them: pathlib, shutil, numpy,
+pandas, Pillow. Libraries that open files by themselves (sqlite3, those of Arrow and HDF5) do not; they find relative
+names, since the folder is the one that the code runs in.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import io
+import os
+from collections.abc import Callable
+from typing import Any
+
+# By how many of their first arguments are paths. `os.listdir` and the like take one, or none.
+_ONE = (
+    *("open", "stat", "lstat", "listdir", "scandir", "mkdir", "rmdir", "unlink", "remove"),
+    *("access", "readlink", "truncate", "chmod", "chown", "utime", "chdir", "statvfs"),
+)
+_TWO = ("rename", "replace", "link", "symlink")
+# Not the sandbox's to do, and not needed: a copy is one whatever its times and mode are.
+_WITHOUT_EFFECT = ("chmod", "chown", "utime")
+_NAMES = frozenset({"path", "src", "dst", "file", "name", "old", "new", "top"})
+
+
+def redirect(folders: dict[str, str], kept: list[str]) -> None:
+    """Have these paths, and those beneath them, mean others; what lies beneath one of `kept` is meant as it is."""
+    as_they_are = tuple(f"{each}/" for each in kept)
+
+    def moved(path: Any) -> Any:
+        try:
+            text = os.fspath(path)
+        except TypeError:
+            # A descriptor, or what the function itself will refuse.
+            return path
+        is_bytes = isinstance(text, bytes)
+        written = os.fsdecode(text)
+        if f"{written}/".startswith(as_they_are):
+            return path
+        for name, folder in folders.items():
+            if written == name or written.startswith(f"{name}/"):
+                there = folder + written[len(name) :]
+                return os.fsencode(there) if is_bytes else there
+        return path
+
+    def wrapped(function: Callable[..., Any], num_paths: int) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def call(*arguments: Any, **named: Any) -> Any:
+            paths = map(moved, arguments[:num_paths])
+            others = {key: moved(v) if key in _NAMES else v for key, v in named.items()}
+            return function(*paths, *arguments[num_paths:], **others)
+
+        return call
+
+    for names, num_paths in ((_ONE, 1), (_TWO, 2)):
+        for name in names:
+            plain = getattr(os, name)
+            function = _nothing(plain) if name in _WITHOUT_EFFECT else plain
+            setattr(os, name, wrapped(function, num_paths))
+            for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+                if plain in able:
+                    # What shutil looks up before it chooses its way.
+                    able.add(getattr(os, name))
+    builtins.open = io.open = wrapped(io.open, 1)
+
+
+def _nothing(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*_: Any, **__: Any) -> None:
+        return None
+
+    return call

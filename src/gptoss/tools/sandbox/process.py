@@ -1,0 +1,179 @@
+"""One process in a sandbox, seen from outside: started, spoken to by pipes, signalled, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from select import POLLIN, POLLOUT, poll
+from typing import Any
+
+from gptoss.errors import SandboxError
+from gptoss.tools.sandbox.bundle import BOOTSTRAP, files
+from gptoss.tools.sandbox.interpreter import Interpreter
+
+# A busy machine takes its time; a start takes some hundredths of a second.
+_START_S = 30.0
+_MOST_WORDS = 64 << 10
+# Isolated from variables and the user's folders, without the code of `.pth` files, and without leaving byte code.
+_FLAGS = ("-I", "-S", "-B", "-c", BOOTSTRAP)
+
+
+class Process:
+    """A process that waits for cells once `begin` has returned. Its pipes are for whoever runs cells in it.
+
+    commands         the end to write cells to
+    replies          the end to read answers from
+    stdout, stderr   what the code prints
+    """
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        wrapper: Callable[[int], list[str]] | None,
+        environment: Mapping[str, str],
+    ) -> None:
+        """`wrapper` makes the command that starts the interpreter's, by the descriptor on which it tells its child."""
+        inner_commands, self.commands = os.pipe()
+        self.replies, inner_replies = os.pipe()
+        self.stdout, inner_stdout = os.pipe()
+        self.stderr, inner_stderr = os.pipe()
+        self._info, inner_info = os.pipe()
+        self._pidfd = -1
+        self._popen: subprocess.Popen[bytes] | None = None
+        inner = (inner_commands, inner_replies, inner_stdout, inner_stderr, inner_info)
+        command = [interpreter.executable, *_FLAGS, str(inner_commands), str(inner_replies)]
+        passed = [inner_commands, inner_replies]
+        if wrapper is not None:
+            command = [*wrapper(inner_info), *command]
+            passed.append(inner_info)
+        self._is_wrapped = wrapper is not None
+        try:
+            # Nothing of the host's is in its environment, nor in that of what starts it, which can be read inside.
+            start = _spawner().submit(
+                subprocess.Popen,
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=inner_stdout,
+                stderr=inner_stderr,
+                env=dict(environment),
+                cwd="/",
+                pass_fds=passed,
+                close_fds=True,
+                start_new_session=True,
+            )
+            self._popen = start.result()
+        except OSError as error:
+            self.close()
+            raise SandboxError(f"{command[0]} cannot be started: {error.strerror}") from None
+        finally:
+            for descriptor in inner:
+                os.close(descriptor)
+        self.pid = self._popen.pid
+
+    def begin(self, plan: dict[str, Any]) -> None:
+        """Send what it runs and gives up, and wait until it has. Raises SandboxError, and the process is ended then."""
+        try:
+            until = time.monotonic() + _START_S
+            if self._is_wrapped:
+                self.pid = self._inner_pid(until)
+            # By a number alone, another process could be meant once this one has ended.
+            self._pidfd = os.pidfd_open(self.pid)
+            body = json.dumps({"files": files(), "plan": plan}).encode()
+            _send(self.commands, len(body).to_bytes(4, "big") + body, until)
+            size = int.from_bytes(_receive(self.replies, 4, until), "big")
+            said = json.loads(_receive(self.replies, min(size, _MOST_WORDS), until))
+        except (OSError, ValueError, EOFError) as error:
+            words = self._last_words()
+            self.close()
+            raise SandboxError(
+                words or f"it did not start ({error or type(error).__name__})"
+            ) from None
+        if "ready" not in said:
+            self.close()
+            raise SandboxError(str(said.get("failed")))
+        for descriptor in (self.commands, self.replies, self.stdout, self.stderr):
+            os.set_blocking(descriptor, False)
+
+    def interrupt(self) -> None:
+        """As Ctrl-C does."""
+        self._signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it for good, and all that it is."""
+        self._signal(signal.SIGKILL)
+        if self._popen is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                # A wrapper ends by itself once there is nothing in it.
+                self._popen.wait(1.0 if self._is_wrapped and self._pidfd >= 0 else 0)
+            self._popen.kill()
+            self._popen.wait()
+
+    def close(self) -> None:
+        """End it, and give back all that it took."""
+        self.kill()
+        pipes = (self.commands, self.replies, self.stdout, self.stderr, self._info, self._pidfd)
+        for descriptor in pipes:
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.commands = self.replies = self.stdout = self.stderr = self._info = self._pidfd = -1
+
+    def _signal(self, number: int) -> None:
+        if self._pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    def _inner_pid(self, until: float) -> int:
+        said = b""
+        while b"}" not in said:
+            said += _receive(self._info, 1, until)
+        return int(json.loads(said)["child-pid"])
+
+    def _last_words(self) -> str:
+        """What whoever should have started it said of why it did not."""
+        try:
+            _await(self.stderr, POLLIN, time.monotonic() + 0.5)
+            text = os.read(self.stderr, _MOST_WORDS).decode(errors="replace")
+        except OSError:
+            return ""
+        return text.strip().rpartition("\n")[2][:500]
+
+
+@cache
+def _spawner() -> ThreadPoolExecutor:
+    """The thread that starts all of them: a process that dies with its parent dies with that thread."""
+    return ThreadPoolExecutor(1, "sandboxes")
+
+
+def _send(descriptor: int, data: bytes, until: float) -> None:
+    os.set_blocking(descriptor, False)
+    rest = memoryview(data)
+    while rest:
+        _await(descriptor, POLLOUT, until)
+        with contextlib.suppress(BlockingIOError):
+            rest = rest[os.write(descriptor, rest) :]
+
+
+def _receive(descriptor: int, size: int, until: float) -> bytes:
+    data = b""
+    while len(data) < size:
+        _await(descriptor, POLLIN, until)
+        part = os.read(descriptor, size - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return data
+
+
+def _await(descriptor: int, event: int, until: float) -> None:
+    """Wait until a pipe can be read or written. Raises TimeoutError."""
+    waiting = poll()
+    waiting.register(descriptor, event)
+    if not waiting.poll(max(0.0, until - time.monotonic()) * 1000):
+        raise TimeoutError("it took too long")

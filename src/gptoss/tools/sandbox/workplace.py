@@ -1,0 +1,88 @@
+"""The folders of a sandbox without a file system of its own: on this machine's disk, for one user, gone at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from gptoss.errors import SandboxError
+
+_PREFIX = "gptoss-sandbox-"
+# Between making a folder and locking it, another program must not take it for one that was left.
+_LEFT_S = 60.0
+
+
+class Workplace:
+    """A folder with `data` and `scratch` in it, which belong to `owner` (None: this user). Raises SandboxError."""
+
+    def __init__(self, owner: int | None) -> None:
+        try:
+            _clear_left()
+            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._owner = owner
+            if owner is not None:
+                # To be walked through, and not listed.
+                self.path.chmod(0o711)
+            self.data, self.scratch = self._make("data"), self._make("scratch")
+        except OSError as error:
+            raise SandboxError(
+                f"cannot make a folder for a sandbox: {error}; set TMPDIR to one with room"
+            ) from None
+
+    def renew_scratch(self) -> None:
+        """An empty one, for another process."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        if not self.scratch.exists():
+            self._make("scratch")
+
+    @contextlib.contextmanager
+    def renewed_data(self) -> Iterator[tuple[Path, Path]]:
+        """The folder as it was, and an empty one that takes its place; the first is removed in the end."""
+        left = self.data.rename(self.path / "left")
+        try:
+            yield left, self._make("data")
+        finally:
+            shutil.rmtree(left, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove all of it. No process may be at work in it any more."""
+        if self._lock >= 0:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = -1
+
+    def _make(self, name: str) -> Path:
+        folder = self.path / name
+        folder.mkdir(mode=0o700)
+        if self._owner is not None:
+            os.chown(folder, self._owner, self._owner)
+        return folder
+
+
+def open_folder(path: Path | str) -> int:
+    """A descriptor of a folder. Raises OSError."""
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _clear_left() -> None:
+    """Remove folders of this user whose program was killed."""
+    with contextlib.suppress(OSError):
+        for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            with contextlib.suppress(OSError):
+                status = path.lstat()
+                if status.st_uid != os.geteuid() or time.time() - status.st_mtime < _LEFT_S:
+                    continue
+                descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(path, ignore_errors=True)
+                finally:
+                    os.close(descriptor)
