@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from gptoss.errors import SandboxError, shown
@@ -19,7 +21,7 @@ from gptoss.errors import SandboxError, shown
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_MOST_LEVELS, _MOST_NAME = 16, 255
+_MOST_LEVELS, _MOST_NAME = 32, 255
 _PIECE = 1 << 20
 
 
@@ -159,8 +161,11 @@ class Folder:
                         yield "/".join((*folders, entry.name)), status
                         if stat.S_ISDIR(status.st_mode):
                             waiting.append((*folders, entry.name))
+            except PermissionError:
+                # Closed by the code to everybody: what is in it cannot be counted.
+                raise _TooMuchError from None
             except OSError:
-                # Gone or replaced since it was seen, or closed by the code to others than itself.
+                # Gone or replaced since it was seen.
                 continue
 
     @contextlib.contextmanager
@@ -199,6 +204,47 @@ class Folder:
     def _give(self, descriptor: int) -> None:
         if self._owner is not None:
             os.fchown(descriptor, self._owner, self._owner)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder of any depth that no process writes to any more, as far as that is possible.
+
+    Folders within folders are first moved up into it: no step goes deeper than two levels, and no path grows.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, _FOLDER)
+        try:
+            while _remove_level(descriptor):
+                pass
+        finally:
+            os.close(descriptor)
+        path.rmdir()
+
+
+def _remove_level(descriptor: int) -> bool:
+    """Remove files of a folder and of those in it, and move up what is in these; whether folders were left."""
+    with os.scandir(descriptor) as found:
+        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
+    folders = [name for name, is_folder in names if is_folder]
+    for name, is_folder in names:
+        if not is_folder:
+            os.unlink(name, dir_fd=descriptor)
+    for name in folders:
+        # It may have been made such that nobody can enter it.
+        os.chmod(name, 0o700, dir_fd=descriptor)
+        below = os.open(name, _FOLDER, dir_fd=descriptor)
+        try:
+            with os.scandir(below) as found:
+                for entry in found:
+                    if entry.is_dir(follow_symlinks=False):
+                        place = secrets.token_hex(16)
+                        os.rename(entry.name, place, src_dir_fd=below, dst_dir_fd=descriptor)
+                    else:
+                        os.unlink(entry.name, dir_fd=below)
+        finally:
+            os.close(below)
+        os.rmdir(name, dir_fd=descriptor)
+    return bool(folders)
 
 
 class _TooMuchError(Exception):

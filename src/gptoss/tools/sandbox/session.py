@@ -168,7 +168,7 @@ class Session:
         finally:
             self._current = None
         duration = time.monotonic() - began
-        notes = [] if not answer.is_process_over else [_LOST]
+        notes = []
         if answer.is_process_over:
             self._sandbox.stop()
         elif not self._has_room():
@@ -176,6 +176,8 @@ class Session:
             answer.reason = Reason.DISK
         if answer.reason is Reason.DISK:
             notes.append(self._make_room(before))
+        if self._sandbox.process is None:
+            notes.insert(0, _LOST)
         self.used = time.monotonic()
         return self._output(answer, before, duration, timeout_s, notes)
 

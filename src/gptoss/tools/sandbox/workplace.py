@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from gptoss.errors import SandboxError
+from gptoss.tools.sandbox.folder import remove_tree
 
 _PREFIX = "gptoss-sandbox-"
 # Between making a folder and locking it, another program must not take it for one that was left.
@@ -39,7 +39,7 @@ class Workplace:
 
     def renew_scratch(self) -> None:
         """An empty one, for another process."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        remove_tree(self.scratch)
         if not self.scratch.exists():
             self._make("scratch")
 
@@ -50,12 +50,12 @@ class Workplace:
         try:
             yield left, self._make("data")
         finally:
-            shutil.rmtree(left, ignore_errors=True)
+            remove_tree(left)
 
     def close(self) -> None:
         """Remove all of it. No process may be at work in it any more."""
         if self._lock >= 0:
-            shutil.rmtree(self.path, ignore_errors=True)
+            remove_tree(self.path)
             os.close(self._lock)
             self._lock = -1
 
@@ -83,6 +83,6 @@ def _clear_left() -> None:
                 descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(path, ignore_errors=True)
+                    remove_tree(path)
                 finally:
                     os.close(descriptor)

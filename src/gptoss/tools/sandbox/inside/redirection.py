@@ -20,13 +20,14 @@ _ONE = (
     *("access", "readlink", "truncate", "chmod", "chown", "utime", "chdir", "statvfs"),
 )
 _TWO = ("rename", "replace", "link", "symlink")
-# Not the sandbox's to do, and not needed: a copy is one whatever its times and mode are.
+# Refused to the sandbox, and not needed in its own folders: a copy is one whatever its times and mode are.
 _WITHOUT_EFFECT = ("chmod", "chown", "utime")
 _NAMES = frozenset({"path", "src", "dst", "file", "name", "old", "new", "top"})
 
 
 def redirect(folders: dict[str, str], kept: list[str]) -> None:
     """Have these paths, and those beneath them, mean others; what lies beneath one of `kept` is meant as it is."""
+    own = tuple(f"{each}/" for each in folders.values())
     as_they_are = tuple(f"{each}/" for each in kept)
 
     def moved(path: Any) -> Any:
@@ -57,7 +58,7 @@ def redirect(folders: dict[str, str], kept: list[str]) -> None:
     for names, num_paths in ((_ONE, 1), (_TWO, 2)):
         for name in names:
             plain = getattr(os, name)
-            function = _nothing(plain) if name in _WITHOUT_EFFECT else plain
+            function = _nothing(plain, own) if name in _WITHOUT_EFFECT else plain
             setattr(os, name, wrapped(function, num_paths))
             for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
                 if plain in able:
@@ -66,9 +67,16 @@ def redirect(folders: dict[str, str], kept: list[str]) -> None:
     builtins.open = io.open = wrapped(io.open, 1)
 
 
-def _nothing(function: Callable[..., Any]) -> Callable[..., Any]:
+def _nothing(function: Callable[..., Any], own: tuple[str, ...]) -> Callable[..., Any]:
+    """A function that does nothing to what lies in one of the sandbox's own folders, the first of which it runs in."""
+
     @functools.wraps(function)
-    def call(*_: Any, **__: Any) -> None:
-        return None
+    def call(path: Any, *arguments: Any, **named: Any) -> Any:
+        is_named = isinstance(path, (str, bytes, os.PathLike))
+        if is_named and os.path.abspath(os.fsdecode(path)).startswith(own):
+            # One that is not there is still told.
+            os.lstat(path)
+            return None
+        return function(path, *arguments, **named)
 
     return call
