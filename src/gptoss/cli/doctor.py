@@ -78,6 +78,7 @@ def _examine(
     report: Report, model: str | None, quick: bool, weights_cache: str | None
 ) -> Examination:
     """Show each finding as it comes, and a bar while weights are read."""
+    from gptoss.cli.sandbox_findings import look_at_sandboxes
     from gptoss.runtime.doctor import Examination
 
     with ExitStack() as stack:
@@ -87,6 +88,9 @@ def _examine(
         )
         for finding in examination.run():
             stack.close()
+            report.add(finding)
+        for finding in look_at_sandboxes():
+            examination.findings.append(finding)
             report.add(finding)
     return examination
 
@@ -123,7 +127,9 @@ def _repair(examination: Examination, folder: Path, report: Report, facts: dict[
     if not folder.is_dir():
         return
     # Of the machine and the weights, which are the same, enough is known.
-    found = [each for each in examination.findings if each.group in ("machine", "weights")]
+    found = [
+        each for each in examination.findings if each.group in ("machine", "weights", "sandbox")
+    ]
     found += Examination(folder, quick=True).of_model()
     left = [each for each in found if each.level in (Level.WARNING, Level.ERROR)]
     report.begin_again(f"still wrong in {folder}" if left else None)

@@ -23,6 +23,7 @@ from gptoss.cli.models import models
 from gptoss.cli.notice import notice
 from gptoss.cli.option_sources import SourcedCommand, forget_service_links, unknown_variables
 from gptoss.cli.pull import pull
+from gptoss.cli.sandbox import sandbox
 from gptoss.cli.serve import serve
 from gptoss.cli.synth import synth
 from gptoss.errors import GptossError
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, complete, serve, pull, doctor, export, info, fit, bench, synth):
+for command in (chat, complete, serve, pull, doctor, export, info, fit, bench, sandbox, synth):
     app.command(cls=SourcedCommand)(command)
 app.add_typer(models, name="models")
 app.add_typer(cache, name="cache")
