@@ -18,6 +18,8 @@ from gptoss.tools.sandbox.sandbox import Sandbox
 
 _MOST_CODE = 1 << 20
 _MOST_NAMED = 50
+# Between two looks at whether it is still wanted.
+_TURN_S = 0.1
 _LOST = "(the process was ended, and all variables with it; the files of /mnt/data are still there)"
 
 
@@ -61,8 +63,14 @@ class Session:
         wanted = self.limits.wall_s if timeout_s is None else timeout_s
         own = interruption or Interruption()
         try:
-            with self._lock:
+            # Whoever waits for a turn can be interrupted as well.
+            while not self._lock.acquire(timeout=_TURN_S):
+                if own.is_set:
+                    return Output(Reason.INTERRUPTED, self.rung.name)
+            try:
                 return self._run(code, min(wanted, self.limits.wall_s), own)
+            finally:
+                self._lock.release()
         finally:
             if interruption is None:
                 own.close()
