@@ -224,12 +224,15 @@ def test_long_results_are_cut_in_the_middle(scripted_nano: Script) -> None:
 
 
 def test_results_leave_room_for_an_answer(scripted_nano: Script) -> None:
-    """However much the tools say: the context holds it, and the last of the room is the answer's."""
-    tool = Tool(ToolDescription("add"), run=lambda _: "x y z " * 2_000)
-    model = scripted_nano(call("{}") * 2 + ANSWER)
+    """However much the tools say: each has half of the room, and the last of it is the answer's."""
+    count = iter(range(99))
+    tool = Tool(ToolDescription("add"), run=lambda _: f"{next(count)} " + "x y z " * 2_000)
+    model = scripted_nano(call("{}") * 7 + ANSWER)
     reply = talk(model, tool).send("?")
-    assert reply.content == "It is 5."
-    assert reply.capped == "context"
+    assert (reply.content, reply.capped) == ("It is 5.", "context")
+    lengths = [len(model.tokenizer.encode(told)) for told in results(reply)]
+    assert lengths[:-1] == sorted(lengths[:-1], reverse=True)
+    assert lengths[0] < model.context // 2
     assert results(reply)[-1].startswith("(the result is left out")
 
 

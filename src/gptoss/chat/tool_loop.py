@@ -134,19 +134,13 @@ class ToolLoop:
 
     def _told(self, text: str, whole: str | None, num_prompt: int) -> str:
         room = self._context - num_prompt - self._context // _ANSWER_SHARE
-        most = min(
-            self._limits.result_tokens,
-            self._limits.results_tokens - self._result_tokens,
-            room,
-        )
-        if most >= _FEWEST_TOKENS:
-            return clipped(text, self._tokenizer, most, whole)
-        short = len(text) <= _FEWEST_TOKENS and len(self._tokenizer.encode(text)) <= most
-        if short:
-            return text
         if room < _FEWEST_TOKENS:
             self.capped = self.capped or Cap.CONTEXT
-        return _NO_ROOM
+            return _NO_ROOM
+        left = self._limits.results_tokens - self._result_tokens
+        # Half of the room at most: what is found in one result is asked for in the next.
+        most = min(self._limits.result_tokens, left, room // 2)
+        return clipped(text, self._tokenizer, max(most, _FEWEST_TOKENS), whole)
 
     def _is_any_foreign(self, messages: Iterable[Message]) -> bool:
         """Whether results of tools that bring text of strangers are among what was said."""

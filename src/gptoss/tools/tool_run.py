@@ -122,7 +122,11 @@ class ToolRun:
     def _read(self, item: str | ToolResult) -> str | None:
         if isinstance(item, str):
             return item
-        self._result = item if self._ended_early is None else self._cut(item.text)
+        is_told = item.ending in (Ending.CANCELLED, Ending.TIMEOUT) and item.text
+        if self._ended_early is None or is_told:
+            self._result = item
+        else:
+            self._result = self._cut(item.text)
         return None
 
     def _cut(self, text: str) -> ToolResult:
