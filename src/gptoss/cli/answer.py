@@ -6,10 +6,23 @@ import math
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
-from gptoss.chat import Chat, Reply, TurnFinished
+from gptoss.chat import (
+    ApprovalAsked,
+    Cap,
+    Chat,
+    Reply,
+    ToolOutput,
+    ToolRunFinished,
+    ToolRunStarted,
+    TurnEvent,
+    TurnFinished,
+)
+from gptoss.chat.events import ToolEvent
 from gptoss.cli.output import Screen, Waiting
+from gptoss.cli.pictures import Pictures
 from gptoss.engine import FinishReason
 from gptoss.harmony import (
     ContentDelta,
@@ -17,6 +30,7 @@ from gptoss.harmony import (
     PreambleDelta,
     ReasoningDelta,
     ToolCallDelta,
+    ToolCallFinished,
     ToolCallStarted,
 )
 
@@ -24,45 +38,144 @@ _ENDINGS = {
     FinishReason.LENGTH: "(cut off: no more tokens; see --max-tokens and --context)",
     FinishReason.CANCELLED: "(stopped)",
 }
+# Of a result, as many as a person looks at.
+_MOST_LINES = 24
+_CAPS = {
+    Cap.ROUNDS: "it had called as often as it may",
+    Cap.WALL_TIME: "its time was over",
+    Cap.TOOL_TIME: "the tools' time was over",
+    Cap.RESULTS: "their results were as long as they may be",
+    Cap.CONTEXT: "the context was full",
+    Cap.REPETITION: "it made the same call again and again",
+}
 
 
-def show_answer(screen: Screen, chat: Chat, question: str, *, show_reasoning: bool) -> Reply:
-    """Ask and print the answer while it is generated. Ctrl-C ends it early, a second one the program."""
-    section, is_thought = None, False
+def show_answer(
+    screen: Screen,
+    chat: Chat,
+    question: str,
+    *,
+    show_reasoning: bool,
+    save_to: Path | None = None,
+) -> Reply:
+    """Ask and print the answer while it is generated.
+
+    Ctrl-C ends the tool that runs, else the answer; another one the program.
+
+    save_to  where pictures that tools make are put; None: they are only counted
+    """
     with _stopped_by_interrupt(chat), Waiting() as waiting:
+        display = _Display(screen, waiting, show_reasoning, save_to)
         for event in chat.stream(question):
-            if isinstance(event, ReasoningDelta) and not show_reasoning:
-                waiting.count()
-                continue
-            if isinstance(event, MessageFinished):
-                is_thought = section == "thinking"
-                continue
-            waiting.stop()
-            match event:
-                case ReasoningDelta(text):
-                    if is_thought and section == "thinking":
-                        screen.write("\n")
-                    is_thought = False
-                    section = _enter(screen, section, "thinking")
-                    screen.write(text, "dim")
-                case PreambleDelta(text):
-                    section = _enter(screen, section, "preamble")
-                    screen.write(text, "italic")
-                case ContentDelta(text):
-                    section = _enter(screen, section, "answer")
-                    screen.write(text)
-                case ToolCallStarted(index, recipient):
-                    section = _enter(screen, section, f"call {index + 1}: {recipient}")
-                case ToolCallDelta(_, text):
-                    screen.write(text, "cyan")
-                case TurnFinished(reply):
-                    result = reply
-    screen.write("\n" if section else "")
+            if isinstance(event, TurnFinished):
+                result = event.reply
+            else:
+                display.show(event)
+    display.end()
     if result.finish_reason in _ENDINGS:
         screen.note(_ENDINGS[result.finish_reason])
-    elif not section:
+    elif not display.has_section:
         screen.note("(no answer)")
+    if result.capped is not None:
+        screen.note(f"(tools were taken away, so that it answers: {_CAPS[result.capped]})")
     return result
+
+
+class _Display:
+    """Prints events: each kind of text in a section of its own, runs of tools for a person who looks."""
+
+    def __init__(
+        self, screen: Screen, waiting: Waiting, show_reasoning: bool, save_to: Path | None
+    ) -> None:
+        self._screen = screen
+        self._waiting = waiting
+        self._show_reasoning = show_reasoning
+        self._shows_tools = screen.is_terminal or show_reasoning
+        self._pictures = Pictures(save_to)
+        self._section: str | None = None
+        # Whether another chain of thought follows in the same section.
+        self._is_thought = False
+        self._has_output = False
+
+    @property
+    def has_section(self) -> bool:
+        """Whether anything was printed."""
+        return self._section is not None
+
+    def show(self, event: TurnEvent) -> None:
+        """Print one event."""
+        if isinstance(event, ReasoningDelta) and not self._show_reasoning:
+            self._waiting.count()
+            return
+        if isinstance(event, MessageFinished):
+            self._is_thought = self._section == "thinking"
+            return
+        if isinstance(event, ToolEvent) or is_call(event):
+            if self._shows_tools or isinstance(event, ApprovalAsked):
+                self._waiting.stop()
+                self._show_tool(event)
+            return
+        self._waiting.stop()
+        match event:
+            case ReasoningDelta(text):
+                if self._is_thought and self._section == "thinking":
+                    self._screen.write("\n")
+                self._is_thought = False
+                self._enter("thinking")
+                self._screen.write(text, "dim")
+            case PreambleDelta(text):
+                self._enter("preamble")
+                self._screen.write(text, "italic")
+            case ContentDelta(text):
+                self._enter("answer")
+                self._screen.write(text)
+
+    def end(self) -> None:
+        """End the last line."""
+        self._screen.write("\n" if self._section else "")
+
+    def _show_tool(self, event: TurnEvent) -> None:
+        match event:
+            case ToolCallStarted(index, recipient):
+                self._enter(f"call {index + 1}: {recipient}")
+            case ToolCallDelta(_, text):
+                self._screen.write(text, "cyan")
+            case ToolRunStarted():
+                self._has_output = False
+            case ToolOutput(index, text):
+                self._enter(f"output {index + 1}")
+                self._screen.write(text)
+                self._has_output = True
+            case ToolRunFinished(index, run):
+                if not self._has_output:
+                    self._enter(f"result {index + 1}, {run.result.seconds:.2f} s")
+                    self._screen.write(shortened_lines(run.told))
+                for line in self._pictures.take(run.result):
+                    self._screen.write(f"\n{line}", "dim")
+
+    def _enter(self, name: str) -> None:
+        """Begin a new section where the kind of text changes; only the answer has no title."""
+        if self._section == name:
+            return
+        if self._section is not None:
+            self._screen.write("\n\n")
+        if name not in ("answer", "preamble"):
+            self._screen.write(f"{name}:\n", "dim bold")
+        self._section = name
+
+
+def is_call(event: TurnEvent) -> bool:
+    """Whether an event tells of what a call says."""
+    return isinstance(event, ToolCallStarted | ToolCallDelta | ToolCallFinished)
+
+
+def shortened_lines(text: str) -> str:
+    """A text of at most so many lines as a person looks at; the model has read more."""
+    lines = text.splitlines()
+    if len(lines) <= _MOST_LINES:
+        return text
+    left = len(lines) - _MOST_LINES
+    return "\n".join([*lines[:_MOST_LINES], f"... {left:,} lines more"])
 
 
 def summary(reply: Reply) -> str:
@@ -76,22 +189,13 @@ def summary(reply: Reply) -> str:
     return ", ".join(parts)
 
 
-def _enter(screen: Screen, section: str | None, name: str) -> str:
-    """Begin a new section where the kind of text changes; only the answer has no title."""
-    if section == name:
-        return name
-    if section is not None:
-        screen.write("\n\n")
-    if name != "answer" and name != "preamble":
-        screen.write(f"{name}:\n", "dim bold")
-    return name
-
-
 @contextmanager
 def _stopped_by_interrupt(chat: Chat) -> Iterator[None]:
-    """The first Ctrl-C stops the answer instead of the program."""
+    """The first Ctrl-C stops the tool or the answer instead of the program."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
+        if chat.stop_tool():
+            return
         signal.signal(signal.SIGINT, before)
         chat.stop()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,8 +16,10 @@ from gptoss.cli.schema import STANDARD_INPUT
 from gptoss.errors import MessageError
 
 if TYPE_CHECKING:
+    from gptoss.chat import Chat
+    from gptoss.cli.tools import Toolbox
     from gptoss.engine import SamplingParams
-    from gptoss.runtime import ModelOptions
+    from gptoss.runtime import LoadedModel, ModelOptions
 
 
 @takes_sampling
@@ -47,43 +50,88 @@ def chat(
     reasoning_tokens: flags.ReasoningTokens = None,
     stop: flags.Stop = None,
     schema: flags.Schema = None,
+    tools: Annotated[
+        list[str] | None,
+        typer.Option(metavar="python", help="Let the model run Python in a sandbox."),
+    ] = None,
+    tools_module: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A Python file whose functions the model may call."),
+    ] = None,
+    approval: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[TOOL=]allow|ask|deny", help="What calls that change something need."
+        ),
+    ] = None,
+    save_to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where pictures that tools make are put.")
+    ] = None,
     grammar: flags.Grammar = True,
     options: ModelOptions,
 ) -> None:
     """Talk to the model."""
-    from gptoss.chat import Chat
-    from gptoss.cli.answer import show_answer
-    from gptoss.cli.conversation import converse
-    from gptoss.cli.loading import announce, offer_pull, open_model
-    from gptoss.cli.output import Screen
+    from gptoss.cli.loading import announce, announce_tools, offer_pull, open_model
     from gptoss.cli.schema import response_format
-    from gptoss.engine import FinishReason
+    from gptoss.cli.tools import ToolOptions, open_tools
 
     is_conversation = prompt is None and sys.stdin.isatty() and not json
     question = None if is_conversation else _question(prompt, is_read=schema == STANDARD_INPUT)
     answer_format = None if schema is None else response_format(schema)
-    offer_pull(options)
-    loaded = open_model(options)
-    if not json:
-        announce(loaded, options)
-    talk = Chat(
-        loaded,
-        reasoning,
-        system=system,
-        sampling=sampling,
-        max_tokens=max_tokens,
-        reasoning_tokens=reasoning_tokens,
-        stop=stop or (),
-        response_format=answer_format,
-        grammar=grammar,
-    )
+    with open_tools(ToolOptions(tools or (), tools_module, approval or ())) as box:
+        offer_pull(options)
+        loaded = open_model(options)
+        if not json:
+            announce(loaded, options)
+            announce_tools(box)
+        talk = _chat(
+            loaded,
+            box,
+            reasoning=reasoning,
+            system=system,
+            sampling=sampling,
+            max_tokens=max_tokens,
+            reasoning_tokens=reasoning_tokens,
+            stop=stop or (),
+            response_format=answer_format,
+            grammar=grammar,
+        )
+        _talk(talk, question, json=json, show_reasoning=show_reasoning, save_to=save_to)
+
+
+def _chat(loaded: LoadedModel, box: Toolbox, **options: Any) -> Chat:
+    from dataclasses import replace
+
+    from gptoss.chat import Chat
+    from gptoss.cli.tools import Person
+
+    talk = Chat(loaded, tools=box.tools, approve=Person().approve, **options)
+    talk.policy = replace(talk.policy, floor=box.floor)
+    return talk
+
+
+def _talk(
+    talk: Chat,
+    question: str | None,
+    *,
+    json: bool,
+    show_reasoning: bool | None,
+    save_to: Path | None,
+) -> None:
+    from gptoss.cli.answer import show_answer
+    from gptoss.cli.conversation import converse
+    from gptoss.cli.output import Screen
+    from gptoss.engine import FinishReason
+
     screen = Screen()
     if question is None:
-        converse(screen, talk, show_reasoning=show_reasoning is not False)
+        converse(screen, talk, show_reasoning=show_reasoning is not False, save_to=save_to)
     elif json:
         print(talk.send(question).to_json())
     else:
-        reply = show_answer(screen, talk, question, show_reasoning=bool(show_reasoning))
+        reply = show_answer(
+            screen, talk, question, show_reasoning=bool(show_reasoning), save_to=save_to
+        )
         if reply.finish_reason is FinishReason.CANCELLED:
             raise typer.Exit(INTERRUPTED)
 

@@ -27,7 +27,9 @@ Alt-Enter begins a new line, Ctrl-C stops an answer.
 """
 
 
-def converse(screen: Screen, chat: Chat, *, show_reasoning: bool) -> None:
+def converse(
+    screen: Screen, chat: Chat, *, show_reasoning: bool, save_to: Path | None = None
+) -> None:
     """Ask, answer, until the user leaves."""
     screen.write("/help lists what else there is.\n", "dim")
     keys = KeyBindings()
@@ -35,7 +37,7 @@ def converse(screen: Screen, chat: Chat, *, show_reasoning: bool) -> None:
     session: PromptSession[str] = PromptSession(
         history=_history(), auto_suggest=AutoSuggestFromHistory(), key_bindings=keys
     )
-    conversation = _Conversation(screen, chat, show_reasoning)
+    conversation = _Conversation(screen, chat, show_reasoning, save_to)
     while True:
         try:
             line = session.prompt(HTML("<b>&gt; </b>")).strip()
@@ -68,10 +70,13 @@ def _new_line(event: KeyPressEvent) -> None:
 
 
 class _Conversation:
-    def __init__(self, screen: Screen, chat: Chat, show_reasoning: bool) -> None:
+    def __init__(
+        self, screen: Screen, chat: Chat, show_reasoning: bool, save_to: Path | None
+    ) -> None:
         self._screen = screen
         self._chat = chat
         self._show_reasoning = show_reasoning
+        self._save_to = save_to
 
     def take(self, line: str) -> None:
         """Obey a command or answer a question; an error is said and the conversation goes on."""
@@ -80,7 +85,11 @@ class _Conversation:
                 self._screen.write(self._obey(*line[1:].partition(" ")[::2]) + "\n", "dim")
             else:
                 reply = show_answer(
-                    self._screen, self._chat, line, show_reasoning=self._show_reasoning
+                    self._screen,
+                    self._chat,
+                    line,
+                    show_reasoning=self._show_reasoning,
+                    save_to=self._save_to,
                 )
                 self._screen.write(f"{summary(reply)}\n\n", "dim")
         except GptossError as error:

@@ -20,6 +20,7 @@ from gptoss.hub.released import RELEASED_BYTES
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from gptoss.cli.tools import Toolbox
     from gptoss.runtime import LoadedModel, ModelOptions
 
 
@@ -50,6 +51,15 @@ def announce(loaded: LoadedModel, options: ModelOptions) -> None:
         screen.write(f"{describe(loaded)}\n", "dim")
     elif _named(options) is None and loaded.name != NAME:
         notice(f"{loaded.name}: {describe(loaded)}")
+
+
+def announce_tools(box: Toolbox) -> None:
+    """Say in a line on standard error what the model may call, and in which sandbox; to a person at a terminal only."""
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    if box.tools and console.is_terminal:
+        names = ", ".join(tool.recipient.removeprefix("functions.") for tool in box.tools)
+        where = "" if box.rung is None else f" (python in a sandbox: {box.rung})"
+        Screen(console).write(f"tools: {names}{where}\n", "dim")
 
 
 def offer_pull(options: ModelOptions) -> None:
