@@ -1,4 +1,4 @@
-"""Draws the curves and writes the tables of README.md here and of the model card: python -m recipes.nano.report."""
+"""Draws the curves and writes the tables of README.md here, model card and guide: python -m recipes.nano.report."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot as plt
 
+from recipes.nano import boundaries
 from recipes.nano.arithmetic import LEVELS
 from recipes.nano.evaluate import RESULTS, wilson
 
 COLOURS = {"low": "#b8860b", "medium": "#2a7f9e", "high": "#3b3a9a"}
 BEGIN, END = "<!-- {} -->", "<!-- end of {} -->"
 README = Path(__file__).parent / "README.md"
-CARD = Path("src/gptoss/nano/MODEL_CARD.md")
+CARD, GUIDE = Path("src/gptoss/nano/MODEL_CARD.md"), Path("docs/nano.md")
 Row = dict[str, str]
 
 
@@ -177,6 +178,8 @@ def main() -> None:
         ]
     )
     put(README, "results", text)
+    for path in (GUIDE, CARD):
+        put(path, "boundaries", boundaries.table(boundaries.read(results)))
 
 
 if __name__ == "__main__":
