@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 PAGE = Path("docs/architecture.md")
-BEGIN, END = "<!-- tree: made by `make fix` -->", "<!-- end of tree -->"
+BEGIN, END = "<!-- not run: the tree, made by `make fix` -->", "<!-- end of tree -->"
 ROOTS = (Path("src/gptoss"), Path("recipes/nano"), Path("benchmarks"), Path("checks"))
 CPP = Path("cpp")
 WEB = Path("web/src")
