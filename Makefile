@@ -80,6 +80,7 @@ check: $(VENV)/installed-check  ## formatting, lint, types, import contracts, ex
 	$(BIN)/python -m checks.tree
 	$(BIN)/python -m benchmarks.report --check
 	$(BIN)/python -m checks.references
+	$(BIN)/python -m checks.documentation
 	$(BIN)/python -m checks.version
 
 fix: $(VENV)/installed-check  ## format, apply safe lint fixes, renew generated text
