@@ -1,6 +1,7 @@
 """What the model can call: one type of tool, how its calls are run, and what comes back."""
 
-from gptoss.tools.approval import Approval, ApprovalRequest, Approver, Decision, digest_of
+from gptoss.tools.approval import Approval, ApprovalRequest, Approver, Decision
+from gptoss.tools.digest import digest_of
 from gptoss.tools.functions import function_tool
 from gptoss.tools.invocation import Invocation
 from gptoss.tools.result import Attachment, Ending, ToolResult

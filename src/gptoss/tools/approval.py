@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-from gptoss.harmony.frozen_json import thaw
-
-if TYPE_CHECKING:
-    from gptoss.tools.tool import Tool
 
 
 class Approval(StrEnum):
@@ -32,9 +24,9 @@ class Approval(StrEnum):
 class ApprovalRequest:
     """A call that waits for a person.
 
-    recipient  of the tool, such as `functions.send_mail`
+    recipient  of the tool, as in `ToolCallStarted`
     arguments  word for word as the model wrote them
-    digest     see `digest_of`; a decision is for this alone
+    digest     see `gptoss.tools.digest_of`; a decision is for this alone
     reason     why it is asked
     """
 
@@ -54,10 +46,3 @@ class Decision:
 
 # What asks a person: on a terminal, in a window, in a test.
 Approver = Callable[[ApprovalRequest], "bool | Decision | Awaitable[bool | Decision]"]
-
-
-def digest_of(tool: Tool, arguments: str) -> str:
-    """SHA-256, in hexadecimal, of a tool's definition and a call's arguments: a change of either is another call."""
-    about = tool.description
-    told = [tool.recipient, tool.kind, about.description, thaw(about.parameters), arguments]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
