@@ -175,6 +175,7 @@ def test_in_a_terminal(model: Path) -> None:
         "tokenizer",
         "room",
         "weights",
+        "sandbox",
     ]
     assert headings[-1] == "1 error: it does not run, or would answer wrongly"
     assert any(line.strip().startswith("do: `gptoss doctor") for line in lines)

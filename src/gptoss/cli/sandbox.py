@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json as json_module
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TIMED_OUT, _INTERRUPTED, _ENDED = 124, 130, 137
 _STATUS = {"finished": 0, "error": 1, "timeout": _TIMED_OUT, "interrupted": _INTERRUPTED}
 _MOST_CODE = 1 << 20
+_LOOK_S = 0.1
 
 
 def sandbox(
@@ -63,13 +64,15 @@ def sandbox(
 
 
 def _limits(timeout: float | None, memory: str | None) -> Limits:
-    from gptoss.runtime.machine_memory import parse_bytes
     from gptoss.tools.sandbox import Limits
 
     wanted: dict[str, Any] = {}
     if timeout is not None:
         wanted["wall_s"] = timeout
     if memory is not None:
+        # Not before it is needed: it brings the kernels with it.
+        from gptoss.runtime.machine_memory import parse_bytes
+
         wanted["memory_bytes"] = parse_bytes(memory)
     return Limits(**wanted)
 
@@ -97,25 +100,19 @@ def _run(session: Session, code: str) -> Output:
     from gptoss.tools.sandbox import Interruption
 
     interruption: Interruption = Interruption()
-    ended: list[Output | BaseException] = []
-
-    def work() -> None:
-        try:
-            ended.append(session.run(code, interruption=interruption))
-        except BaseException as error:
-            ended.append(error)
-
-    thread = threading.Thread(target=work, name="sandbox")
-    thread.start()
-    while thread.is_alive():
-        try:
-            thread.join()
-        except KeyboardInterrupt:
-            interruption.set()
-    interruption.close()
-    if isinstance(ended[0], BaseException):
-        raise ended[0]
-    return ended[0]
+    with ThreadPoolExecutor(1, "sandbox") as thread:
+        work = thread.submit(session.run, code, interruption=interruption)
+        while True:
+            try:
+                # By looks: a signal that another thread was given does not end a wait.
+                return work.result(_LOOK_S)
+            except TimeoutError:
+                continue
+            except KeyboardInterrupt:
+                interruption.set()
+            finally:
+                if work.done():
+                    interruption.close()
 
 
 def _show(output: Output) -> None:

@@ -235,6 +235,12 @@ attempt(next=lambda: libc.syscall(ctypes.c_long(463), 0, 0, 0, 0) != -1 or (_ fo
 """,
 }
 
+# Not closed in every rung: it prints what it sees.
+METADATA = """
+try: print("SEEN", os.stat("/etc/passwd").st_size)
+except OSError: print("not seen")
+"""
+
 # Without a sandbox these are refused as well, or leave something behind.
 NOT_BARE = {
     "terminal",

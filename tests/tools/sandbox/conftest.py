@@ -7,12 +7,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import pytest
+from filelock import FileLock
 
 from gptoss.tools.sandbox import Limits, Rung, RungName, Session, look_at
 
@@ -89,9 +89,31 @@ def python_of(user: str) -> tuple[list[str], dict[str, Any]] | None:
     return None
 
 
-@functools.cache
-def matrix_of(where: str, user: str) -> dict[str, Any]:
-    """What became of all attacks; `problem` where there is no such rung, or no Python that the user can reach."""
+class Matrix(Protocol):
+    """What became of all attacks on a rung, or without one (`bare`), by a user, or `problem` where that cannot be."""
+
+    def __call__(self, where: str, user: str) -> dict[str, Any]: ...
+
+
+@pytest.fixture(scope="session")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
+    """Each is run once, by the worker that comes to it first."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    @functools.cache
+    def found(where: str, user: str) -> dict[str, Any]:
+        kept = shared / f"sandbox-{where}-{user}.json"
+        with FileLock(f"{kept}.lock"):
+            if not kept.exists():
+                kept.write_text(json.dumps(_matrix_of(where, user)))
+            return cast(dict[str, Any], json.loads(kept.read_text()))
+
+    return found
+
+
+def _matrix_of(where: str, user: str) -> dict[str, Any]:
     python = python_of(user)
     if python is None:
         return {"problem": "no Python of this version that nobody could start"}
@@ -106,13 +128,4 @@ def matrix_of(where: str, user: str) -> dict[str, Any]:
         **how,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def folder_for(user: int | None) -> str:
-    """A folder that a user may write to, beneath nothing that it cannot walk through."""
-    made = tempfile.mkdtemp(prefix="gptoss-test-")
-    if user is not None:
-        os.chown(made, user, user)
-    return made
+    return cast(dict[str, Any], json.loads(done.stdout))

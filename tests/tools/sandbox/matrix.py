@@ -25,7 +25,7 @@ import numpy
 from gptoss.tools.sandbox import Limits, Rung, Session, look_at
 from gptoss.tools.sandbox.rung import RungName
 from gptoss.tools.sandbox.syscalls import ARCHITECTURES, NUMBERS, number_of
-from tests.tools.sandbox.attacks import EXHAUSTIONS, NOT_BARE, PRELUDE, REFUSALS
+from tests.tools.sandbox.attacks import EXHAUSTIONS, METADATA, NOT_BARE, PRELUDE, REFUSALS
 
 LIMITS = Limits(
     wall_s=20,
@@ -152,6 +152,7 @@ def attacked(rung: Rung, given: Given) -> dict[str, Any]:
                 "harm": given.harm(),
                 "lost": output.is_state_lost,
             }
+        found["metadata"] = {"text": session.run(given.program(METADATA)).text()}
         for name, (code, _) in EXHAUSTIONS.items():
             began = time.monotonic()
             # Interrupts come soon where nothing else ends it.

@@ -8,18 +8,16 @@ import pytest
 
 from gptoss.tools.sandbox import RungName
 from tests.tools.sandbox.attacks import EXHAUSTIONS, NOT_BARE, REFUSALS
-from tests.tools.sandbox.conftest import matrix_of, skip_or_fail
+from tests.tools.sandbox.conftest import Matrix, skip_or_fail
 
-# One process runs all of a rung's, so one worker does.
-pytestmark = pytest.mark.xdist_group("sandbox_matrix")
 USERS = ("this", "nobody") if os.geteuid() == 0 else ("this",)
 places = pytest.mark.parametrize(
     ("rung_name", "user"), [(rung, user) for rung in RungName for user in USERS]
 )
 
 
-def row(rung_name: RungName, user: str, name: str) -> dict[str, object]:
-    found = matrix_of(rung_name, user)
+def row(matrix: Matrix, rung_name: RungName, user: str, name: str) -> dict[str, object]:
+    found = matrix(rung_name, user)
     if "problem" in found:
         skip_or_fail(f"no {rung_name} as {user}: {found['problem']}")
     result: dict[str, object] = found[name]
@@ -28,8 +26,8 @@ def row(rung_name: RungName, user: str, name: str) -> dict[str, object]:
 
 @places
 @pytest.mark.parametrize("name", REFUSALS)
-def test_it_is_closed(rung_name: RungName, user: str, name: str) -> None:
-    found = row(rung_name, user, name)
+def test_it_is_closed(matrix: Matrix, rung_name: RungName, user: str, name: str) -> None:
+    found = row(matrix, rung_name, user, name)
     assert "OPEN" not in str(found["text"])
     # It ran to its end, and was refused all that it tried.
     assert "tried" in str(found["text"])
@@ -39,9 +37,9 @@ def test_it_is_closed(rung_name: RungName, user: str, name: str) -> None:
 
 @places
 @pytest.mark.parametrize("name", EXHAUSTIONS)
-def test_nothing_is_exhausted(rung_name: RungName, user: str, name: str) -> None:
+def test_nothing_is_exhausted(matrix: Matrix, rung_name: RungName, user: str, name: str) -> None:
     _, reasons = EXHAUSTIONS[name]
-    found = row(rung_name, user, name)
+    found = row(matrix, rung_name, user, name)
     assert found["reason"] in reasons
     assert "OPEN" not in str(found["text"])
     assert found["harm"] == []
@@ -53,7 +51,15 @@ def test_nothing_is_exhausted(rung_name: RungName, user: str, name: str) -> None
 
 
 @pytest.mark.parametrize("name", [name for name in REFUSALS if name not in NOT_BARE])
-def test_it_works_without_a_sandbox(name: str) -> None:
+def test_it_works_without_a_sandbox(matrix: Matrix, name: str) -> None:
     """Otherwise it would prove nothing above."""
-    found = matrix_of("bare", "this")[name]
+    found = matrix("bare", "this")[name]
     assert "OPEN" in found["text"] or found["harm"]
+
+
+@places
+def test_what_a_rung_does_not_hide(matrix: Matrix, rung_name: RungName, user: str) -> None:
+    """Landlock has no say on what only looks at names: that a file is there, and how large it is."""
+    found = row(matrix, rung_name, user, "metadata")
+    is_seen = "SEEN" in str(found["text"])
+    assert is_seen is (rung_name is RungName.LANDLOCK)

@@ -36,8 +36,6 @@ def arguments(
         program,
         *(_namespaces_of_root() if is_root else _namespaces_of_user()),
         *("--hostname", "sandbox", "--die-with-parent", "--new-session"),
-        # Nothing of bwrap's stays inside, whose memory would be there to read.
-        "--as-pid-1",
         *("--info-fd", str(info)),
         *_mounts(interpreter, limits),
         "--clearenv",
@@ -51,18 +49,22 @@ def _namespaces_of_user() -> list[str]:
         # `--unshare-all` alone only tries the user namespace.
         *("--unshare-user", "--unshare-all", "--disable-userns"),
         *("--uid", str(NOBODY), "--gid", str(NOBODY), "--cap-drop", "ALL"),
+        # Nothing of bwrap's stays inside, whose memory would be there to read.
+        "--as-pid-1",
     ]
 
 
 def _namespaces_of_root() -> list[str]:
     """Without a user namespace, in which root would still be root to the machine's files.
 
-    The two capabilities are for becoming nobody, and go with it.
+    The two capabilities are for becoming nobody, and go with that. bwrap stays as process 1: when the host ends, what
+    is left of it outside may not end nobody's process, but process 1, with which all others end.
     """
     return [
         *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
         "--unshare-cgroup-try",
-        *("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"),
+        *("--cap-drop", "ALL"),
+        *("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"),
     ]
 
 

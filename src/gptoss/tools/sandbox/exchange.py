@@ -127,6 +127,9 @@ class Exchange:
                     # Two seconds more would fill a disk.
                     self._cause = Reason.DISK
                     return
+                if self._cause is not None:
+                    # One that came before the cell had begun was for nobody; a cell hears the first alone.
+                    self._process.interrupt()
                 next_look = time.monotonic() + max(_LOOK_S, _LOOK_SHARE * (time.monotonic() - now))
             for key, _ in selector.select(max(0.0, min(until, next_look) - time.monotonic())):
                 if key.fd == self._interruption.descriptor:

@@ -18,7 +18,9 @@ from gptoss.tools.sandbox.syscalls import ARCHITECTURES
 
 
 def in_bubblewrap(interpreter: Interpreter, limits: Limits) -> dict[str, Any]:
-    """The plan of a process that bwrap started, as process 1."""
+    """The plan of a process that bwrap started."""
+    # From root, bwrap is process 1 itself.
+    pid = 2 if os.geteuid() == 0 else 1
     return {
         **_shared(interpreter, limits),
         "parent": None,
@@ -26,7 +28,8 @@ def in_bubblewrap(interpreter: Interpreter, limits: Limits) -> dict[str, Any]:
         "unreachable": [],
         "folders": {},
         "writable": [DATA, SCRATCH, "/dev/null"],
-        "filter": _filter(1, on_host_files=False),
+        "pid": pid,
+        "filter": _filter(pid, on_host_files=False),
     }
 
 
@@ -43,6 +46,7 @@ def in_landlock(
         "unreachable": interpreter.unreachable() if os.geteuid() == 0 else [],
         "folders": {DATA: data, SCRATCH: scratch},
         "writable": writable,
+        "pid": pid,
         "filter": _filter(pid, on_host_files=True),
     }
 

@@ -39,13 +39,17 @@ class Process:
         wrapper: Callable[[int], list[str]] | None,
         environment: Mapping[str, str],
     ) -> None:
-        """`wrapper` makes the command that starts the interpreter's, by the descriptor on which it tells its child."""
+        """Raises SandboxError where it cannot be started.
+
+        wrapper  makes the command that starts the interpreter's, by the descriptor on which it tells its child
+        """
         inner_commands, self.commands = os.pipe()
         self.replies, inner_replies = os.pipe()
         self.stdout, inner_stdout = os.pipe()
         self.stderr, inner_stderr = os.pipe()
         self._info, inner_info = os.pipe()
-        self._pidfd = -1
+        # Of what ends with all in it, and of the interpreter: one process, but for a wrapper's own inside.
+        self._whole = self._pidfd = -1
         self._popen: subprocess.Popen[bytes] | None = None
         inner = (inner_commands, inner_replies, inner_stdout, inner_stderr, inner_info)
         command = [interpreter.executable, *_FLAGS, str(inner_commands), str(inner_replies)]
@@ -84,11 +88,19 @@ class Process:
             if self._is_wrapped:
                 self.pid = self._inner_pid(until)
             # By a number alone, another process could be meant once this one has ended.
-            self._pidfd = os.pidfd_open(self.pid)
+            self._whole = os.pidfd_open(self.pid)
             body = json.dumps({"files": files(), "plan": plan}).encode()
             _send(self.commands, len(body).to_bytes(4, "big") + body, until)
             size = int.from_bytes(_receive(self.replies, 4, until), "big")
             said = json.loads(_receive(self.replies, min(size, _MOST_WORDS), until))
+            if plan["pid"] == 2 and "ready" in said:
+                (child,) = _children(self.pid)
+                self._pidfd = os.pidfd_open(child)
+                # It was the same all the time, or its parent would have ended.
+                _children(self.pid).index(child)
+                self.pid = child
+            else:
+                self._pidfd = os.dup(self._whole)
         except (OSError, ValueError, EOFError) as error:
             words = self._last_words()
             self.close()
@@ -103,31 +115,27 @@ class Process:
 
     def interrupt(self) -> None:
         """As Ctrl-C does."""
-        self._signal(signal.SIGINT)
+        _signal(self._pidfd, signal.SIGINT)
 
     def kill(self) -> None:
         """End it for good, and all that it is."""
-        self._signal(signal.SIGKILL)
+        _signal(self._whole, signal.SIGKILL)
         if self._popen is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 # A wrapper ends by itself once there is nothing in it.
-                self._popen.wait(1.0 if self._is_wrapped and self._pidfd >= 0 else 0)
+                self._popen.wait(1.0 if self._is_wrapped and self._whole >= 0 else 0)
             self._popen.kill()
             self._popen.wait()
 
     def close(self) -> None:
         """End it, and give back all that it took."""
         self.kill()
-        pipes = (self.commands, self.replies, self.stdout, self.stderr, self._info, self._pidfd)
-        for descriptor in pipes:
+        pipes = (self.commands, self.replies, self.stdout, self.stderr, self._info)
+        for descriptor in (*pipes, self._whole, self._pidfd):
             if descriptor >= 0:
                 os.close(descriptor)
-        self.commands = self.replies = self.stdout = self.stderr = self._info = self._pidfd = -1
-
-    def _signal(self, number: int) -> None:
-        if self._pidfd >= 0:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, number)
+        self.commands = self.replies = self.stdout = self.stderr = self._info = -1
+        self._whole = self._pidfd = -1
 
     def _inner_pid(self, until: float) -> int:
         said = b""
@@ -143,6 +151,18 @@ class Process:
         except OSError:
             return ""
         return text.strip().rpartition("\n")[2][:500]
+
+
+def _signal(pidfd: int, number: int) -> None:
+    if pidfd >= 0:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pidfd, number)
+
+
+def _children(pid: int) -> list[int]:
+    """A process's children. Raises OSError where the kernel does not list them (CONFIG_PROC_CHILDREN)."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
 
 
 @cache

@@ -30,6 +30,10 @@ class _Rule(ctypes.Structure):
 
 def confine(plan: dict[str, Any]) -> None:
     """Carry a plan out, in the one order in which each step can still be done."""
+    if os.getpid() != plan["pid"]:
+        raise RuntimeError(
+            f"this is process {os.getpid()}, and the filter was made for {plan['pid']}"
+        )
     libc = ctypes.CDLL(None, use_errno=True)
     # Opened while everything can be: what is granted is found by descriptor from here on.
     rules = None if plan["landlock"] is None else _ruleset(libc, plan["landlock"])
