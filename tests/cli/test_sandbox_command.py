@@ -11,14 +11,16 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from gptoss.cli.main import app
+from gptoss.errors import GptossError
 from gptoss.tools.sandbox import RungName, look_at
 from tests.tools.sandbox.conftest import skip_or_fail
 
 
-@pytest.fixture(params=list(RungName), autouse=True)
+@pytest.fixture(params=list(RungName))
 def rung(request: pytest.FixtureRequest) -> str:
     look = look_at(request.param)
     if look.problem:
@@ -26,11 +28,8 @@ def rung(request: pytest.FixtureRequest) -> str:
     return str(look.rung.name)
 
 
-def run(rung: str, code: str, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gptoss", "sandbox", "-", "--rung", rung, *options]
-    return subprocess.run(
-        command, input=code, capture_output=True, text=True, timeout=60, check=False
-    )
+def run(rung: str, code: str, *options: str) -> Result:
+    return CliRunner().invoke(app, ["sandbox", "-", "--rung", rung, *options], input=code)
 
 
 def test_what_it_prints(rung: str, tmp_path: Path) -> None:
@@ -49,7 +48,7 @@ def test_what_it_prints(rung: str, tmp_path: Path) -> None:
 
 def test_what_it_was_refused(rung: str) -> None:
     done = run(rung, "import socket\nopen('/etc/passwd')")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (1, "")
     assert "gptoss: refused: read: /etc/passwd\n" in done.stderr
 
 
@@ -65,13 +64,13 @@ def test_what_it_was_refused(rung: str) -> None:
 )
 def test_status(rung: str, code: str, options: tuple[str, ...], status: int) -> None:
     done = run(rung, code, *options)
-    assert done.returncode == status, done.stderr
+    assert done.exit_code == status, done.stderr
     assert f"gptoss: ran in the rung {rung}" in done.stderr
 
 
 def test_json(rung: str) -> None:
     done = run(rung, "print('a')\n1 / 0", "--json", "--memory", "512M")
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.exit_code, done.stderr) == (1, "")
     found = json.loads(done.stdout)
     assert (found["reason"], found["stdout"], found["rung"]) == ("error", "a\n", rung)
     assert found["stderr"].endswith("ZeroDivisionError: division by zero\n")
@@ -83,11 +82,19 @@ def test_ctrl_c_goes_to_the_program(rung: str, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     file = tmp_path / "program.py"
     file.write_text(code)
-    watched = (
-        "import sys; from gptoss.cli import sandbox; from gptoss.tools.sandbox.exchange import Exchange\n"
-        f"send = Exchange._send\nExchange._send = lambda self: (b'tidied' in self._rest.tobytes() and open({str(begun)!r}, 'w').close(), send(self))[1]\n"
-        f"from gptoss.cli.main import run; sys.argv = ['gptoss', 'sandbox', {str(file)!r}, '--rung', {rung!r}]; run()"
-    )
+    watched = f"""
+import sys
+from gptoss.cli.main import run
+from gptoss.tools.sandbox.exchange import Exchange
+send = Exchange._send
+def told(self):
+    if b"tidied" in self._rest.tobytes():
+        open({str(begun)!r}, "w").close()
+    return send(self)
+Exchange._send = told
+sys.argv = ["gptoss", "sandbox", {str(file)!r}, "--rung", {rung!r}]
+run()
+"""
     process = subprocess.Popen(
         [sys.executable, "-c", watched], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -113,10 +120,7 @@ def test_ctrl_c_goes_to_the_program(rung: str, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_options(arguments: tuple[str, ...], said: str) -> None:
-    command = [sys.executable, "-m", "gptoss", "sandbox", *arguments]
-    done = subprocess.run(
-        command, input="1", capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    done = CliRunner().invoke(app, ["sandbox", *arguments], input="1")
+    assert isinstance(done.exception, GptossError)
+    assert done.stdout == ""
+    assert said in str(done.exception)

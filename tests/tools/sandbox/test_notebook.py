@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from gptoss.errors import RequestError, SandboxError
-from gptoss.tools.sandbox import Reason, Rung, Session
+from gptoss.tools.sandbox import Interruption, Reason, Rung, Session
 from tests.levels import rounds
 from tests.tools.sandbox.conftest import SMALL
 
@@ -120,6 +120,22 @@ def test_an_interrupt_keeps_names(session: Session) -> None:
     # One that comes when nothing runs does nothing.
     session.interrupt()
     assert session.run("kept").value == "5"
+
+
+def test_an_interrupt_at_any_moment(session: Session) -> None:
+    """Also before the cell has begun, and when it has just ended: names stay, and the next cell is not hit."""
+    session.run("kept = 5")
+    for n in range(30):
+        interruption = Interruption()
+        timer = threading.Timer(n / 5000, interruption.set)
+        timer.start()
+        code = "import time\ntime.sleep(0.003)\n'done'" if n % 2 else "while True: pass"
+        output = session.run(code, interruption=interruption)
+        timer.join()
+        interruption.close()
+        assert not output.is_state_lost
+        assert output.duration_s < 3
+        assert session.run("kept").value == "5"
 
 
 @pytest.mark.parametrize(
