@@ -23,6 +23,8 @@ FOREIGN_NAMES = frozenset(
         # Projects and files of others.
         "llama.cpp",
         "malloc.h",
+        "include/uapi/asm-generic/unistd.h",
+        "include/uapi/linux/landlock.h",
         "schemas/v3.1/schema.json",
         "tiktoken_ext/openai_public.py",
         "torch/model.py",
