@@ -58,6 +58,7 @@ def test_a_thousand_turns(session: Session) -> None:
         ("import sys\nsys.exit()", "(the code ran to its end and printed nothing)"),
         ("import sys\nsys.exit(3)", "SystemExit: 3"),
         ("print('ü😀')", "ü😀"),
+        ("class R:\n    def __repr__(self): return chr(0xd800)\nR()", "\\ud800"),
         ("import sys\nsys.argv", "['']"),
     ],
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import marshal
 from functools import cache
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
 _PACKAGE = "gptoss.tools.sandbox.inside"
 # Each after those that it imports.
@@ -11,27 +14,38 @@ FILES = ("confinement", "redirection", "attempts", "figures", "cell", "kernel")
 
 # The modules have their names only until they have found each other: `import gptoss` inside means what is installed.
 BOOTSTRAP = """
-import json, sys, types
+import marshal, sys
 commands = open(int(sys.argv[1]), "rb")
-sent = json.loads(commands.read(int.from_bytes(commands.read(4), "big")))
+sent = marshal.loads(commands.read(int.from_bytes(commands.read(4), "big")))
 sys.path += sent["plan"]["sites"]
-for name, source in sent["files"]:
-    module = sys.modules[name] = types.ModuleType(name)
-    exec(compile(source, "<sandbox>", "exec"), module.__dict__)
+for name, code in sent["modules"]:
+    module = sys.modules[name] = type(sys)(name)
+    exec(code, module.__dict__)
     above, _, last = name.rpartition(".")
     if above:
         setattr(sys.modules[above], last, module)
 main = module.main
-for name, _ in sent["files"]:
+for name, _ in sent["modules"]:
     del sys.modules[name]
 replies, sys.argv = int(sys.argv[2]), [""]
 main(commands, replies, sent["plan"])
 """
 
 
+def first_words(plan: dict[str, Any]) -> bytes:
+    """What a process is sent first: the modules, compiled by this interpreter, which is the one there, and a plan."""
+    return framed({"modules": _modules(), "plan": plan})
+
+
+def framed(value: dict[str, Any]) -> bytes:
+    """A value as it is sent inside, after its length. The other way it would be trusted too much."""
+    body = marshal.dumps(value)
+    return len(body).to_bytes(4, "big") + body
+
+
 @cache
-def files() -> list[tuple[str, str]]:
-    """Names and sources of the modules, packages first."""
+def _modules() -> list[tuple[str, CodeType]]:
+    """Names and code of the modules, packages first."""
     above = _PACKAGE.split(".")
     packages = [(".".join(above[: n + 1]), "__path__ = []\n") for n in range(len(above))]
     folder = Path(__file__).parent / "inside"
@@ -39,4 +53,4 @@ def files() -> list[tuple[str, str]]:
         (f"{_PACKAGE}.{name}", (folder / f"{name}.py").read_text(encoding="utf-8"))
         for name in FILES
     ]
-    return [*packages, *modules]
+    return [(name, compile(source, "<sandbox>", "exec")) for name, source in packages + modules]

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from gptoss.tools.sandbox.bundle import framed
 from gptoss.tools.sandbox.captured import Captured
 from gptoss.tools.sandbox.inside.figures import MAGIC
 from gptoss.tools.sandbox.limits import Limits
@@ -98,8 +99,7 @@ class Exchange:
 
     def run(self, code: str, timeout_s: float) -> Answer:
         """The answer, in `timeout_s` and what it takes to end it. Does not end the process."""
-        body = json.dumps({"code": code, "nonce": self._nonce}).encode()
-        self._rest = memoryview(len(body).to_bytes(4, "big") + body)
+        self._rest = memoryview(framed({"code": code, "nonce": self._nonce}))
         process = self._process
         with selectors.DefaultSelector() as selector:
             for descriptor in (process.replies, process.stdout, process.stderr):
@@ -201,10 +201,11 @@ class Exchange:
         answer = self._answer
         answer.reason = self._cause or reason
         value, refused = reply.get("value"), reply.get("refused")
-        answer.value = value[: self._limits.output_bytes + 16] if isinstance(value, str) else ""
+        most = self._limits.output_bytes + 16
+        answer.value = _text(value[:most]) if isinstance(value, str) else ""
         listed = refused if isinstance(refused, list) else []
         words = [each for each in listed if isinstance(each, str)][:_MOST_REFUSED]
-        answer.refused = tuple(each[:_MOST_REFUSED_CHARACTERS] for each in words)
+        answer.refused = tuple(_text(each[:_MOST_REFUSED_CHARACTERS]) for each in words)
         answer.images = tuple(self._images(reply.get("images")))
         answer.is_process_over = False
         self._is_answered = True
@@ -235,6 +236,11 @@ class Exchange:
             return os.read(descriptor, _PIECE)
         except BlockingIOError:
             return None
+
+
+def _text(value: str) -> str:
+    """Text that can be written out, whatever was in it."""
+    return value.encode(errors="backslashreplace").decode()
 
 
 def _object(body: bytes) -> dict[str, Any]:

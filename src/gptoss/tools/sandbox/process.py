@@ -15,7 +15,7 @@ from select import POLLIN, POLLOUT, poll
 from typing import Any
 
 from gptoss.errors import SandboxError
-from gptoss.tools.sandbox.bundle import BOOTSTRAP, files
+from gptoss.tools.sandbox.bundle import BOOTSTRAP, first_words
 from gptoss.tools.sandbox.interpreter import Interpreter
 
 # A busy machine takes its time; a start takes some hundredths of a second.
@@ -89,8 +89,7 @@ class Process:
                 self.pid = self._inner_pid(until)
             # By a number alone, another process could be meant once this one has ended.
             self._whole = os.pidfd_open(self.pid)
-            body = json.dumps({"files": files(), "plan": plan}).encode()
-            _send(self.commands, len(body).to_bytes(4, "big") + body, until)
+            _send(self.commands, first_words(plan), until)
             size = int.from_bytes(_receive(self.replies, 4, until), "big")
             said = json.loads(_receive(self.replies, min(size, _MOST_WORDS), until))
             if plan["pid"] == 2 and "ready" in said:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _MOST = 20
 _MOST_CHARACTERS = 120
@@ -81,5 +83,4 @@ def _is_beneath(path: str, folders: tuple[str, ...]) -> bool:
 
 
 def _command(arguments: Any) -> str:
-    words: Callable[[Any], str] = str
-    return words(arguments) if isinstance(arguments, str) else " ".join(map(words, arguments))
+    return arguments if isinstance(arguments, str) else " ".join(map(str, arguments))

@@ -9,7 +9,10 @@ import ctypes
 import os
 import resource
 import sys
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SET_DEATH_SIGNAL, _SET_NO_NEW_PRIVILEGES, _KILL = 1, 38, 9
 # System calls whose numbers all architectures share, and x86-64's own of seccomp.

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 import sys
-import warnings
-from typing import Any
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# As they begin, now and before matplotlib 3.8.
+_WARNINGS = ("FigureCanvasAgg is non-interactive", "Matplotlib is currently using agg")
 MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 def prepare() -> None:
     """Showing a figure is leaving it open here, and no fault."""
-    warnings.filterwarnings("ignore", message=".*non-(interactive|GUI).*")
+    # Read when warnings is first imported, as those of the command line are.
+    sys.warnoptions += [f"ignore:{each}" for each in _WARNINGS]
 
 
 def take(most: int, most_bytes: int) -> tuple[list[bytes], list[str]]:

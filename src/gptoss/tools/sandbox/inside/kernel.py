@@ -5,19 +5,23 @@ What the code prints goes to pipes of its own, as bytes, from Python or from C; 
 
 from __future__ import annotations
 
-import base64
+import _signal as signal  # type: ignore[import-not-found]
+import binascii
 import builtins
 import ctypes
 import io
-import json
+import marshal
 import os
 import resource
-import signal
 import sys
-from typing import IO, Any, NoReturn
+from _json import encode_basestring_ascii as quoted
 
 from gptoss.tools.sandbox.inside import cell, confinement, figures, redirection
 from gptoss.tools.sandbox.inside.attempts import Attempts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any, NoReturn
 
 # Of address space, beside the limit: so that a cell which took all can still be told about.
 RESERVE = 64 << 20
@@ -40,7 +44,7 @@ class Kernel:
     def serve(self) -> None:
         """Answer each cell; returns when the host has gone."""
         self._stand_ready()
-        self._reply({"ready": True})
+        self._reply({"ready": "yes"})
         if self._plan["folders"]:
             kept = [*self._plan["readable"], *self._plan["writable"]]
             redirection.redirect(self._plan["folders"], kept)
@@ -53,16 +57,13 @@ class Kernel:
         if len(head) < 4:
             return None
         body = self._commands.read(int.from_bytes(head, "big"))
-        command: dict[str, Any] = json.loads(body)
+        command: dict[str, Any] = marshal.loads(body)
         return command
 
-    def _reply(self, reply: dict[str, Any]) -> None:
-        body = json.dumps(reply).encode()
-        data = memoryview(len(body).to_bytes(4, "big") + body)
-        while data:
-            data = data[os.write(self._replies, data) :]
+    def _reply(self, reply: dict[str, str | list[str]]) -> None:
+        _write(self._replies, framed(reply))
 
-    def _run(self, command: dict[str, Any]) -> dict[str, Any]:
+    def _run(self, command: dict[str, Any]) -> dict[str, str | list[str]]:
         self._stand_ready()
         reason, text, trace = self._outcome(command["code"])
         pictures: list[bytes] = []
@@ -78,7 +79,7 @@ class Kernel:
             "nonce": command["nonce"],
             "reason": reason,
             "value": text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}",
-            "images": [base64.b64encode(data).decode() for data in pictures],
+            "images": [binascii.b2a_base64(data, newline=False).decode() for data in pictures],
             "refused": self._attempts.take(),
         }
 
@@ -104,7 +105,7 @@ class Kernel:
     def _told(self, error: BaseException) -> str:
         self._set_memory(self._memory[1])
         try:
-            return cell.told(error)
+            return self._notebook.told(error)
         except BaseException as fault:
             return f"{type(error).__name__} (which cannot be shown: {type(fault).__name__})\n"
 
@@ -151,6 +152,20 @@ class Kernel:
             raise KeyboardInterrupt
 
 
+def framed(reply: dict[str, str | list[str]]) -> bytes:
+    """A reply as the host reads it: JSON, after its length."""
+    parts = (
+        f"{quoted(key)}:{quoted(value) if isinstance(value, str) else _listed(value)}"
+        for key, value in reply.items()
+    )
+    body = f"{{{','.join(parts)}}}".encode("ascii")
+    return len(body).to_bytes(4, "big") + body
+
+
+def _listed(values: list[str]) -> str:
+    return f"[{','.join(map(quoted, values))}]"
+
+
 def _text(descriptor: int) -> io.TextIOWrapper:
     binary = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False))
     return io.TextIOWrapper(binary, "utf-8", "backslashreplace", line_buffering=True)
@@ -176,8 +191,7 @@ def main(commands: IO[bytes], replies: int, plan: dict[str, Any]) -> None:
         sys.path.insert(0, "")
         kernel = Kernel(commands, replies, plan)
     except BaseException as error:
-        body = json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode()
-        os.write(replies, len(body).to_bytes(4, "big") + body)
+        _write(replies, framed({"failed": f"{type(error).__name__}: {error}"}))
         os._exit(1)
     kernel.serve()
     os._exit(0)

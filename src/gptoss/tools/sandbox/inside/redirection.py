@@ -8,11 +8,13 @@ names, since the folder is the one that the code runs in.
 from __future__ import annotations
 
 import builtins
-import functools
 import io
 import os
-from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 # By how many of their first arguments are paths. `os.listdir` and the like take one, or none.
 _ONE = (
@@ -47,12 +49,12 @@ def redirect(folders: dict[str, str], kept: list[str]) -> None:
         return path
 
     def wrapped(function: Callable[..., Any], num_paths: int) -> Callable[..., Any]:
-        @functools.wraps(function)
         def call(*arguments: Any, **named: Any) -> Any:
             paths = map(moved, arguments[:num_paths])
             others = {key: moved(v) if key in _NAMES else v for key, v in named.items()}
             return function(*paths, *arguments[num_paths:], **others)
 
+        call.__name__ = call.__qualname__ = function.__name__
         return call
 
     for names, num_paths in ((_ONE, 1), (_TWO, 2)):
@@ -70,7 +72,6 @@ def redirect(folders: dict[str, str], kept: list[str]) -> None:
 def _nothing(function: Callable[..., Any], own: tuple[str, ...]) -> Callable[..., Any]:
     """A function that does nothing to what lies in one of the sandbox's own folders, the first of which it runs in."""
 
-    @functools.wraps(function)
     def call(path: Any, *arguments: Any, **named: Any) -> Any:
         is_named = isinstance(path, (str, bytes, os.PathLike))
         if is_named and os.path.abspath(os.fsdecode(path)).startswith(own):
@@ -79,4 +80,5 @@ def _nothing(function: Callable[..., Any], own: tuple[str, ...]) -> Callable[...
             return None
         return function(path, *arguments, **named)
 
+    call.__name__ = function.__name__
     return call
