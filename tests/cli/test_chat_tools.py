@@ -14,10 +14,11 @@ from gptoss.chat import Chat
 from gptoss.cli import tools
 from gptoss.cli.answer import show_answer
 from gptoss.cli.output import Screen
-from gptoss.cli.tools import Person, ToolOptions, open_tools
+from gptoss.cli.tools import Person, open_tools
 from gptoss.errors import RequestError
 from gptoss.harmony import ToolDescription
 from gptoss.tools import Approval, ApprovalRequest, Attachment, Invocation, Tool, ToolResult
+from gptoss.tools.chosen import ToolOptions
 from tests.conftest import ScriptedModel
 
 CALL = " to=functions.add<|channel|>commentary <|constrain|>json<|message|>{}<|call|>"

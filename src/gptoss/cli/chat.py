@@ -73,7 +73,8 @@ def chat(
     """Talk to the model."""
     from gptoss.cli.loading import announce, announce_tools, offer_pull, open_model
     from gptoss.cli.schema import response_format
-    from gptoss.cli.tools import ToolOptions, open_tools
+    from gptoss.cli.tools import open_tools
+    from gptoss.tools.chosen import ToolOptions
 
     is_conversation = prompt is None and sys.stdin.isatty() and not json
     question = None if is_conversation else _question(prompt, is_read=schema == STANDARD_INPUT)

@@ -185,6 +185,15 @@ def serve(
             help="What a client may leave a reply unread.",
         ),
     ] = 60.0,
+    tools: Annotated[
+        list[str] | None,
+        _variable(
+            "TOOLS",
+            "--tools",
+            metavar="python",
+            help="Run Python for the model in sandboxes, where a request asks for it.",
+        ),
+    ] = None,
     log: Annotated[
         str, _variable("LOG", "--log", metavar="info|warning|error", help="What is logged.")
     ] = "info",
@@ -207,6 +216,7 @@ def serve(
     from gptoss.server.run import run
     from gptoss.server.settings import ServerSettings
     from gptoss.server.transport.limits import ConnectionLimits
+    from gptoss.tools.chosen import ToolOptions, chosen_tools
 
     settings = ServerSettings(
         host=host,
@@ -226,6 +236,7 @@ def serve(
             idle_s=idle_timeout,
             write_s=write_timeout,
         ),
+        tools=chosen_tools(ToolOptions(tools or ())),
     )
     # Later there is no terminal to ask at.
     offer_pull(options)

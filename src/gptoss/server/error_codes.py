@@ -18,6 +18,7 @@ from gptoss.forms.kinds import UNKNOWN_KIND
 ErrorCode = Literal[
     "array_above_max_length",
     "array_below_min_length",
+    "container_not_found",
     "context_length_exceeded",
     "decimal_above_max_value",
     "decimal_below_min_value",

@@ -12,12 +12,14 @@ from gptoss.chat import Reply, TurnEvent, TurnFinished
 from gptoss.chat.turn import Turn
 from gptoss.errors import shown
 from gptoss.runtime import LoadedModel
+from gptoss.server.containers.containers import Containers
 from gptoss.server.held import HeldBytes
 from gptoss.server.metrics import Metrics
 from gptoss.server.pools import Pools
 from gptoss.server.settings import ServerSettings
 from gptoss.server.starting import Ask, Started, Starter
 from gptoss.server.wire_errors import ApiError
+from gptoss.tools.sandbox import SandboxPool
 
 # Tokens that come faster than a person can see are sent together.
 PACE_S = 0.04
@@ -34,13 +36,14 @@ class Service:
     """One model for all requests. Its methods belong to the event loop, unless they say otherwise."""
 
     def __init__(self, settings: ServerSettings, open_model: Callable[[], LoadedModel]) -> None:
-        """`open_model` is called once, on a thread of its own."""
+        """`open_model` is called once, on a thread of its own. Raises SandboxError where code is to run and cannot."""
         self.settings = settings
         self.metrics = Metrics()
         self.started = time.time()
         self.is_draining = False
         self.pools = Pools()
         self.held = HeldBytes(settings.max_held_bytes)
+        self.containers = Containers(SandboxPool() if settings.tools.has_python else None)
         self._open_model = open_model
         self._model: LoadedModel | None = None
         self._failure: str | None = None
@@ -163,6 +166,7 @@ class Service:
     def close(self) -> None:
         """Let go of the threads and the model."""
         self.pools.close()
+        self.containers.close()
         if self._model is not None:
             self._model.close()
 

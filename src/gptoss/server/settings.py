@@ -13,6 +13,7 @@ from gptoss.errors import ServerError
 from gptoss.files.regular import read_file
 from gptoss.server.hosts import is_loopback
 from gptoss.server.transport.limits import ConnectionLimits
+from gptoss.tools.chosen import ChosenTools
 
 _MOST_KEY_BYTES = 1 << 20
 # A key that can be guessed is none.
@@ -95,6 +96,7 @@ class ServerSettings:
     store             file of the Responses API's store; None: in memory
     store_s           seconds that a response is kept
     store_bytes       of all of them together
+    tools             what the server runs for the model
 
     Raises ServerError for an address beyond this machine without a key.
     """
@@ -119,6 +121,7 @@ class ServerSettings:
     store: Path | None = None
     store_s: float = 30 * 86400.0
     store_bytes: int = 1 << 30
+    tools: ChosenTools = field(default_factory=ChosenTools)
 
     def __post_init__(self) -> None:
         if not self.is_local and not self.keys.digests:
