@@ -123,8 +123,11 @@ class ToolLoop:
         self._num_rounds += 1
         if self.capped is not None:
             return
+        most_calls = self._limits.calls
         if self._num_rounds >= self._limits.rounds:
             self.capped = Cap.ROUNDS
+        elif most_calls is not None and len(self.records) >= most_calls:
+            self.capped = Cap.CALLS
         elif time.monotonic() - self._began >= self._limits.wall_s:
             self.capped = Cap.WALL_TIME
         elif self._tool_s >= self._limits.tool_s:

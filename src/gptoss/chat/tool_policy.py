@@ -20,6 +20,7 @@ class Cap(StrEnum):
     RESULTS = "results"
     CONTEXT = "context"
     REPETITION = "repetition"
+    CALLS = "calls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class LoopLimits:
     """Where tools are taken away, and the turn answers with what it has. Tokens are `TurnLimits.max_tokens`.
 
     rounds          generations that may call tools
+    calls           calls that are run at most; None: as many as the other limits let
     wall_s          seconds of the whole turn, after which no tool is called any more
     tool_s          seconds that its calls may take together
     result_tokens   of one result: a longer one is cut in the middle
@@ -45,10 +47,13 @@ class LoopLimits:
     results_tokens: int = 65536
     repeated: int = 3
     repeated_most: int = 5
+    calls: int | None = None
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
+            if value is None and name == "calls":
+                continue
             require_type(name, value, int, float, error=RequestError)
             if not value >= 1:
                 raise RequestError(f"got {name} {value}, wanted 1 or more")

@@ -42,6 +42,7 @@ _ENDINGS = {
 _MOST_LINES = 24
 _CAPS = {
     Cap.ROUNDS: "it had called as often as it may",
+    Cap.CALLS: "it had made as many calls as it may",
     Cap.WALL_TIME: "its time was over",
     Cap.TOOL_TIME: "the tools' time was over",
     Cap.RESULTS: "their results were as long as they may be",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gptoss.errors import SandboxError
 from gptoss.harmony import PYTHON, ToolDescription
 from gptoss.tools.invocation import Invocation
@@ -21,15 +23,17 @@ _ENDINGS = {
 }
 
 
+# What the model is told of it; nobody runs its calls.
+DECLARATION = Tool(
+    ToolDescription(PYTHON.name, PYTHON.description or ""), kind=PYTHON.name, namespace=None
+)
+
+
 def python_tool(session: Session) -> Tool:
     """The tool over one conversation's notebook, whose names and files stay from call to call."""
-    description = ToolDescription(PYTHON.name, PYTHON.description or "")
-    notebook = _Notebook(session)
-    return Tool(
-        description,
-        kind=PYTHON.name,
-        namespace=None,
-        run=notebook.run,
+    return replace(
+        DECLARATION,
+        run=_Notebook(session).run,
         # What it may change is its own folder, and it reaches nobody.
         is_read_only=True,
         # The sandbox ends a cell in time, and then says what it had printed.

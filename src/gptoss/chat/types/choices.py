@@ -55,7 +55,9 @@ class FlatCustomChoice(FunctionName, Typed):
     type: Literal["custom"]
 
 
-class _KindAlone(Form):
+class KindAlone(Form):
+    """A tool that has no name but its type."""
+
     type: str
 
     @property
@@ -69,13 +71,13 @@ class _KindAlone(Form):
         return None
 
 
-class ClientRunChoice(_KindAlone):
+class ClientRunChoice(KindAlone):
     """A tool that is declared and that has no name but its type."""
 
     type: Literal[ClientRun, "shell"]
 
 
-class BuiltInChoice(_KindAlone):
+class BuiltInChoice(KindAlone):
     """The tool that the model was trained with and that has no other name."""
 
     type: Literal["python"]

@@ -9,6 +9,7 @@ from gptoss.errors import shown
 from gptoss.harmony import Channel, DeveloperContent, Message, Role
 from gptoss.server.client_tools import CLIENT_CALLS
 from gptoss.server.responses.call_items import call_message, output_text
+from gptoss.server.responses.code_call import code_message, code_output
 from gptoss.server.responses.store import KeptItem
 from gptoss.server.responses.types.calls import (
     MOST_ID_CHARACTERS,
@@ -18,6 +19,7 @@ from gptoss.server.responses.types.calls import (
     FunctionCall,
     LocalShellCall,
 )
+from gptoss.server.responses.types.code_calls import CodeInterpreterCall
 from gptoss.server.responses.types.items import (
     AdditionalTools,
     AnyItem,
@@ -41,6 +43,7 @@ _ID_PREFIXES = {
     "message": "msg_",
     "reasoning": "rs_",
     "additional_tools": "at_",
+    "code_interpreter_call": "ci_",
     **_CALL_PREFIXES,
     **{f"{kind}_output": f"{prefix[:-1]}o_" for kind, prefix in _CALL_PREFIXES.items()},
 }
@@ -85,7 +88,7 @@ class InputReader:
             self._claim(item.id, where)
         else:
             item.id = new_id(_ID_PREFIXES[item.type])
-        if not isinstance(item, ApplyPatchCallOutput | AdditionalTools):
+        if not isinstance(item, ApplyPatchCallOutput | AdditionalTools | CodeInterpreterCall):
             item.status = "completed"
         if isinstance(item, FunctionCall | CustomToolCall) and not item.name:
             place = f"{where}.name"
@@ -169,6 +172,9 @@ def blocks_of(items: Sequence[AnyItem], tools: ToolSet) -> list[Block]:
             case ReasoningItem():
                 if text := joined(item.content):
                     made.say(Message(Role.ASSISTANT, text, Channel.ANALYSIS))
+            case CodeInterpreterCall():
+                made.call(code_message(item), item.id)
+                made.result(item.id, code_output(item))
             case _ if isinstance(item, Call):
                 more = (item.id,) if isinstance(item, LocalShellCall) else ()
                 made.call(call_message(item, tools), item.call_id, *more)
@@ -190,7 +196,7 @@ def _leading_to_calls(items: Sequence[AnyItem]) -> list[bool]:
     for item in reversed(items):
         found.append(is_call)
         if not isinstance(item, ReasoningItem):
-            is_call = isinstance(item, Call)
+            is_call = isinstance(item, Call | CodeInterpreterCall)
     return found[::-1]
 
 

@@ -11,6 +11,7 @@ from pydantic.config import JsonDict
 
 from gptoss.chat.blocks import Block
 from gptoss.chat.request import TurnLimits, TurnRequest
+from gptoss.chat.tool_policy import LoopLimits, ToolPolicy
 from gptoss.chat.types.formats import (
     AnswerFormat,
     FlatAnswerFormat,
@@ -18,7 +19,9 @@ from gptoss.chat.types.formats import (
     TextFormat,
 )
 from gptoss.forms import Ignored, Refused, unless
+from gptoss.harmony import PYTHON
 from gptoss.server.responses.tools import echoed_choice, tools_of
+from gptoss.server.responses.types.code_calls import CodeInterpreterChoice
 from gptoss.server.responses.types.echoed_tools import echoed_tools
 from gptoss.server.responses.types.items import AdditionalTools, AnyItem, InputItem
 from gptoss.server.responses.types.response import ReasoningSettings, Response, TextSettings
@@ -38,12 +41,11 @@ from gptoss.server.wire import (
     effort_of,
 )
 from gptoss.server.wire_errors import ApiError
-from gptoss.tools import ToolSet
+from gptoss.tools import Tool, ToolSet
 
 _UNREAD = {
     "conversation": Refused("use previous_response_id"),
     "prompt": Refused("send instructions and input"),
-    "max_tool_calls": Refused("it counts calls of tools that the server runs, and there are none"),
     "context_management": Refused("use truncation"),
     "moderation": Refused("there is no moderation model"),
     "access_programs": Ignored("programs of OpenAI's"),
@@ -60,6 +62,7 @@ _REASONING_UNREAD = {
 }
 _TEXT_UNREAD = {"verbosity": VERBOSITY}
 ENCRYPTED, LOGPROBS = "reasoning.encrypted_content", "message.output_text.logprobs"
+CODE_OUTPUTS = "code_interpreter_call.outputs"
 
 # What fields ask of each other.
 _NEEDS: JsonDict = {
@@ -141,6 +144,8 @@ class ResponseRequest(SamplingFields):
     """What the model may call. Calls are held to the schemas."""
     tool_choice: ResponseToolChoice | None = None
     """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""
+    max_tool_calls: Annotated[int, Field(ge=1)] | None = None
+    """Calls of tools that the server runs at most; then it answers."""
     parallel_tool_calls: bool | None = None
     """Whether one response may have several calls; true unless said otherwise."""
     text: TextOptions | None = None
@@ -208,10 +213,13 @@ class ResponseRequest(SamplingFields):
                 param="background",
             )
 
-    def declared(self, items: Iterable[AnyItem]) -> ToolSet:
-        """All tools, those of items among them. Raises ApiError and MessageError for what cannot be had."""
+    def declared(self, items: Iterable[AnyItem], hosted: Iterable[Tool] = ()) -> ToolSet:
+        """All tools, those of items and those that the server runs among them.
+
+        Raises ApiError and MessageError for what cannot be had.
+        """
         added = (item.tools for item in items if isinstance(item, AdditionalTools))
-        return tools_of(self.tools or (), added)
+        return tools_of(self.tools or (), added, hosted)
 
     def asked(
         self, blocks: Sequence[Block], tools: ToolSet, settings: ServerSettings
@@ -228,15 +236,16 @@ class ResponseRequest(SamplingFields):
             reasons=self.effort != "none",
             instructions=self.instructions,
             tools=told,
-            tool_choice=self.tool_choice,
+            tool_choice=_own_choice(self.tool_choice),
             parallel_calls=self.parallel_tool_calls is not False,
             response_format=self.text.format if self.text else None,
             sampling=self.sampling((self.top_logprobs or 0) if self.has_logprobs else None),
             limits=TurnLimits(self.max_output_tokens, self.reasoning_tokens),
             continues=self.continue_final_message or False,
+            policy=ToolPolicy(LoopLimits(calls=self.max_tool_calls)),
         )
 
-    def echo(self, model: str) -> Response:
+    def echo(self, model: str, *, runs_python: bool) -> Response:
         """A response that has not begun, with everything that the request said."""
         sampling = self.sampling()
         return Response(
@@ -250,7 +259,7 @@ class ResponseRequest(SamplingFields):
             incomplete_details=None,
             instructions=self.instructions,
             max_output_tokens=self.max_output_tokens,
-            max_tool_calls=None,
+            max_tool_calls=self.max_tool_calls,
             metadata=self.metadata or {},
             model=model,
             output=[],
@@ -264,13 +273,18 @@ class ResponseRequest(SamplingFields):
             temperature=sampling.temperature,
             text=_echoed_text(self.text or TextOptions()),
             tool_choice=echoed_choice(self.tool_choice),
-            tools=echoed_tools(self.tools or ()),
+            tools=echoed_tools(self.tools or (), runs_python=runs_python),
             top_logprobs=self.top_logprobs or 0,
             top_p=sampling.top_p,
             truncation=self.truncation or "disabled",
             usage=None,
             user=self.user,
         )
+
+
+def _own_choice(choice: ResponseToolChoice | None) -> object:
+    """A tool choice by the names that the model knows."""
+    return {"type": PYTHON.name} if isinstance(choice, CodeInterpreterChoice) else choice
 
 
 def require_few(num_items: int, settings: ServerSettings) -> None:

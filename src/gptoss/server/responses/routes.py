@@ -22,8 +22,14 @@ from gptoss.server.held import CountedReply
 from gptoss.server.operation.tokens import prompt_ids, rendered
 from gptoss.server.pool import IsGone
 from gptoss.server.replies import sent
+from gptoss.server.responses.hosted import Hosted, hosted_tools
 from gptoss.server.responses.input import InputReader, blocks_of
-from gptoss.server.responses.request import ENCRYPTED, ResponseRequest, require_few
+from gptoss.server.responses.request import (
+    CODE_OUTPUTS,
+    ENCRYPTED,
+    ResponseRequest,
+    require_few,
+)
 from gptoss.server.responses.runs import Runs, response_events
 from gptoss.server.responses.seal import Seal
 from gptoss.server.responses.seal_key import seal_key
@@ -57,19 +63,21 @@ class Responses:
         # Asked for once: what has begun is answered, also while the server ends.
         name, model = self._service.require_model(body.model), self._service.model
         owner = owner_of(request)
-        context: list[KeptItem] = []
+        # Made on a thread, and needed here as well.
+        read: list[_Read] = []
 
         def ask(is_gone: IsGone) -> TurnRequest:
-            found, asked = self._read(body, owner, model, is_gone)
-            context.extend(found)
-            return asked
+            read.append(self._read(body, owner, model, is_gone, are_run=True))
+            return read[-1].asked
 
+        runs_python = self._service.containers.is_open
         try:
             started = await unless_gone(request.receive, self._service.begin(owner, ask))
         except ContextLengthError as error:
             if not body.stream or body.background:
                 raise
-            return self._overflow(ResponseWriter(body.echo(name), model.tokenizer, Wanted()), error)
+            echo = body.echo(name, runs_python=runs_python)
+            return self._overflow(ResponseWriter(echo, model.tokenizer, Wanted()), error)
         (turn,) = started.turns
         seal = partial(self._seal.close, owner) if ENCRYPTED in (body.include or ()) else None
         wanted = Wanted(
@@ -79,9 +87,12 @@ class Responses:
             seal=seal,
             tools=started.request.tools,
             ignored=body.ignored,
+            container_id=read[-1].hosted.container_id,
+            has_images=CODE_OUTPUTS in (body.include or ()),
         )
-        writer = ResponseWriter(body.echo(name), model.tokenizer, wanted)
-        kept = _Kept(context, owner)
+        echo = body.echo(name, runs_python=runs_python)
+        writer = ResponseWriter(echo, model.tokenizer, wanted)
+        kept = _Kept(read[-1].context, owner)
         if body.background:
             return await self._create_in_background(body, turn, writer, kept)
         events = self._events(body, turn, writer, kept)
@@ -163,7 +174,7 @@ class Responses:
         owner, model = owner_of(request), self._service.model
 
         def render(is_gone: IsGone) -> Response:
-            return sent(rendered(model, self._read(body, owner, model, is_gone)[1], is_gone))
+            return sent(rendered(model, self._read(body, owner, model, is_gone).asked, is_gone))
 
         return await on_thread(request, self._service.pools.counters, render)
 
@@ -173,7 +184,7 @@ class Responses:
         owner, model = owner_of(request), self._service.model
 
         def count(is_gone: IsGone) -> int:
-            return len(prompt_ids(model, self._read(body, owner, model, is_gone)[1], is_gone))
+            return len(prompt_ids(model, self._read(body, owner, model, is_gone).asked, is_gone))
 
         num = await on_thread(request, self._service.pools.counters, count)
         return sent(InputTokenCount(object="response.input_tokens", input_tokens=num))
@@ -184,9 +195,15 @@ class Responses:
         self._store.close()
 
     def _read(
-        self, body: ResponseRequest, owner: str, model: LoadedModel, is_gone: IsGone
-    ) -> tuple[list[KeptItem], TurnRequest]:
-        """Return the items that a request goes on from, its own among them, and the turn that it asks for."""
+        self,
+        body: ResponseRequest,
+        owner: str,
+        model: LoadedModel,
+        is_gone: IsGone,
+        *,
+        are_run: bool = False,
+    ) -> _Read:
+        """Read a request with what it goes on from; `are_run`: whether tools that the server runs may be called."""
         body.check()
         settings = self._service.settings
         context: list[KeptItem] = []
@@ -200,7 +217,8 @@ class Responses:
         context += reader.read(given)
         body.ignore(*reader.ignored)
         items = [each.item for each in context]
-        tools = body.declared(items)
+        hosted = hosted_tools(body, items, self._service.containers, owner, are_run=are_run)
+        tools = body.declared(items, hosted.tools)
         blocks = blocks_of(items, tools)
         if body.truncation == "auto":
             blocks = fitted(
@@ -210,7 +228,7 @@ class Responses:
                 body.max_output_tokens,
                 is_gone,
             )
-        return context, body.asked(blocks, tools, settings)
+        return _Read(context, body.asked(blocks, tools, settings), hosted)
 
     async def _create_in_background(
         self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, kept: _Kept
@@ -283,6 +301,15 @@ class Responses:
         self, events: AsyncGenerator[ResponseEvent, None], on_end: Callable[[], None] = lambda: None
     ) -> Response:
         return streamed(_lines(events), self._service.settings.ping_s, on_end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a request asks for: the items of its conversation, the turn, and what the server runs in it."""
+
+    context: list[KeptItem]
+    asked: TurnRequest
+    hosted: Hosted
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import HostedTool
+from gptoss.server.responses.types.code_calls import CodeInterpreterChoice, CodeInterpreterTool
 from gptoss.server.responses.types.tools import (
     ClientRunTool,
     EchoedAllowedTools,
@@ -39,13 +40,18 @@ _TAKEN_NAMES = (BROWSER.name, PYTHON.name)
 _Named = TypeVar("_Named", bound=NamedOrUntyped)
 
 
-def tools_of(tools: Sequence[ResponseTool], added: Iterable[Sequence[EchoedTool]] = ()) -> ToolSet:
+def tools_of(
+    tools: Sequence[ResponseTool],
+    added: Iterable[Sequence[EchoedTool]] = (),
+    hosted: Iterable[Tool] = (),
+) -> ToolSet:
     """The declared tools. Raises ApiError and MessageError for names that cannot be had.
 
-    added  further ones, by the items that declare them, oldest first: the last tool of a name counts
+    added   further ones, by the items that declare them, oldest first: the last tool of a name counts
+    hosted  those that the server runs, as the request has declared them
     """
     about: dict[str, str] = {}
-    declared = _declared(tools, "tools", about)
+    declared = [*_declared(tools, "tools", about), *hosted]
     known = {tool.recipient: tool for tool in declared}
     if len(known) < len(declared):
         return tool_set(declared, about)
@@ -67,7 +73,7 @@ def _declared(tools: Sequence[ResponseTool], where: str, about: dict[str, str]) 
     declared: list[Tool] = []
     for index, tool in enumerate(tools):
         match tool:
-            case HostedTool():
+            case HostedTool() | CodeInterpreterTool():
                 pass
             case NamespaceTool():
                 _check_name(tool.name, f"{where}.{index}.name", about)
@@ -87,6 +93,8 @@ def echoed_choice(choice: ResponseToolChoice | None) -> EchoedChoice:
     if isinstance(choice, ClientRunChoice) and choice.type == "local_shell":
         # OpenAI's types have no choice of it alone; this one means the same.
         return EchoedAllowedTools(type="allowed_tools", mode="required", tools=[choice])
+    if isinstance(choice, CodeInterpreterChoice):
+        return choice
     if isinstance(choice, FlatAllowedTools):
         tools = [_echoed_name(each) for each in choice.tools]
         return EchoedAllowedTools(mode=choice.mode, type=choice.type, tools=tools)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
-from gptoss.chat.events import TextTokens
+from gptoss.chat.events import TextTokens, ToolRunFinished, ToolRunStarted
+from gptoss.chat.reply import CallRecord
 from gptoss.chat.round import Progress
 from gptoss.engine import FinishReason, Token
 from gptoss.harmony import (
@@ -28,6 +29,7 @@ from gptoss.server.responses.calls import (
     OpenFunctionCall,
     open_call,
 )
+from gptoss.server.responses.code_call import OpenCodeCall
 from gptoss.server.responses.items import OpenItem, OpenMessage, OpenReasoning, Unplaced
 from gptoss.server.responses.types.calls import ItemStatus
 from gptoss.server.responses.types.events import (
@@ -70,6 +72,8 @@ class Wanted:
     summary, seal  see `OpenReasoning`
     tools          that may be called
     ignored        fields of the request that do nothing
+    container_id   in which the server runs Python
+    has_images     whether pictures of its calls are told
     """
 
     has_logprobs: bool = False
@@ -78,6 +82,16 @@ class Wanted:
     seal: Callable[[str], str] | None = None
     tools: ToolSet = field(default_factory=ToolSet)
     ignored: tuple[str, ...] = ()
+    container_id: str = ""
+    has_images: bool = False
+
+
+@dataclass(slots=True)
+class _Running:
+    """A call that the server runs, and where its item stands."""
+
+    item: OpenCodeCall
+    place: dict[str, Any]
 
 
 class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
@@ -101,6 +115,8 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         # A call that is told when it is whole, and those that never were.
         self._held: OpenClientCall | None = None
         self._cut_calls: list[CutCall] = []
+        # Calls that are written and run here, by the how-manieth they are.
+        self._running: dict[int, _Running] = {}
         self._numbers = itertools.count()
         self._tokens: list[Token] = []
         self._num_read = 0
@@ -152,8 +168,12 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
                 return self._begin_call(recipient)
             case ToolCallDelta(_, text):
                 return self._feed_call(text)
-            case ToolCallFinished(_, is_complete):
-                return self._end_call("completed" if is_complete else "incomplete")
+            case ToolCallFinished(index, is_complete):
+                return self._end_call(index, "completed" if is_complete else "incomplete")
+            case ToolRunStarted(index):
+                return self._begin_run(index)
+            case ToolRunFinished(index, record):
+                return self._end_run(index, record)
             case TurnFinished(reply):
                 return self._finish(reply)
             case Progress():
@@ -181,6 +201,10 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         return self._close(status)
 
     def _begin_call(self, recipient: str) -> list[ResponseEvent]:
+        tool = self._wanted.tools.tool_by_recipient.get(recipient)
+        if tool is not None and tool.run is not None:
+            code = OpenCodeCall(self._wanted.container_id, has_images=self._wanted.has_images)
+            return self._begin_item(code)
         call = open_call(recipient, self._wanted.tools)
         if isinstance(call, OpenClientCall):
             self._held = call
@@ -192,11 +216,19 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
             self._held.add(text)
             return []
         item = self._open
-        assert isinstance(item, OpenFunctionCall | OpenCustomCall)
+        assert isinstance(item, OpenFunctionCall | OpenCustomCall | OpenCodeCall)
         return list(map(self._placed, item.feed(text)))
 
-    def _end_call(self, status: ItemStatus) -> list[ResponseEvent]:
+    def _end_call(self, index: int, status: ItemStatus) -> list[ResponseEvent]:
         held, self._held = self._held, None
+        item = self._open
+        if isinstance(item, OpenCodeCall) and status == "completed":
+            # Its item is open until it has run; others may begin meanwhile.
+            events = list(map(self._placed, item.end()))
+            self._running[index] = _Running(item, self._place)
+            self._output.append(item.item("in_progress"))
+            self._open = None
+            return events
         if held is None:
             return self._close(status)
         if status != "completed" or not held.read():
@@ -204,11 +236,35 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
             return []
         return [*self._begin_item(held), *self._close(status)]
 
+    def _begin_run(self, index: int) -> list[ResponseEvent]:
+        run = self._running.get(index)
+        if run is None:
+            return []
+        self._output[run.place["output_index"]] = run.item.item("interpreting")
+        return [run.item.interpreting()(**run.place, sequence_number=next(self._numbers))]
+
+    def _end_run(self, index: int, record: CallRecord) -> list[ResponseEvent]:
+        run = self._running.get(index)
+        if run is None:
+            return []
+        told = run.item.finish(record)(**run.place, sequence_number=next(self._numbers))
+        return [told, *self._close_run(index)]
+
+    def _close_run(self, index: int) -> list[ResponseEvent]:
+        run = self._running.pop(index)
+        at = run.place["output_index"]
+        made = self._output[at] = run.item.item(run.item.status)
+        return [self._changed("response.output_item.done", made, at)]
+
+    def _close_runs(self) -> list[ResponseEvent]:
+        """End the items of calls that were never run."""
+        return [event for index in sorted(self._running) for event in self._close_run(index)]
+
     def fail(self, error: ApiError) -> list[ResponseEvent]:
         """The last events of a stream that cannot go on."""
         self.failure = error
         events = self._start() if self._is_queued else []
-        events += self._close("incomplete")
+        events += [*self._close("incomplete"), *self._close_runs()]
         known: FailureCode = _ERROR_CODE_BY_STATUS.get(error.status, "server_error")
         if error.code == "context_length_exceeded":
             known = error.code
@@ -229,20 +285,21 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         self._response.gptoss = ResponseExtension(**dict(extension), cut_calls=self._cut_calls)
         if reply.finish_reason is FinishReason.CANCELLED and not self.is_cancelled:
             return self.fail(ApiError(503, "the server ended before the response was finished"))
+        ended = self._close_runs()
         is_whole = reply.finish_reason in (FinishReason.STOP, FinishReason.TOOL_CALLS)
         if is_whole:
             events = self._said_nothing()
             self._response.status = "completed"
             self._response.completed_at = int(time.time())
-            return [*events, self._about("response.completed")]
+            return [*ended, *events, self._about("response.completed")]
         self._response.status = "cancelled" if self.is_cancelled else "incomplete"
         if not self.is_cancelled:
             self._response.incomplete_details = IncompleteDetails(reason="max_output_tokens")
-        return [self._about("response.incomplete")]
+        return [*ended, self._about("response.incomplete")]
 
     def _said_nothing(self) -> list[ResponseEvent]:
         """An empty answer is an answer."""
-        if any(item.type != "reasoning" for item in self._output):
+        if any(item.type not in ("reasoning", "code_interpreter_call") for item in self._output):
             return []
         events, _ = self._message("final_answer")
         return [*events, *self._close("completed")]
@@ -269,7 +326,7 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
             # Its events are of commands, which do not name it.
             self._place["item_id"] = item.id
         events.append(self._changed("response.output_item.added", item.item("in_progress")))
-        if isinstance(item, OpenReasoning | OpenMessage):
+        if isinstance(item, OpenReasoning | OpenMessage | OpenCodeCall):
             events.append(self._placed(item.begin()))
         return events
 
@@ -293,9 +350,12 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         number = next(self._numbers)
         return ResponseChanged(type=kind, response=self.response, sequence_number=number)
 
-    def _changed(self, kind: ItemChange, item: OutputItem) -> ItemChanged:
-        index, number = len(self._output), next(self._numbers)
-        return ItemChanged(type=kind, item=item, output_index=index, sequence_number=number)
+    def _changed(self, kind: ItemChange, item: OutputItem, index: int | None = None) -> ItemChanged:
+        """An event of an item, the last one unless its place is said."""
+        at = len(self._output) if index is None else index
+        return ItemChanged(
+            type=kind, item=item, output_index=at, sequence_number=next(self._numbers)
+        )
 
     def _placed(self, event: Unplaced) -> ResponseEvent:
         """An event of the item that is being written, with its place."""

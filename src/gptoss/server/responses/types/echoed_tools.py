@@ -6,6 +6,10 @@ from collections.abc import Sequence
 
 from gptoss.chat.types.tools import FlatFunctionTool, FlatGrammarFormat, Tool
 from gptoss.server.hosted_tools import HostedTool
+from gptoss.server.responses.types.code_calls import (
+    CodeInterpreterTool,
+    DeclaredCodeInterpreter,
+)
 from gptoss.server.responses.types.tools import (
     ClientRunTool,
     DeclaredCustomTool,
@@ -18,12 +22,13 @@ from gptoss.server.responses.types.tools import (
     ShellTool,
 )
 
-_OwnTool = Tool | NamespaceTool | ShellTool | ClientRunTool
+_OwnTool = Tool | NamespaceTool | ShellTool | ClientRunTool | CodeInterpreterTool | HostedTool
 
 
-def echoed_tools(tools: Sequence[ResponseTool]) -> list[DeclaredTool]:
-    """As a response has them."""
-    return [_echoed(tool) for tool in tools if not isinstance(tool, HostedTool)]
+def echoed_tools(tools: Sequence[ResponseTool], *, runs_python: bool = False) -> list[DeclaredTool]:
+    """As a response has them; `runs_python`: whether the server runs Python for the model."""
+    left_out = HostedTool if runs_python else (HostedTool, CodeInterpreterTool)
+    return [_echoed(tool) for tool in tools if not isinstance(tool, left_out)]
 
 
 def _echoed(tool: _OwnTool) -> DeclaredTool:
@@ -42,6 +47,12 @@ def _echoed(tool: _OwnTool) -> DeclaredTool:
             return made
         case ClientRunTool():
             return tool
+        case CodeInterpreterTool():
+            python = DeclaredCodeInterpreter(type=tool.type)
+            if tool.container is not None:
+                python.container = tool.container
+            return python
+    assert not isinstance(tool, HostedTool)
     return _echoed_definition(tool)
 
 

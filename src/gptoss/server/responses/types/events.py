@@ -9,6 +9,7 @@ from typing_extensions import TypeAliasType
 
 from gptoss.server.error_codes import ErrorCode
 from gptoss.server.replies import Count, FullReply, Made, Reply
+from gptoss.server.responses.types.code_calls import CodeCallChanged, CodeDelta, CodeDone
 from gptoss.server.responses.types.items import OutputItem
 from gptoss.server.responses.types.response import Response
 from gptoss.server.responses.types.texts import OutputText, ReasoningText, SummaryText
@@ -245,6 +246,9 @@ ResponseEvent = TypeAliasType(
         | CustomInputDone
         | CommandChanged
         | CommandDelta
+        | CodeCallChanged
+        | CodeDelta
+        | CodeDone
         | Progress
         | ResponseError,
         Field(discriminator="type"),

@@ -15,6 +15,7 @@ from gptoss.forms import Form, Ignored, Kinds
 from gptoss.server.exchanged import Exchanged, IfNull, Maybe, OrElse, Sent
 from gptoss.server.replies import ABSENT, Reply
 from gptoss.server.responses.types.calls import Call, CallOutput, ItemId, ItemStatus
+from gptoss.server.responses.types.code_calls import CodeInterpreterCall
 from gptoss.server.responses.types.echoed_tools import echoed_tools
 from gptoss.server.responses.types.texts import (
     InputTexts,
@@ -139,9 +140,18 @@ class _ItemKinds(Kinds):
         return name_of_item
 
 
-AnyItem = InputMessage | OutputMessage | ReasoningItem | AdditionalTools | Call | CallOutput
+AnyItem = (
+    InputMessage
+    | OutputMessage
+    | ReasoningItem
+    | AdditionalTools
+    | Call
+    | CallOutput
+    | CodeInterpreterCall
+)
 OutputItem = TypeAliasType(
-    "OutputItem", Annotated[ReasoningItem | OutputMessage | Call, Kinds("type")]
+    "OutputItem",
+    Annotated[ReasoningItem | OutputMessage | Call | CodeInterpreterCall, Kinds("type")],
 )
 InputItem = TypeAliasType("InputItem", Annotated[AnyItem | ItemReference, _ItemKinds("type")])
 

@@ -96,7 +96,8 @@ class Response(Reply):
     """Where the status is `incomplete`."""
     instructions: str | None
     max_output_tokens: Count | None
-    max_tool_calls: None
+    max_tool_calls: Count | None
+    """Of those that the server runs."""
     metadata: dict[str, str]
     model: str
     output: list[OutputItem]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -27,6 +28,11 @@ from gptoss.chat.types.words import Word
 from gptoss.forms import Form, Kinds, field_fault
 from gptoss.server.hosted_tools import HostedTool, is_hosted, refusal_of
 from gptoss.server.replies import ABSENT, Reply
+from gptoss.server.responses.types.code_calls import (
+    CodeInterpreterChoice,
+    CodeInterpreterTool,
+    DeclaredCodeInterpreter,
+)
 
 
 def _flat(tool: object) -> object:
@@ -44,6 +50,11 @@ def _no_container(place: object) -> str:
         "wanted 'local': the server has no containers; run the commands yourself, in a container of yours if "
         "need be"
     )
+
+
+def _is_left_out(tool: Mapping[str, Any]) -> bool:
+    """Whether the server would have to run it, and cannot."""
+    return is_hosted(tool) and tool.get("type") != "code_interpreter"
 
 
 class NamespaceTool(Form):
@@ -92,15 +103,24 @@ class ClientRunTool(Form):
 ResponseTool = TypeAliasType(
     "ResponseTool",
     Annotated[
-        FlatFunctionTool | FlatCustomTool | NamespaceTool | ShellTool | ClientRunTool | HostedTool,
-        Kinds("type", unnamed="function", rest=is_hosted),
+        FlatFunctionTool
+        | FlatCustomTool
+        | NamespaceTool
+        | ShellTool
+        | ClientRunTool
+        | CodeInterpreterTool
+        | HostedTool,
+        Kinds("type", unnamed="function", rest=_is_left_out),
         BeforeValidator(_flat),
     ],
 )
 # A choice says its type here.
 ResponseToolChoice = TypeAliasType(
     "ResponseToolChoice",
-    ChoiceName | Annotated[ChosenTools, Kinds("type", nested=NESTED, refusal=refusal_of)],
+    ChoiceName
+    | Annotated[
+        ChosenTools | CodeInterpreterChoice, Kinds("type", nested=NESTED, refusal=refusal_of)
+    ],
 )
 
 
@@ -143,7 +163,12 @@ class DeclaredShell(Reply):
 
 
 DeclaredTool = Annotated[
-    DeclaredFunction | DeclaredCustomTool | DeclaredNamespace | ClientRunTool | DeclaredShell,
+    DeclaredFunction
+    | DeclaredCustomTool
+    | DeclaredNamespace
+    | ClientRunTool
+    | DeclaredShell
+    | DeclaredCodeInterpreter,
     Field(discriminator="type"),
 ]
 
@@ -156,4 +181,4 @@ class EchoedAllowedTools(Reply):
     tools: list[NamedOrUntyped]
 
 
-EchoedChoice = ChoiceName | NamedChoice | EchoedAllowedTools
+EchoedChoice = ChoiceName | NamedChoice | EchoedAllowedTools | CodeInterpreterChoice

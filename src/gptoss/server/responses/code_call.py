@@ -1,0 +1,105 @@
+"""Calls of `code_interpreter`: as the model reads them, and as a response grows by them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from functools import partial
+
+from gptoss.chat.reply import CallRecord
+from gptoss.harmony import PYTHON, Channel, Message, Role
+from gptoss.server.responses.items import Unplaced
+from gptoss.server.responses.types.code_calls import (
+    CodeCallChanged,
+    CodeDelta,
+    CodeDone,
+    CodeImage,
+    CodeInterpreterCall,
+    CodeLogs,
+    CodeStatus,
+)
+from gptoss.server.shared.ids import new_id
+from gptoss.tools import Ending
+
+_NOT_FINISHED = "(the call was not finished)"
+_NOT_SENT = "(the output of this call was not sent back)"
+# A call that failed has an output; the others have none that is whole.
+_STATUS = {Ending.TIMEOUT: "failed", Ending.CANCELLED: "incomplete", Ending.DENIED: "failed"}
+
+
+def code_message(call: CodeInterpreterCall) -> Message:
+    """A call as the model wrote it."""
+    return Message(Role.ASSISTANT, call.code, Channel.ANALYSIS, PYTHON.name, "code")
+
+
+def code_output(call: CodeInterpreterCall) -> str:
+    """Its result as the model reads it."""
+    if call.outputs is None:
+        return _NOT_SENT if call.status == "completed" else _NOT_FINISHED
+    return "\n".join(each.logs for each in call.outputs if isinstance(each, CodeLogs))
+
+
+class OpenCodeCall:
+    """A call of Python that is written, and then run.
+
+    container_id  of the container that it runs in
+    has_images    whether pictures are told
+    """
+
+    def __init__(self, container_id: str, *, has_images: bool) -> None:
+        self.id = new_id("ci_")
+        self._container_id = container_id
+        self._has_images = has_images
+        self._texts: list[str] = []
+        self._record: CallRecord | None = None
+
+    @property
+    def status(self) -> CodeStatus:
+        """How it ended; `incomplete` where it was not run."""
+        if self._record is None:
+            return "incomplete"
+        made: CodeStatus = _STATUS.get(self._record.result.ending, "completed")  # type: ignore[assignment]
+        return made
+
+    def item(self, status: CodeStatus) -> CodeInterpreterCall:
+        """The item so far."""
+        return CodeInterpreterCall(
+            id=self.id,
+            type="code_interpreter_call",
+            status=status,
+            code="".join(self._texts),
+            container_id=self._container_id,
+            outputs=None if self._record is None else self._outputs(self._record),
+        )
+
+    def begin(self) -> Unplaced:
+        """The event after `response.output_item.added`."""
+        return partial(CodeCallChanged, type="response.code_interpreter_call.in_progress")
+
+    def feed(self, text: str) -> Iterator[Unplaced]:
+        """More of its code."""
+        self._texts.append(text)
+        yield partial(CodeDelta, type="response.code_interpreter_call_code.delta", delta=text)
+
+    def end(self) -> Iterator[Unplaced]:
+        """The event when the code is whole."""
+        yield partial(
+            CodeDone, type="response.code_interpreter_call_code.done", code="".join(self._texts)
+        )
+
+    def interpreting(self) -> Unplaced:
+        """The event when it is run."""
+        return partial(CodeCallChanged, type="response.code_interpreter_call.interpreting")
+
+    def finish(self, record: CallRecord) -> Unplaced:
+        """The event when it has run; the result is in the item from now on."""
+        self._record = record
+        return partial(CodeCallChanged, type="response.code_interpreter_call.completed")
+
+    def _outputs(self, record: CallRecord) -> list[CodeLogs | CodeImage]:
+        made: list[CodeLogs | CodeImage] = [CodeLogs(type="logs", logs=record.told)]
+        if self._has_images:
+            for each in record.result.attachments:
+                data = base64.b64encode(each.content).decode("ascii")
+                made.append(CodeImage(type="image", url=f"data:{each.media_type};base64,{data}"))
+        return made
