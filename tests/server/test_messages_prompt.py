@@ -139,3 +139,19 @@ def test_count(anthropic_sdk: anthropic.Anthropic) -> None:
     usage = anthropic_sdk.messages.create(**kwargs()).usage
     assert few == usage.input_tokens + (usage.cache_read_input_tokens or 0)
     assert many > few
+
+
+def test_tools_that_were_found(make_client: MakeClient, nano_model: LoadedModel) -> None:
+    """A client's search for tools gives references; what they name is declared from then on."""
+    found = [{"type": "tool_reference", "tool_name": name} for name in ("weather", "clothes")]
+    use = {"type": "tool_use", "id": "t1", "name": "search", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": found}
+    messages = [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": [use]},
+        {"role": "user", "content": [result]},
+    ]
+    prompt = prompt_of(make_client, nano_model, messages=messages, tools=[WEATHER])
+    assert "<|message|>Found the tool weather.\nFound the tool clothes.<|end|>" in prompt
+    client = make_client(nano_model)
+    assert "gptoss" not in post(client, messages=messages, tools=[WEATHER], max_tokens=1)

@@ -78,6 +78,20 @@ class SearchResultParam(Form):
         return joined((self.title, self.source, text_of(self.content)))
 
 
+class ToolReferenceParam(Form):
+    """A tool that was looked for and found. Its declaration stands among the request's tools."""
+
+    unread = PART_UNREAD
+
+    type: Literal["tool_reference"]
+    tool_name: str
+
+    @property
+    def text(self) -> str:
+        """As the model reads it."""
+        return f"Found the tool {self.tool_name}."
+
+
 class UnreadBlockParam(Form):
     """What a tool gave and the model cannot read: it is told that something stood there."""
 
@@ -96,14 +110,15 @@ def _is_no_text(block: Mapping[str, Any]) -> bool:
     kind, source = block.get("type"), block.get("source")
     if kind == "document":
         return isinstance(source, dict) and source.get("type") not in ("text", "content")
-    return kind not in (None, "text", "search_result")
+    return kind not in (None, "text", "search_result", "tool_reference")
 
 
 Readable = TextBlockParam | DocumentParam | SearchResultParam
-ResultBlock = Annotated[Readable | UnreadBlockParam, Kinds("type", rest=_is_no_text)]
+Result = Readable | ToolReferenceParam | UnreadBlockParam
+ResultBlock = Annotated[Result, Kinds("type", rest=_is_no_text)]
 
 
-def text_of(content: str | Sequence[Readable | UnreadBlockParam]) -> str:
+def text_of(content: str | Sequence[Result]) -> str:
     """The text of what is said to the model."""
     return content if isinstance(content, str) else joined(block.text for block in content)
 
