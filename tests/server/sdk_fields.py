@@ -5,13 +5,15 @@ python -m tests.server.sdk_fields     # keeps those of the installed SDKs in sdk
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
 from gptoss.forms.form import Form
@@ -41,10 +43,12 @@ class SdkType:
 
     kinds   what `type` and `role` may be, where it has them
     fields  and the names of the types that are in each
+    values  words that other fields may be, where they may be no others
     """
 
     kinds: Mapping[str, list[str]]
     fields: Mapping[str, list[str]]
+    values: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 # By their names, the root first.
@@ -72,8 +76,7 @@ def kept() -> dict[str, Graph]:
     """By API, the types as they were when they were kept."""
     read: dict[str, dict[str, Any]] = json.loads(KEPT.read_text())
     return {
-        api: {name: SdkType(kinds, fields) for name, (kinds, fields) in types.items()}
-        for api, types in read.items()
+        api: {name: SdkType(*each) for name, each in types.items()} for api, types in read.items()
     }
 
 
@@ -85,11 +88,13 @@ def _graph(root: Any) -> Graph:
         if _name(kind) in found:
             continue
         hints = {n: h for n, h in get_type_hints(kind).items() if n not in _HEADERS}
-        inner = {field: list(_types_in(hint)) for field, hint in hints.items()}
+        inner = {name: list(_types_in(hint)) for name, hint in hints.items()}
         waiting += [each for types in inner.values() for each in types]
-        kinds = {field: list(_literals(hints[field])) for field in _KINDS if field in hints}
-        fields = {field: [_name(each) for each in types] for field, types in inner.items()}
-        found[_name(kind)] = SdkType(kinds, fields)
+        words = {name: list(_literals(hint)) for name, hint in hints.items() if not _is_open(hint)}
+        kinds = {name: list(_literals(hints[name])) for name in _KINDS if name in hints}
+        fields = {name: [_name(each) for each in types] for name, types in inner.items()}
+        values = {name: told for name, told in words.items() if told and name not in _KINDS}
+        found[_name(kind)] = SdkType(kinds, fields, values)
     return found
 
 
@@ -114,17 +119,34 @@ def _literals(hint: Any) -> Iterator[str]:
             yield from _literals(each)
 
 
+def _is_open(hint: Any) -> bool:
+    """Whether any text will do."""
+    return hint is str or any(_is_open(each) for each in get_args(hint))
+
+
+def _takes(info: FieldInfo, value: str) -> bool:
+    """Whether a field of ours may be this word, or a list with it."""
+    adapter: TypeAdapter[Any] = TypeAdapter(info.rebuild_annotation())
+    for given in (value, [value]):
+        with contextlib.suppress(ValidationError):
+            adapter.validate_python(given)
+            return True
+    return False
+
+
 class Pairing:
     """Walks the types of an API of an SDK's beside ours. Kinds of objects that ours do not have are refused by name.
 
     fates      by its place, whether a field is `read`, `ignored` or `refused`
     undecided  places of fields that ours do not have, nor say what becomes of
+    unknown    places of words that ours do not know, in fields that they read
     used       names of the SDK's types that were come to
     """
 
     def __init__(self, graph: Graph, model: type[Form], api: str) -> None:
         self.fates: dict[str, str] = {}
         self.undecided: list[str] = []
+        self.unknown: list[str] = []
         self.used: list[str] = []
         self._graph = graph
         # Types that are looked into, each inside of the one before.
@@ -141,16 +163,25 @@ class Pairing:
             return
         fields, fates = fields_of(model), fates_of(model)
         self._inside.append((name, model))
-        for field, types in self._graph[name].fields.items():
-            where = f"{place}.{field}"
-            if field in fates:
-                self.fates[where] = type(fates[field]).__name__.lower()
-            elif field in fields or field == chosen_by:
+        for told, types in self._graph[name].fields.items():
+            where = f"{place}.{told}"
+            if told in fates:
+                self.fates[where] = type(fates[told]).__name__.lower()
+            elif told in fields or told == chosen_by:
                 self.fates[where] = "read"
-                self._walk_value(fields.get(field), types, where)
+                self._try_words(self._graph[name].values.get(told, ()), model, told, where)
+                self._walk_value(fields.get(told), types, where)
             else:
                 self.undecided.append(where)
         self._inside.pop()
+
+    def _try_words(
+        self, words: Iterable[str], model: type[BaseModel], told: str, place: str
+    ) -> None:
+        ours = {info.alias or name: info for name, info in model.model_fields.items()}
+        for word in words:
+            if told in ours and not _takes(ours[told], word):
+                self.unknown.append(f"{place} {word!r}")
 
     def _walk_value(self, reading: Reading | None, types: list[str], place: str) -> None:
         while reading is not None:
@@ -174,7 +205,11 @@ class Pairing:
         for kind in found.kinds.get("type") or [""]:
             for role in found.kinds.get("role") or [""]:
                 said = {"type": kind, "role": role}
-                yield {**empty, **{field: each for field, each in said.items() if each}}
+                yield {**empty, **{name: each for name, each in said.items() if each}}
+
+
+def _told(kind: SdkType) -> list[Any]:
+    return [kind.kinds, kind.fields, kind.values] if kind.values else [kind.kinds, kind.fields]
 
 
 def main() -> None:
@@ -182,10 +217,7 @@ def main() -> None:
     written = []
     for api, graph in installed().items():
         used = Pairing(graph, MODELS[api], api).used
-        lines = (
-            f"  {json.dumps(name)}: {json.dumps([graph[name].kinds, graph[name].fields])}"
-            for name in used
-        )
+        lines = (f"  {json.dumps(name)}: {json.dumps(_told(graph[name]))}" for name in used)
         written.append(f"{json.dumps(api)}: {{\n" + ",\n".join(lines) + "\n}")
     KEPT.write_text("{" + ",\n".join(written) + "}\n")
 

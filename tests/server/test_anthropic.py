@@ -78,6 +78,11 @@ class TestWhole:
         made = post(client, thinking={"type": kind})
         assert [block["type"] for block in made["content"]] == ["thinking", "text"]
 
+    @pytest.mark.parametrize("display", ["summarized", "updates"])
+    def test_thinking_is_shown(self, client: TestClient, display: str) -> None:
+        made = post(client, thinking={"type": "adaptive", "display": display})
+        assert made["content"][0]["thinking"]
+
     def test_max_tokens(self, client: TestClient) -> None:
         made = post(client, max_tokens=5)
         assert made["stop_reason"] == "max_tokens"

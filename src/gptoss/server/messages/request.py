@@ -73,8 +73,8 @@ class Thinking(Wire):
     """`disabled`: it does not think."""
     budget_tokens: Annotated[int, Field(ge=0)] | None = None
     """Ends the chain of thought after so many tokens, and lets it answer."""
-    display: Literal["summarized", "omitted"] | None = None
-    """`omitted`: blocks of thinking have no text."""
+    display: Literal["summarized", "omitted", "updates"] | None = None
+    """`omitted`: blocks of thinking have no text. `updates` is `summarized`: nothing shorter is written."""
 
 
 class OutputFormat(Wire):
