@@ -7,6 +7,7 @@
     say It is empty.
 
 is a turn that ends with a call, and behind its result one that ends with an answer. `write` is a call of bare text.
+A tool of a namespace is called as `namespace.tool`.
 """
 
 from __future__ import annotations
@@ -91,4 +92,4 @@ def _message(line: str) -> str:
 
 
 def _to(name: str) -> str:
-    return f"<|channel|>commentary to=functions.{name}"
+    return f"<|channel|>commentary to={name if '.' in name else f'functions.{name}'}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import NODE, NODE_MODULES, RunClient
+from tests.clients.conftest import NODE, NODE_MODULES, PYTHON, SCRIPTS, RunClient
 from tests.clients.enclosed import URL
 from tests.clients.played_questions import MARK, NAME
 
@@ -52,20 +52,48 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_an_edit(way: str, run_client: RunClient, tmp_path: Path) -> None:
-    model, question, ignored = WAYS[way]
+COMMAND = [NODE, NODE_MODULES / "@openai/codex/bin/codex.js", "exec"]
+# Its own sandbox does not nest everywhere, and all that it runs stands here.
+UNBOXED = ["--skip-git-repo-check", "--sandbox", "danger-full-access"]
+
+
+def work_of(tmp_path: Path, model: str, more: str = "") -> Path:
+    """A folder to work in, and the settings of the home beside it."""
     work, settings = tmp_path / "work", tmp_path / "home" / ".codex"
     work.mkdir()
     settings.mkdir(parents=True)
+    (settings / "config.toml").write_text(f'model = "{model}"{CONFIG}{more}')
+    return work
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_edit(way: str, run_client: RunClient, tmp_path: Path) -> None:
+    model, question, ignored = WAYS[way]
+    work = work_of(tmp_path, model)
     (work / "sums.py").write_text(BEFORE)
-    (settings / "config.toml").write_text(f'model = "{model}"{CONFIG}')
-    command = [NODE, NODE_MODULES / "@openai/codex/bin/codex.js", "exec", "--skip-git-repo-check"]
-    # Its own sandbox does not nest everywhere, and all that it runs stands above.
-    unboxed = ["--sandbox", "danger-full-access"]
-    ran = run_client([*command, *unboxed, question], work)
+    ran = run_client([*COMMAND, *UNBOXED, question], work)
     ran.assert_well()
     assert (work / "sums.py").read_text() == AFTER
     assert ran.stdout.strip() == "`add` adds now."
     assert [each["asked"] for each in ran.requests] == ["POST /v1/responses"] * 3
     assert ran.ignored == ignored
+
+
+def test_a_session_goes_on_with_another_server(run_client: RunClient, tmp_path: Path) -> None:
+    """Whose key does not open the reasoning that the first one sealed."""
+    server = (
+        f'[mcp_servers.words]\ncommand = "{PYTHON}"\nargs = ["{SCRIPTS}/python/words_server.py"]'
+    )
+    work = work_of(tmp_path, NAME, f"\n{server}\n")
+    look = (
+        f"{MARK}think I look.\ncall mcp__words.look_up {json.dumps({'word': 'cold'})}\nsay Found."
+    )
+    first = run_client([*COMMAND, *UNBOXED, look], work)
+    first.assert_well()
+    assert first.stdout.strip() == "Found."
+    assert "input.*.encrypted_content" not in first.ignored
+    resume = [*COMMAND, "resume", "--last", "--skip-git-repo-check", f"{MARK}say Again."]
+    second = run_client(resume, work)
+    second.assert_well()
+    assert second.stdout.strip() == "Again."
+    assert "input.*.encrypted_content" in second.ignored
