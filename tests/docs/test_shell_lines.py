@@ -29,7 +29,7 @@ def calls() -> list[str]:
     found = (
         call for block in blocks if block.language == "sh" for call in CALL.findall(block.code)
     )
-    return sorted({re.split(r" (?:&&|\|) ", call)[0] for call in found})
+    return sorted({re.split(r" (?:&&|\||\d?>) ", call)[0] for call in found})
 
 
 def quoted_calls() -> list[tuple[str, str]]:
