@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from gptoss.runtime import LoadedModel
 from gptoss.tools.chosen import ChosenTools
+from gptoss.tools.sandbox import choose_rung
 from tests.conftest import Script
 from tests.server.conftest import KEY, MakeClient, MakeServer, keys_of
 from tests.server.responses_shapes import Json, create, events_of, refused
@@ -213,3 +214,11 @@ def test_openais_client(make_server: MakeServer, scripted_nano: Script) -> None:
         final = stream.get_final_response()
     assert "response.code_interpreter_call.interpreting" in kinds
     assert final.output_text == "It is 42."
+
+
+def test_health_says_which_sandbox_it_is(
+    make_client: MakeClient, client: TestClient, scripted_nano: Script
+) -> None:
+    told = runs_python(make_client, scripted_nano(ANSWER)).get("/health").json()
+    assert told == {"status": "ok", "sandbox": str(choose_rung().name)}
+    assert client.get("/health").json() == {"status": "ok"}

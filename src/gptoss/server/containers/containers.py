@@ -56,6 +56,11 @@ class Containers:
         """Whether there can be any."""
         return self._pool is not None
 
+    @property
+    def rung(self) -> str | None:
+        """The rung of their sandboxes; None where there are none."""
+        return None if self._pool is None else str(self._pool.rung.name)
+
     def create(self, owner: str, name: str = "auto", idle_minutes: int = IDLE_MINUTES) -> Container:
         """A new one. Raises ApiError where the owner has too many, or the server runs no Python."""
         self._require_open()

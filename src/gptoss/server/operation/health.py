@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response
 
 import gptoss
-from gptoss.server.replies import Reply, sent
+from gptoss.server.replies import ABSENT, Reply, sent
 from gptoss.server.service import Service
 
 
@@ -16,6 +16,8 @@ class Health(Reply):
     """The process is there."""
 
     status: Literal["ok"]
+    sandbox: str = ABSENT
+    """In which the model's Python runs, `bubblewrap` or `landlock`, where the server runs any."""
 
 
 class Ready(Reply):
@@ -44,7 +46,10 @@ def add_health(app: FastAPI, service: Service) -> None:
     @app.get("/health", tags=["operation"], response_model=None)
     async def health() -> Response:
         """Whether the server is there."""
-        return sent(Health(status="ok"))
+        told = Health(status="ok")
+        if (rung := service.containers.rung) is not None:
+            told.sandbox = rung
+        return sent(told)
 
     @app.get("/ready", tags=["operation"], response_model=None)
     async def ready() -> Response:

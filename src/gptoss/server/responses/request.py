@@ -242,7 +242,7 @@ class ResponseRequest(SamplingFields):
             sampling=self.sampling((self.top_logprobs or 0) if self.has_logprobs else None),
             limits=TurnLimits(self.max_output_tokens, self.reasoning_tokens),
             continues=self.continue_final_message or False,
-            policy=ToolPolicy(LoopLimits(calls=self.max_tool_calls)),
+            policy=ToolPolicy(LoopLimits(calls=self.max_tool_calls), floor=settings.tools.floor),
         )
 
     def echo(self, model: str, *, runs_python: bool) -> Response:
