@@ -230,6 +230,26 @@ attempt(
     attribute=lambda: os.setxattr(mine, "user.x", b"1"),
 )
 """,
+    "held_folders": """
+def secret():
+    for number in range(3, 64):
+        name = "../" * 30 + given["secret"].lstrip("/")
+        try: return os.read(os.open(name, os.O_RDONLY, dir_fd=number), 100)
+        except OSError: pass
+    raise OSError
+attempt(secret=secret)
+""",
+    "sent_descriptors": """
+one, two = socket.socketpair()
+attempt(sent=lambda: socket.send_fds(one, [b"x"], [0]))
+""",
+    "own_end": """
+attempt(
+    survives=lambda: call("prctl", 1, 0, 0, 0, 0),
+    hides=lambda: call("prctl", 4, 0, 0, 0, 0),
+    files=lambda: call("clone", 0x3D0B00, 0, 0, 0, 0),
+)
+""",
     "newer_calls": """
 attempt(next=lambda: libc.syscall(ctypes.c_long(463), 0, 0, 0, 0) != -1 or (_ for _ in ()).throw(OSError()))
 """,
@@ -243,6 +263,8 @@ except OSError: print("not seen")
 
 # Without a sandbox these are refused as well, or leave something behind.
 NOT_BARE = {
+    "held_folders",
+    "own_end",
     "terminal",
     "newer_calls",
     "other_sockets",
@@ -339,6 +361,29 @@ time.sleep(0.3)
 """,
         # Root can count what is in it.
         ("disk", "finished"),
+    ),
+    "files_without_names": (
+        """
+import os
+held = []
+for n in range(64):
+    held.append(open("u", "wb", buffering=0)); os.unlink("u")
+    for _ in range(8): held[-1].write(b"x" * (1 << 20))
+print("OPEN")
+""",
+        ("error", "disk"),
+    ),
+    "mapped_files_without_names": (
+        """
+import mmap, os
+held = []
+for n in range(64):
+    with open("u", "w+b") as f:
+        f.truncate(8 << 20); held.append(mmap.mmap(f.fileno(), 8 << 20)); os.unlink("u")
+    for at in range(0, 8 << 20, 4096): held[-1][at] = 1
+print("OPEN")
+""",
+        ("error", "disk", "killed"),
     ),
     "reserved_room": (
         """

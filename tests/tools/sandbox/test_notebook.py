@@ -158,6 +158,15 @@ def test_lack_of_memory_keeps_names(session: Session) -> None:
     assert session.run("del held\nkept").value == "5"
 
 
+def test_lack_of_descriptors_keeps_names(session: Session) -> None:
+    session.run("import os\nkept = 5")
+    assert (
+        "Too many open files"
+        in session.run("held = []\nwhile True: held.append(os.open('/dev/null', 0))").text()
+    )
+    assert session.run("print(kept)\nfor each in held: os.close(each)").text() == "5"
+
+
 def test_the_model_is_told_of_a_new_process(session: Session) -> None:
     session.run("gone = 5\nopen('/mnt/data/stays', 'w').write('still')")
     output = session.run("import os\nos._exit(0)")

@@ -95,7 +95,8 @@ class Exchange:
         self._rest = memoryview(b"")
         self._is_answered = False
         self._is_over = False
-        self._most_reply = 2 * limits.num_images * limits.image_bytes + 8 * limits.output_bytes
+        # In base 64, and text at its longest: a pair of surrogates, written out.
+        self._most_reply = 2 * limits.num_images * limits.image_bytes + 16 * limits.output_bytes
 
     def run(self, code: str, timeout_s: float) -> Answer:
         """The answer, in `timeout_s` and what it takes to end it. Does not end the process."""

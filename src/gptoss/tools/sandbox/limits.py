@@ -42,8 +42,8 @@ class Limits:
     open_files: int = 128
     output_bytes: int = MIB
     written_bytes: int = 64 * MIB
-    num_images: int = 16
-    image_bytes: int = 4 * MIB
+    num_images: int = 8
+    image_bytes: int = 2 * MIB
 
     def __post_init__(self) -> None:
         """Raises RequestError for what is no positive number."""

@@ -10,7 +10,7 @@ from typing import Any
 from gptoss.errors import SandboxError
 from gptoss.tools.sandbox import landlock
 from gptoss.tools.sandbox.bubblewrap import DATA, NOBODY, SCRATCH
-from gptoss.tools.sandbox.inside.kernel import RESERVE
+from gptoss.tools.sandbox.inside.kernel import RESERVES
 from gptoss.tools.sandbox.interpreter import DEVICES, Interpreter
 from gptoss.tools.sandbox.limits import Limits
 from gptoss.tools.sandbox.seccomp import assembled, program
@@ -64,9 +64,8 @@ def _shared(interpreter: Interpreter, limits: Limits) -> dict[str, Any]:
 
 
 def _rlimits(limits: Limits) -> list[tuple[int, int, int]]:
-    memory = limits.memory_bytes + RESERVE
     wanted = {
-        resource.RLIMIT_AS: memory,
+        resource.RLIMIT_AS: limits.memory_bytes,
         resource.RLIMIT_FSIZE: limits.file_bytes,
         resource.RLIMIT_NOFILE: limits.open_files,
         resource.RLIMIT_CPU: limits.cpu_s,
@@ -79,6 +78,7 @@ def _rlimits(limits: Limits) -> list[tuple[int, int, int]]:
     for kind, most in wanted.items():
         # One that is lower already, such as that of a service, cannot be raised.
         _, hard = resource.getrlimit(kind)
+        most += RESERVES.get(kind, 0)
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
         found.append((kind, value, value))
     return found

@@ -35,6 +35,20 @@ class Sandbox:
             return self._start_in_bubblewrap(str(self.rung.program))
         return self._start_in_landlock()
 
+    def has_room(self) -> bool:
+        """Whether its folders are within their limits."""
+        limits, unlinked = self.limits, 0
+        if self._workplace is not None and self.process is not None:
+            found = self._workplace.unlinked_bytes(self.process.pid)
+            if found is None:
+                return False
+            unlinked = found
+        for folder, most in ((self.data, limits.data_bytes), (self.scratch, limits.scratch_bytes)):
+            usage = folder.usage() if folder is not None else None
+            if usage is not None and (not usage.is_whole or usage.num_bytes + unlinked > most):
+                return False
+        return True
+
     def stop(self) -> None:
         """End the process; its files stay."""
         if self.process is not None:

@@ -22,13 +22,17 @@ ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 # Bit of the numbers of the x32 ABI, whose calls are those of x86-64 under other numbers.
 _X32 = 0x40000000
 
-_CLONE_THREAD = 0x00010000
+# CLONE_VM, FS, FILES, SIGHAND and THREAD: what all threads of Python share. Descriptors of its own would be uncounted.
+_CLONE_SHARED = 0x00000100 | 0x00000200 | 0x00000400 | 0x00000800 | 0x00010000
 # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, and CLONE_NEWTIME's bit in unshare's form.
 _CLONE_NEW = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000
 _CLONE_NEW |= 0x40000000
 _AF_UNIX, _SOCK_STREAM, _SOCK_TYPE_MASK = 1, 1, 0xF
-# TIOCSTI and TIOCLINUX type into a terminal; FIOSETOWN and SIOCSPGRP have signals sent to others.
-_IOCTLS = (0x5412, 0x541C, 0x8901, 0x8902)
+# TCGETS, TCGETS2, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX. Others type into terminals, have signals sent, or
+# change attributes of files that may only be read.
+_IOCTLS = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+# PR_SET_PDEATHSIG and PR_SET_DUMPABLE: it ends with its host, which can see what it holds.
+_PRCTLS = (1, 4)
 # F_SETOWN, F_SETSIG, F_SETOWN_EX: a file's owner gets any signal, whoever that is. F_SETLEASE, F_NOTIFY: others' files.
 _FCNTLS = (8, 10, 15, 1024, 1026)
 
@@ -40,7 +44,7 @@ _NAMESPACES = (
     *("fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "statmount", "listmount"),
 )
 # Every socket; a socketpair stays (asyncio wakes itself by one), held below to streams, which reach nobody else.
-_SOCKETS = ("socket", "connect", "bind", "listen", "accept", "accept4", "recvmmsg", "sendmmsg")
+_SOCKETS = ("socket", "connect", "bind", "listen", "accept", "accept4", "recvmmsg")
 # Other processes' memory, descriptors and pages.
 _OTHERS = (
     *("ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "process_mrelease"),
@@ -55,9 +59,20 @@ _KERNEL = (
     # Who opens which files is not for others to watch.
     *("fanotify_init", "fanotify_mark", "inotify_init", "inotify_init1", "inotify_add_watch"),
 )
-# Memory that no limit of the process counts.
+# Descriptors on their way to itself, and memory, that no limit of the process counts.
 _MEMORY = (
-    *("memfd_create", "memfd_secret", "shmget", "shmat", "shmctl", "shmdt", "semget", "semop"),
+    *(
+        "sendmsg",
+        "sendmmsg",
+        "memfd_create",
+        "memfd_secret",
+        "shmget",
+        "shmat",
+        "shmctl",
+        "shmdt",
+        "semget",
+        "semop",
+    ),
     *("semctl", "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink"),
     "mq_notify",
 )
@@ -138,7 +153,9 @@ def _looked_at(pid: int) -> dict[str, list[Instruction]]:
     return {
         "clone": [
             _argument(0),
-            Instruction(JUMP_SET, 0, 1, _CLONE_THREAD),
+            Instruction(AND, 0, 0, _CLONE_SHARED),
+            Instruction(JUMP_EQUAL, 0, 2, _CLONE_SHARED),
+            _argument(0),
             Instruction(JUMP_SET, 0, 1, _CLONE_NEW),
             _fail(errno.EPERM),
             _allow(),
@@ -182,7 +199,8 @@ def _looked_at(pid: int) -> dict[str, list[Instruction]]:
             _fail(errno.EPERM),
             _allow(),
         ],
-        "ioctl": _if_any(1, _IOCTLS),
+        "ioctl": _by_value(1, _IOCTLS, _allow(), _fail(errno.ENOTTY)),
+        "prctl": _if_any(0, _PRCTLS),
         "fcntl": _if_any(1, _FCNTLS),
     }
 

@@ -162,7 +162,7 @@ class Session:
             self._sandbox.process,
             self.limits,
             interruption=interruption,
-            has_room=self._has_room,
+            has_room=self._sandbox.has_room,
         )
         self._current = interruption
         try:
@@ -179,7 +179,7 @@ class Session:
         notes = []
         if answer.is_process_over:
             self._sandbox.stop()
-        elif not self._has_room():
+        elif not self._sandbox.has_room():
             # Reached between two looks.
             answer.reason = Reason.DISK
         if answer.reason is Reason.DISK:
@@ -188,17 +188,6 @@ class Session:
             notes.insert(0, _LOST)
         self.used = time.monotonic()
         return self._output(answer, before, duration, timeout_s, notes)
-
-    def _has_room(self) -> bool:
-        limits, sandbox = self.limits, self._sandbox
-        for folder, most in (
-            (sandbox.data, limits.data_bytes),
-            (sandbox.scratch, limits.scratch_bytes),
-        ):
-            usage = folder.usage() if folder is not None else None
-            if usage is not None and (not usage.is_whole or usage.num_bytes > most):
-                return False
-        return True
 
     def _make_room(self, before: dict[str, Entry]) -> str:
         """Remove what a cell wrote beyond its limits, or the next one would end at once; says so."""

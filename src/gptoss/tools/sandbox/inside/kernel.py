@@ -23,8 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any, NoReturn
 
-# Of address space, beside the limit: so that a cell which took all can still be told about.
-RESERVE = 64 << 20
+# Beside the limits, of address space and descriptors: so that a cell which took all can still be told about.
+RESERVES = {resource.RLIMIT_AS: 64 << 20, resource.RLIMIT_NOFILE: 16}
 
 
 class Kernel:
@@ -34,10 +34,10 @@ class Kernel:
         self._commands = commands
         self._replies = replies
         self._plan = plan
-        self._outputs = [os.dup(1), os.dup(2)]
+        self._streams = [os.dup(number) for number in range(3)]
         self._is_running = False
         self._libc = ctypes.CDLL(None)
-        self._memory = resource.getrlimit(resource.RLIMIT_AS)
+        self._hard = {kind: resource.getrlimit(kind)[1] for kind in RESERVES}
         self._notebook = cell.Notebook()
         self._attempts = Attempts(plan["readable"], plan["writable"])
 
@@ -72,7 +72,7 @@ class Kernel:
             pictures, said = self._pictures()
         except BaseException as error:
             said = [f"pictures are left out: {type(error).__name__}"]
-        self._set_memory(self._memory[1])
+        self._reserve(is_used=True)
         self._print_last([*said, trace] if trace else said)
         most = self._plan["most_characters"]
         return {
@@ -103,7 +103,7 @@ class Kernel:
             return "error", "", self._told(error)
 
     def _told(self, error: BaseException) -> str:
-        self._set_memory(self._memory[1])
+        self._reserve(is_used=True)
         try:
             return self._notebook.told(error)
         except BaseException as fault:
@@ -118,17 +118,18 @@ class Kernel:
 
     def _stand_ready(self) -> None:
         """Have all that a cell finds be as the first one found it, whatever the last one did to it."""
-        for number, kept in enumerate(self._outputs, 1):
+        for number, kept in enumerate(self._streams):
             os.dup2(kept, number)
         sys.settrace(None)
         sys.setprofile(None)
         signal.signal(signal.SIGINT, self._interrupted)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        sys.stdin = sys.__stdin__ = open(os.devnull, encoding="utf-8")  # type: ignore[misc]  # noqa: SIM115
+        # No new descriptor is needed for any of it: the code may hold all that there are.
+        sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))  # type: ignore[misc]
         sys.stdout = sys.__stdout__ = _text(1)  # type: ignore[misc]
         sys.stderr = sys.__stderr__ = _text(2)  # type: ignore[misc]
         builtins.input = _no_input
-        self._set_memory(self._memory[1] - RESERVE)
+        self._reserve(is_used=False)
 
     def _print_last(self, lines: list[str]) -> None:
         """Whatever is still in buffers, of Python and of C, and then these."""
@@ -140,10 +141,12 @@ class Kernel:
         self._libc.fflush(None)
         for line in lines:
             data = line if line.endswith("\n") else f"{line}\n"
-            _write(self._outputs[1], data.encode(errors="backslashreplace"))
+            _write(self._streams[2], data.encode(errors="backslashreplace"))
 
-    def _set_memory(self, soft: int) -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, self._memory[1]))
+    def _reserve(self, *, is_used: bool) -> None:
+        for kind, amount in RESERVES.items():
+            hard = self._hard[kind]
+            resource.setrlimit(kind, (hard if is_used else hard - amount, hard))
 
     def _interrupted(self, *_: object) -> None:
         """An interrupt that comes too late is none."""
