@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -19,6 +22,7 @@ from gptoss.tools.sandbox import Limits, Rung, RungName, Session, look_at
 ROOT = Path(__file__).parents[3]
 NOBODY = 65534
 MOST_S = 300
+NO_PYTHON = "no Python of this version that nobody could start with this package"
 # Quick to reach.
 SMALL = Limits(
     wall_s=30,
@@ -69,17 +73,24 @@ def make_session(rung: Rung) -> Iterator[Callable[..., Session]]:
         each.close()
 
 
+@functools.cache
 def python_of(user: str) -> tuple[list[str], dict[str, Any]] | None:
     """A command that is Python with this package as a user, and how to start it; None where that one has no Python."""
     if user == "this":
         return [sys.executable], {}
-    packages = [path for path in sys.path if os.path.isdir(path)]
-    path = os.pathsep.join([str(ROOT), str(ROOT / "src"), *packages])
+    # The interpreter of a virtual environment may lie where nobody walks; its packages are another's with this.
+    customized = tempfile.mkdtemp(prefix="gptoss-test-")
+    atexit.register(shutil.rmtree, customized, ignore_errors=True)
+    Path(customized).chmod(0o755)
+    sites = [path for path in sys.path if path.endswith("-packages")]
+    added = "".join(f"site.addsitedir({path!r})\n" for path in sites)
+    Path(customized, "sitecustomize.py").write_text(f"import site\n{added}")
+    path = os.pathsep.join([customized, str(ROOT), str(ROOT / "src")])
     variables = {"PATH": "/usr/bin:/bin", "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "env": variables}
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for program in (os.path.realpath(sys.executable), f"/usr/bin/{version}"):
-        test = [program, "-c", "import gptoss.tools.sandbox, numpy, json, ctypes"]
+        test = [program, "-c", "import gptoss.tools.sandbox, numpy"]
         try:
             done = subprocess.run(test, cwd=ROOT, capture_output=True, check=False, **as_nobody)
         except OSError:
@@ -116,7 +127,7 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
 def _matrix_of(where: str, user: str) -> dict[str, Any]:
     python = python_of(user)
     if python is None:
-        return {"problem": "no Python of this version that nobody could start"}
+        return {"lacks": NO_PYTHON}
     command, how = python
     done = subprocess.run(
         [*command, "-m", "tests.tools.sandbox.matrix", where],
