@@ -252,7 +252,7 @@ def test_pictures(session: Session) -> None:
         "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.figure(); plt.plot([3])\nNone",
         timeout_s=60,
     )
-    assert output.text() == "(the code ran to its end and made 2 pictures)", output
+    assert output.text() == "(the code ran to its end and drew 2 pictures)", output
     assert all(each.startswith(b"\x89PNG\r\n\x1a\n") for each in output.images)
     assert session.run("plt.get_fignums()").images == ()
 

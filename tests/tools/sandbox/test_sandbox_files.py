@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,6 +142,24 @@ def test_what_breaks_the_limit_is_removed_and_the_rest_stays(session: Session) -
         == "['changed.txt', 'kept.txt']"
     )
     assert session.read_file("kept.txt") == b"kept"
+
+
+def test_files_are_there_while_a_cell_runs(session: Session) -> None:
+    session.run("open('old', 'w').write('old')")
+    thread = threading.Thread(
+        target=session.run, args=("import time\nopen('new', 'w').write('new')\ntime.sleep(30)",)
+    )
+    thread.start()
+    until = time.monotonic() + 10
+    while "new" not in session.files() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert session.is_busy
+    session.write_file("given", b"given")
+    assert session.read_file("old") == b"old"
+    assert session.files() == {"given": 5, "new": 3, "old": 3}
+    session.interrupt()
+    thread.join()
+    assert session.run("open('given').read()").value == "'given'"
 
 
 def test_files_survive_a_restart(session: Session) -> None:

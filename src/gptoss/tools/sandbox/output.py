@@ -78,7 +78,7 @@ class Output:
             lines = [
                 f"(the code ran to its end and printed nothing{files})"
                 if not self.images
-                else f"(the code ran to its end and made {len(self.images)} pictures)"
+                else f"(the code ran to its end and drew {_counted(len(self.images), 'picture')})"
             ]
         return (shown + "".join(f"{line}\n" for line in lines)).removesuffix("\n")
 
@@ -102,6 +102,10 @@ def _without_middle(text: str, most: int) -> str:
     head, tail = most * 3 // 4, most - most * 3 // 4
     left = len(text) - head - tail
     return f"{_ended(text[:head])}{_left_out(left, 'characters')}\n{text[len(text) - tail :]}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _left_out(count: int, unit: str) -> str:

@@ -34,7 +34,9 @@ class Session:
         self.limits = limits or Limits()
         self.used = time.monotonic()
         self._sandbox = Sandbox(rung, self.limits)
+        # Of cells, and of the folders and the process while they change: files can be read beside a cell that runs.
         self._lock = threading.Lock()
+        self._folders = threading.RLock()
         self._current: Interruption | None = None
         self._is_closed = False
 
@@ -98,18 +100,18 @@ class Session:
 
     def files(self) -> dict[str, int]:
         """The regular files of `/mnt/data`, by their names beneath it, with their sizes."""
-        with self._lock:
+        with self._folders:
             return {name: entry.size for name, entry in self._data().entries().items()}
 
     def read_file(self, name: str, most_bytes: int | None = None) -> bytes:
         """A file of `/mnt/data`. Raises SandboxError for what is missing, a link, no regular file, or longer."""
-        with self._lock:
+        with self._folders:
             most = self.limits.data_bytes if most_bytes is None else most_bytes
             return self._data().read(name.removeprefix("/mnt/data/"), most)
 
     def write_file(self, name: str, data: bytes) -> None:
         """Put a file into `/mnt/data`. Raises SandboxError, also where there is no room for it."""
-        with self._lock:
+        with self._folders:
             folder = self._data()
             usage = folder.usage()
             limits = self.limits
@@ -122,25 +124,25 @@ class Session:
 
     def remove_file(self, name: str) -> None:
         """Remove a file of `/mnt/data`. Raises SandboxError."""
-        with self._lock:
+        with self._folders:
             self._data().remove(name.removeprefix("/mnt/data/"))
 
     def start(self) -> None:
         """Have the process started before the first cell. Raises SandboxError."""
-        with self._lock:
+        with self._folders:
             self._data()
 
     def restart(self) -> None:
         """End the process, and with it all variables; files stay."""
         self.interrupt()
-        with self._lock:
+        with self._lock, self._folders:
             self._sandbox.stop()
 
     def close(self) -> None:
         """End it, and let its files go; a cell that runs is interrupted."""
         self._is_closed = True
         self.interrupt()
-        with self._lock:
+        with self._lock, self._folders:
             self._sandbox.close()
 
     def _data(self) -> Folder:
@@ -154,9 +156,9 @@ class Session:
     def _run(self, code: str, timeout_s: float, interruption: Interruption) -> Output:
         if interruption.is_set:
             return Output(Reason.INTERRUPTED, self.rung.name)
-        data = self._data()
+        with self._folders:
+            before = self._data().entries()
         assert self._sandbox.process is not None
-        before = data.entries()
         began = time.monotonic()
         exchange = Exchange(
             self._sandbox.process,
@@ -177,17 +179,18 @@ class Session:
             self._current = None
         duration = time.monotonic() - began
         notes = []
-        if answer.is_process_over:
-            self._sandbox.stop()
-        elif not self._sandbox.has_room():
-            # Reached between two looks.
-            answer.reason = Reason.DISK
-        if answer.reason is Reason.DISK:
-            notes.append(self._make_room(before))
-        if self._sandbox.process is None:
-            notes.insert(0, _LOST)
-        self.used = time.monotonic()
-        return self._output(answer, before, duration, timeout_s, notes)
+        with self._folders:
+            if answer.is_process_over:
+                self._sandbox.stop()
+            elif not self._sandbox.has_room():
+                # Reached between two looks.
+                answer.reason = Reason.DISK
+            if answer.reason is Reason.DISK:
+                notes.append(self._make_room(before))
+            if self._sandbox.process is None:
+                notes.insert(0, _LOST)
+            self.used = time.monotonic()
+            return self._output(answer, before, duration, timeout_s, notes)
 
     def _make_room(self, before: dict[str, Entry]) -> str:
         """Remove what a cell wrote beyond its limits, or the next one would end at once; says so."""
