@@ -54,6 +54,13 @@ class Listeners:
         self.datagrams = self._receive("datagrams", socket.AF_UNIX, str(folder / "datagrams"))
         self._listen("abstract", socket.AF_UNIX, f"\0{self.name}")
 
+    def close(self) -> None:
+        for each in self._kept:
+            # Whoever waits in it wakes.
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
     def _listen(self, name: str, family: int, address: Any) -> Any:
         listener = socket.socket(family)
         listener.bind(address)
@@ -98,7 +105,6 @@ class Given:
         self.mine.write_text("mine")
         self.mine.chmod(0o644)
         self.key = f"sk-{secrets.token_hex(8)}"
-        os.environ["GPTOSS_TEST_KEY"] = self.key
         self.listeners = Listeners(self.folder)
         # A descriptor that the host forgot to close in others.
         self.held = os.open(secret, os.O_RDONLY)
@@ -137,6 +143,8 @@ class Given:
         return {(str(p), s.st_size, s.st_mode, s.st_mtime) for p in found for s in [p.lstat()]}
 
     def close(self) -> None:
+        os.close(self.held)
+        self.listeners.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -207,6 +215,7 @@ def main() -> None:
     watchdog.daemon = True
     watchdog.start()
     given = Given()
+    os.environ["GPTOSS_TEST_KEY"] = given.key
     try:
         if sys.argv[1] == "bare":
             print(json.dumps(bare(given)))

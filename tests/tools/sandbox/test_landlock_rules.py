@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gptoss.tools.sandbox import landlock
+from gptoss.tools.sandbox import Rung, RungName, Session, ladder, landlock
 from gptoss.tools.sandbox.landlock import (
     IOCTL_DEV,
     MAKE_FIFO,
@@ -19,6 +19,9 @@ from gptoss.tools.sandbox.landlock import (
     handled,
     ruleset,
 )
+from tests.tools.sandbox.attacks import REFUSALS
+from tests.tools.sandbox.conftest import SMALL, skip_or_fail
+from tests.tools.sandbox.matrix import Given
 
 # As the kernel's documentation has them: (files, network, scoped), by version.
 BY_VERSION = {
@@ -60,3 +63,25 @@ def test_rules(abi: int, tmp_path: Path) -> None:
 
 def test_this_kernel() -> None:
     assert 0 <= landlock.version() < 100
+
+
+@pytest.mark.wide(6)
+@pytest.mark.parametrize("abi", [1, 2, 3, 4, 5, 6])
+def test_older_kernels(abi: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Landlock has no say on there, the filter closes: every attack, with the rules of each version."""
+    if landlock.version() < abi:
+        skip_or_fail(f"this kernel has version {landlock.version()} of Landlock")
+    monkeypatch.setattr(landlock, "version", lambda: abi)
+    rung = Rung(RungName.LANDLOCK)
+    assert ladder._problem(rung) == ""
+    given = Given()
+    monkeypatch.setenv("GPTOSS_TEST_KEY", given.key)
+    try:
+        with Session(rung, SMALL) as session:
+            for name, code in REFUSALS.items():
+                output = session.run(given.program(code))
+                assert "tried" in output.text(), name
+                assert "OPEN" not in output.text(), (name, output.text())
+                assert given.harm() == [], name
+    finally:
+        given.close()

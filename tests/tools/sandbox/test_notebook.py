@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import marshal
+import pickle
 import threading
 import time
 from collections.abc import Callable
@@ -222,6 +224,19 @@ def test_garbage_instead_of_an_answer(session: Session, data: str) -> None:
     output = session.run(code, timeout_s=0.5)
     assert output.reason in (Reason.FINISHED, Reason.KILLED, Reason.TIMEOUT)
     assert session.run("'next'", timeout_s=5).value == "'next'"
+
+
+def test_nothing_that_comes_out_is_unpickled(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        pytest.fail("read as a pickle, or as marshalled code")
+
+    for module in (pickle, marshal):
+        for name in ("load", "loads"):
+            monkeypatch.setattr(module, name, never)
+    assert session.run("print(1)\nopen('f', 'w').close()\n'value'").value == "'value'"
+    assert session.files() == {"f": 0}
 
 
 def test_much_output(session: Session) -> None:

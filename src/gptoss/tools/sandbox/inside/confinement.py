@@ -42,9 +42,7 @@ def confine(plan: dict[str, Any]) -> None:
     rules = None if plan["landlock"] is None else _ruleset(libc, plan["landlock"])
     held = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in plan["unreachable"]]
     if plan["user"] is not None:
-        os.setgroups([])
-        os.setresgid(plan["user"], plan["user"], plan["user"])
-        os.setresuid(plan["user"], plan["user"], plan["user"])
+        _become(plan["user"])
     # After the identity, whose change takes the signal back.
     _call(libc.prctl, _SET_DEATH_SIGNAL, _KILL, 0, 0, 0)
     if plan["parent"] is not None and os.getppid() != plan["parent"]:
@@ -61,6 +59,17 @@ def confine(plan: dict[str, Any]) -> None:
     given = _Filter(len(program) // 8, program)
     number = _SECCOMP[os.uname().machine]
     _call(libc.syscall, number, _SET_FILTER, _ALL_THREADS, ctypes.byref(given))
+
+
+def _become(user: int) -> None:
+    try:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    except OSError as error:
+        raise RuntimeError(
+            f"root cannot become nobody ({error.strerror}): run as another user, or with CAP_SETUID and CAP_SETGID"
+        ) from None
 
 
 def _ruleset(libc: ctypes.CDLL, landlock: dict[str, Any]) -> int:
