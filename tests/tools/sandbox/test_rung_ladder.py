@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from gptoss.errors import SandboxError
-from gptoss.tools.sandbox import Look, Rung, RungName, bubblewrap, choose_rung, ladder, look_at
+from gptoss.tools.sandbox import (
+    Look,
+    Rung,
+    RungName,
+    bubblewrap,
+    choose_rung,
+    ladder,
+    landlock,
+    look_at,
+    plan,
+    seccomp,
+)
 from tests.tools.sandbox.conftest import NO_PYTHON, ROOT, python_of, skip_or_fail
 
 CODE = "print('ran', 6 * 7)"
@@ -124,6 +135,18 @@ def test_a_program_that_is_none(
     problem = ladder._problem(Rung(RungName.BUBBLEWRAP, str(program)))
     assert problem
     assert said in problem
+
+
+def test_a_rung_that_does_not_hold(rung: Rung, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test that is run in each finds out that its filter, or its rules, let through what they must not."""
+    assert ladder._problem(rung) == ""
+    allowed = seccomp.assembled([seccomp.Instruction(seccomp.RETURN, 0, 0, seccomp.ALLOW)]).hex()
+    with monkeypatch.context() as without_filter:
+        without_filter.setattr(plan, "_filter", lambda *_, **__: allowed)
+        assert "does not hold what it should: '3 True held'" in ladder._problem(rung)
+    if rung.name is RungName.LANDLOCK:
+        monkeypatch.setattr(landlock, "ruleset", lambda *_: None)
+        assert "does not hold what it should: '3 True held'" in ladder._problem(rung)
 
 
 def test_names() -> None:

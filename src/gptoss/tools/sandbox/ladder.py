@@ -16,13 +16,13 @@ from gptoss.tools.sandbox.limits import Limits
 from gptoss.tools.sandbox.rung import Rung, RungName
 from gptoss.tools.sandbox.session import Session
 
-# What must fail, and what must work, in every rung. /etc/hostname, or else /etc/passwd, is on every machine.
+# What must fail, and what must work, in every rung.
 _TEST = """
 import os, socket
 held = []
 for name, attempt in {
     "a socket": lambda: socket.socket(),
-    "a process": os.fork,
+    "a process": lambda: os.fork() or os._exit(0),
     "a file of the host": lambda: open("/etc/passwd").read(),
     "a list of processes": lambda: os.listdir("/proc"),
     "a file outside": lambda: open("/usr/gptoss", "w"),
