@@ -81,6 +81,11 @@ with tempfile.TemporaryDirectory() as d: open(os.path.join(d, "x"), "w").close()
 assert [entry.name for entry in os.scandir("/mnt/data/d")] == ["e"]
 assert [found[2] for found in os.walk("/mnt/data/d")] == [[], ["q.txt"]]
 os.chmod("/mnt/data/p.txt", 0o600); os.utime("/mnt/data/p.txt")
+import sqlite3
+with sqlite3.connect("/mnt/data/d.sqlite") as c:
+    c.execute("create table t (x)"); c.execute("insert into t values (1)")
+assert sqlite3.connect(database="/mnt/data/d.sqlite").execute("select x from t").fetchall() == [(1,)]
+assert isinstance(sqlite3.connect(":memory:"), sqlite3.Connection)
 os.chdir("/mnt/data"); open("relative", "w").close(); assert os.path.exists("/mnt/data/relative")
 open("module_of_mine.py", "w").write("x = 3")
 import module_of_mine

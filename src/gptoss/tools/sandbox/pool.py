@@ -107,16 +107,23 @@ class SandboxPool:
 
     def _reap(self) -> None:
         """Close what is idle, as long as there is a pool."""
-        with self._lock:
-            while not self._is_closed:
-                now = time.monotonic()
-                over = [
-                    name
-                    for name, each in self._sessions.items()
-                    if not each.is_busy and now - each.used >= self._idle_s
-                ]
-                for session in [self._sessions.pop(name) for name in over]:
-                    session.close()
-                ends = [each.used + self._idle_s for each in self._sessions.values()]
-                wait = min(ends, default=now + self._idle_s) - now
-                self._wake.wait(max(0.05, wait))
+        while True:
+            with self._lock:
+                if self._is_closed:
+                    return
+                over = self._take_idle()
+                if not over:
+                    ends = [each.used + self._idle_s for each in self._sessions.values()]
+                    next_end = min(ends, default=time.monotonic() + self._idle_s)
+                    self._wake.wait(max(0.05, next_end - time.monotonic()))
+            for session in over:
+                session.close()
+
+    def _take_idle(self) -> list[Session]:
+        now = time.monotonic()
+        over = [
+            name
+            for name, each in self._sessions.items()
+            if not each.is_busy and now - each.used >= self._idle_s
+        ]
+        return [self._sessions.pop(name) for name in over]

@@ -196,5 +196,9 @@ def main(commands: IO[bytes], replies: int, plan: dict[str, Any]) -> None:
     except BaseException as error:
         _write(replies, framed({"failed": f"{type(error).__name__}: {error}"}))
         os._exit(1)
-    kernel.serve()
+    try:
+        kernel.serve()
+    except BaseException:
+        # The code has closed or filled what answers go through, and nobody is to see where that was noticed.
+        os._exit(1)
     os._exit(0)

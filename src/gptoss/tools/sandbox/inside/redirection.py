@@ -1,8 +1,8 @@
 """Folders under the names that the model knows, where nothing can be mounted: `/mnt/data` is a folder elsewhere.
 
 Python's own functions are wrapped, so that whatever opens files through them finds them: pathlib, shutil, numpy,
-pandas, Pillow. Libraries that open files by themselves (sqlite3, those of Arrow and HDF5) do not; they find relative
-names, since the folder is the one that the code runs in.
+pandas, Pillow. Of libraries that open files by themselves sqlite3 is wrapped as well; those of Arrow and HDF5 are not.
+They find relative names, since the folder is the one that the code runs in.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _ONE = (
 _TWO = ("rename", "replace", "link", "symlink")
 # Refused to the sandbox, and not needed in its own folders: a copy is one whatever its times and mode are.
 _WITHOUT_EFFECT = ("chmod", "chown", "utime")
-_NAMES = frozenset({"path", "src", "dst", "file", "name", "old", "new", "top"})
+_NAMES = frozenset({"path", "src", "dst", "file", "name", "database"})
 
 
 def redirect(folders: dict[str, str], kept: list[str]) -> None:
@@ -67,6 +68,33 @@ def redirect(folders: dict[str, str], kept: list[str]) -> None:
                     # What shutil looks up before it chooses its way.
                     able.add(getattr(os, name))
     builtins.open = io.open = wrapped(io.open, 1)
+    sys.meta_path.insert(0, _Importer({"sqlite3": "connect"}, wrapped))
+
+
+class _Importer:
+    """Wraps a function of each of some modules when that is imported."""
+
+    def __init__(self, functions: dict[str, str], wrapped: Callable[..., Any]) -> None:
+        self._functions = functions
+        self._wrapped = wrapped
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """As importlib asks; None for all others."""
+        function = self._functions.pop(name, None)
+        if function is None:
+            return None
+        # The last of them looks through sys.path.
+        spec = sys.meta_path[-1].find_spec(name, path, target)
+        if spec is None or spec.loader is None:
+            return spec
+        load: Callable[[Any], None] = spec.loader.exec_module
+
+        def load_wrapped(module: Any) -> None:
+            load(module)
+            setattr(module, function, self._wrapped(getattr(module, function), 1))
+
+        spec.loader.exec_module = load_wrapped  # type: ignore[method-assign]
+        return spec
 
 
 def _nothing(function: Callable[..., Any], own: tuple[str, ...]) -> Callable[..., Any]:
