@@ -235,7 +235,7 @@ def _remove_level(descriptor: int) -> bool:
         if not is_folder:
             os.unlink(name, dir_fd=descriptor)
     for name in folders:
-        # It may have been made such that nobody can enter it.
+        # It may have been made such that nobody can enter it, or move it elsewhere.
         os.chmod(name, 0o700, dir_fd=descriptor)
         below = os.open(name, _FOLDER, dir_fd=descriptor)
         try:
@@ -243,6 +243,7 @@ def _remove_level(descriptor: int) -> bool:
                 for entry in found:
                     if entry.is_dir(follow_symlinks=False):
                         place = secrets.token_hex(16)
+                        os.chmod(entry.name, 0o700, dir_fd=below)
                         os.rename(entry.name, place, src_dir_fd=below, dst_dir_fd=descriptor)
                     else:
                         os.unlink(entry.name, dir_fd=below)
