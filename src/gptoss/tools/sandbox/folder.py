@@ -235,15 +235,14 @@ def _remove_level(descriptor: int) -> bool:
         if not is_folder:
             os.unlink(name, dir_fd=descriptor)
     for name in folders:
-        # It may have been made such that nobody can enter it, or move it elsewhere.
-        os.chmod(name, 0o700, dir_fd=descriptor)
+        _make_enterable(name, descriptor)
         below = os.open(name, _FOLDER, dir_fd=descriptor)
         try:
             with os.scandir(below) as found:
                 for entry in found:
                     if entry.is_dir(follow_symlinks=False):
                         place = secrets.token_hex(16)
-                        os.chmod(entry.name, 0o700, dir_fd=below)
+                        _make_enterable(entry.name, below)
                         os.rename(entry.name, place, src_dir_fd=below, dst_dir_fd=descriptor)
                     else:
                         os.unlink(entry.name, dir_fd=below)
@@ -251,6 +250,16 @@ def _remove_level(descriptor: int) -> bool:
             os.close(below)
         os.rmdir(name, dir_fd=descriptor)
     return bool(folders)
+
+
+def _make_enterable(name: str, folder: int) -> None:
+    """Let this user enter, and move elsewhere, a folder that was made such that nobody can."""
+    held = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        # By its descriptor: whatever has that name by now is left as it is.
+        os.chmod(f"/proc/self/fd/{held}", 0o700)
+    finally:
+        os.close(held)
 
 
 class _TooMuchError(Exception):
