@@ -118,7 +118,11 @@ def test_events_tell_of_each_run(scripted_model: ScriptedModel, is_async: bool) 
     chat = talk(scripted_model(ADD.replace('{"a": 2, "b": 3}', "{}") + ANSWER), tool)
     events = asyncio.run(events_async(chat)) if is_async else events_of(chat)
     told = [e for e in events if isinstance(e, ToolRunStarted | ToolOutput | ToolRunFinished)]
-    assert told[:3] == [ToolRunStarted(0), ToolOutput(0, "at "), ToolOutput(0, "work")]
+    assert told[:3] == [
+        ToolRunStarted(0, "functions.add", "{}"),
+        ToolOutput(0, "at "),
+        ToolOutput(0, "work"),
+    ]
     assert isinstance(told[3], ToolRunFinished)
     assert isinstance(events[-1], TurnFinished)
     assert events[-1].reply.tool_runs == (told[3].run,)

@@ -70,14 +70,18 @@ class CallStep:
         needed, reason = self._policy.needed(self.tool, has_read_foreign=self._has_read_foreign)
         if needed is not Approval.ASK:
             return None
-        request = ApprovalRequest(
-            self.tool.recipient, self.call.text, digest_of(self.tool, self.call.text), reason
-        )
+        request = self.request(reason)
         return None if request.digest in self._policy.decisions else request
+
+    def request(self, reason: str) -> ApprovalRequest:
+        """The call as a person is asked for it."""
+        assert self.tool is not None
+        digest = digest_of(self.tool, self.call.text)
+        return ApprovalRequest(self.tool.recipient, self.call.text, digest, reason)
 
     def events(self) -> Iterator[TurnEvent]:
         """What happens to the call, but for its record: that is made of the result."""
-        yield ToolRunStarted(self.index)
+        yield ToolRunStarted(self.index, self.call.recipient or "", self.call.text)
         decision = self._decided()
         if (waiting := self.waiting) is not None:
             yield ApprovalAsked(self.index, waiting)
@@ -89,7 +93,7 @@ class CallStep:
 
     async def events_async(self, pace_s: float = 0.0) -> AsyncGenerator[TurnEvent, None]:
         """As `events`, for an event loop."""
-        yield ToolRunStarted(self.index)
+        yield ToolRunStarted(self.index, self.call.recipient or "", self.call.text)
         decision = self._decided()
         if (waiting := self.waiting) is not None:
             yield ApprovalAsked(self.index, waiting)
@@ -119,10 +123,10 @@ class CallStep:
         needed, _ = self._policy.needed(self.tool, has_read_foreign=self._has_read_foreign)
         if needed is Approval.DENY:
             return Decision(False, "calls of this tool are not allowed here")
-        if needed is Approval.ALLOW:
-            return Decision(True)
-        digest = digest_of(self.tool, self.call.text)
-        return self._policy.decisions.get(digest, Decision(False, _NOBODY))
+        decided = self._policy.decisions.get(digest_of(self.tool, self.call.text))
+        if decided is not None:
+            return decided
+        return Decision(True) if needed is Approval.ALLOW else Decision(False, _NOBODY)
 
     def _ask(self, request: ApprovalRequest) -> Decision:
         if self._policy.approve is None:

@@ -25,9 +25,11 @@ class TextTokens:
 
 @dataclass(frozen=True, slots=True)
 class ToolRunStarted:
-    """A call is about to be run here: the how-manieth of the turn it is, as in `ToolCallStarted`."""
+    """A call is about to be run here: the how-manieth of the turn it is, as in `ToolCallStarted`, and what it says."""
 
     index: int
+    recipient: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)

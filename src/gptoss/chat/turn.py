@@ -28,6 +28,8 @@ from gptoss.tools import ApprovalRequest
 
 Step = Round | CallStep
 
+_BEHIND = "a call before it waits for approval"
+
 
 class Turn:
     """An assistant's turn that is being written; `begin_turns` makes them.
@@ -139,8 +141,11 @@ class Turn:
         step = self._loop.step(call, index)
         policy = self._request.policy
         if policy.pauses and policy.approve is None and step.waiting is not None:
+            # Those behind it run after it, or not at all.
             steps = (self._loop.step(each, number) for number, each in self._queue)
-            self._approvals = tuple(each.waiting for each in steps if each.waiting is not None)
+            self._approvals = tuple(
+                each.waiting or each.request(_BEHIND) for each in steps if each.tool is not None
+            )
             self._queue.clear()
             self._goes_on = False
             return None

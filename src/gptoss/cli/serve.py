@@ -194,6 +194,24 @@ def serve(
             help="Run Python for the model in sandboxes, where a request asks for it.",
         ),
     ] = None,
+    tools_module: Annotated[
+        str | None,
+        _variable(
+            "TOOLS_MODULE",
+            "--tools-module",
+            metavar="FILE",
+            help="A Python file whose functions the server runs for the model.",
+        ),
+    ] = None,
+    approval: Annotated[
+        list[str] | None,
+        _variable(
+            "APPROVAL",
+            "--approval",
+            metavar="[TOOL=]allow|ask|deny",
+            help="What calls need at least; a request may only ask for more.",
+        ),
+    ] = None,
     log: Annotated[
         str, _variable("LOG", "--log", metavar="info|warning|error", help="What is logged.")
     ] = "info",
@@ -236,7 +254,11 @@ def serve(
             idle_s=idle_timeout,
             write_s=write_timeout,
         ),
-        tools=chosen_tools(ToolOptions(tools or ())),
+        tools=chosen_tools(
+            ToolOptions(
+                tools or (), None if tools_module is None else Path(tools_module), approval or ()
+            )
+        ),
     )
     # Later there is no terminal to ask at.
     offer_pull(options)

@@ -72,6 +72,10 @@ class OpenCodeCall:
             outputs=None if self._record is None else self._outputs(self._record),
         )
 
+    def ended(self) -> CodeInterpreterCall:
+        """The item, however it has ended."""
+        return self.item(self.status)
+
     def begin(self) -> Unplaced:
         """The event after `response.output_item.added`."""
         return partial(CodeCallChanged, type="response.code_interpreter_call.in_progress")

@@ -10,6 +10,7 @@ from gptoss.harmony import Channel, DeveloperContent, Message, Role
 from gptoss.server.client_tools import CLIENT_CALLS
 from gptoss.server.responses.call_items import call_message, output_text
 from gptoss.server.responses.code_call import code_message, code_output
+from gptoss.server.responses.mcp_call import UNDECIDED, mcp_message, mcp_output
 from gptoss.server.responses.store import KeptItem
 from gptoss.server.responses.types.calls import (
     MOST_ID_CHARACTERS,
@@ -29,6 +30,11 @@ from gptoss.server.responses.types.items import (
     OutputMessage,
     ReasoningItem,
 )
+from gptoss.server.responses.types.mcp_calls import (
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+)
 from gptoss.server.responses.types.texts import InputText, ReasoningText, joined
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wire_errors import ApiError
@@ -44,9 +50,22 @@ _ID_PREFIXES = {
     "reasoning": "rs_",
     "additional_tools": "at_",
     "code_interpreter_call": "ci_",
+    "mcp_call": "mcp_",
+    "mcp_approval_request": "mcpr_",
+    "mcp_approval_response": "mcprr_",
     **_CALL_PREFIXES,
     **{f"{kind}_output": f"{prefix[:-1]}o_" for kind, prefix in _CALL_PREFIXES.items()},
 }
+
+# Or with one that says more than whether they are whole.
+_WITHOUT_STATUS = (
+    ApplyPatchCallOutput,
+    AdditionalTools,
+    CodeInterpreterCall,
+    McpCall,
+    McpApprovalRequest,
+    McpApprovalResponse,
+)
 
 
 class InputReader:
@@ -88,7 +107,7 @@ class InputReader:
             self._claim(item.id, where)
         else:
             item.id = new_id(_ID_PREFIXES[item.type])
-        if not isinstance(item, ApplyPatchCallOutput | AdditionalTools | CodeInterpreterCall):
+        if not isinstance(item, _WITHOUT_STATUS):
             item.status = "completed"
         if isinstance(item, FunctionCall | CustomToolCall) and not item.name:
             place = f"{where}.name"
@@ -163,6 +182,7 @@ def blocks_of(items: Sequence[AnyItem], tools: ToolSet) -> list[Block]:
     Raises ApiError for a result of a call that is not there.
     """
     made = Blocks()
+    run, open_requests = _approvals(items)
     for item, leads_to_call in zip(items, _leading_to_calls(items), strict=True):
         match item:
             case InputMessage() | OutputMessage():
@@ -175,6 +195,16 @@ def blocks_of(items: Sequence[AnyItem], tools: ToolSet) -> list[Block]:
             case CodeInterpreterCall():
                 made.call(code_message(item), item.id)
                 made.result(item.id, code_output(item))
+            case McpCall():
+                made.call(mcp_message(item), item.id)
+                made.result(item.id, mcp_output(item))
+            case McpApprovalRequest():
+                if item.id not in run:
+                    made.call(mcp_message(item), item.id)
+                    if item.id not in open_requests:
+                        made.result(item.id, UNDECIDED)
+            case McpApprovalResponse():
+                pass
             case _ if isinstance(item, Call):
                 more = (item.id,) if isinstance(item, LocalShellCall) else ()
                 made.call(call_message(item, tools), item.call_id, *more)
@@ -189,6 +219,21 @@ def blocks_of(items: Sequence[AnyItem], tools: ToolSet) -> list[Block]:
     return made.blocks
 
 
+def _approvals(items: Sequence[AnyItem]) -> tuple[set[str], set[str]]:
+    """Ids of requests whose calls have been run, and of those that the conversation ends with: these may be now."""
+    run = {
+        item.approval_request_id
+        for item in items
+        if isinstance(item, McpCall) and item.approval_request_id is not None
+    }
+    last: set[str] = set()
+    for item in reversed(items):
+        if not isinstance(item, McpApprovalRequest | McpApprovalResponse):
+            break
+        last.add(item.id)
+    return run, last
+
+
 def _leading_to_calls(items: Sequence[AnyItem]) -> list[bool]:
     """For each item whether a call is the next thing after it, but for thoughts."""
     found = []
@@ -196,7 +241,7 @@ def _leading_to_calls(items: Sequence[AnyItem]) -> list[bool]:
     for item in reversed(items):
         found.append(is_call)
         if not isinstance(item, ReasoningItem):
-            is_call = isinstance(item, Call | CodeInterpreterCall)
+            is_call = isinstance(item, Call | CodeInterpreterCall | McpCall | McpApprovalRequest)
     return found[::-1]
 
 

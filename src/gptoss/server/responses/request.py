@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 
 from gptoss.chat.blocks import Block
 from gptoss.chat.request import TurnLimits, TurnRequest
-from gptoss.chat.tool_policy import LoopLimits, ToolPolicy
+from gptoss.chat.tool_policy import ToolPolicy
 from gptoss.chat.types.formats import (
     AnswerFormat,
     FlatAnswerFormat,
@@ -222,9 +222,16 @@ class ResponseRequest(SamplingFields):
         return tools_of(self.tools or (), added, hosted)
 
     def asked(
-        self, blocks: Sequence[Block], tools: ToolSet, settings: ServerSettings
+        self,
+        blocks: Sequence[Block],
+        tools: ToolSet,
+        settings: ServerSettings,
+        policy: ToolPolicy | None = None,
     ) -> TurnRequest:
-        """The turn after a conversation. Raises ApiError and GptossError for what cannot be met."""
+        """The turn after a conversation; `policy`: of tools that the server runs.
+
+        Raises ApiError and GptossError for what cannot be met.
+        """
         require_few(sum(len(block) for block in blocks), settings)
         if not blocks and not self.instructions:
             raise ApiError(400, "got no input, wanted text or items", param="input")
@@ -242,11 +249,11 @@ class ResponseRequest(SamplingFields):
             sampling=self.sampling((self.top_logprobs or 0) if self.has_logprobs else None),
             limits=TurnLimits(self.max_output_tokens, self.reasoning_tokens),
             continues=self.continue_final_message or False,
-            policy=ToolPolicy(LoopLimits(calls=self.max_tool_calls), floor=settings.tools.floor),
+            policy=policy or ToolPolicy(),
         )
 
-    def echo(self, model: str, *, runs_python: bool) -> Response:
-        """A response that has not begun, with everything that the request said."""
+    def echo(self, model: str, run: Collection[str]) -> Response:
+        """A response that has not begun, with everything that the request said; `run`: see `echoed_tools`."""
         sampling = self.sampling()
         return Response(
             id=new_id("resp_"),
@@ -273,7 +280,7 @@ class ResponseRequest(SamplingFields):
             temperature=sampling.temperature,
             text=_echoed_text(self.text or TextOptions()),
             tool_choice=echoed_choice(self.tool_choice),
-            tools=echoed_tools(self.tools or (), runs_python=runs_python),
+            tools=echoed_tools(self.tools or (), run),
             top_logprobs=self.top_logprobs or 0,
             top_p=sampling.top_p,
             truncation=self.truncation or "disabled",

@@ -22,7 +22,7 @@ from gptoss.server.held import CountedReply
 from gptoss.server.operation.tokens import prompt_ids, rendered
 from gptoss.server.pool import IsGone
 from gptoss.server.replies import sent
-from gptoss.server.responses.hosted import Hosted, hosted_tools
+from gptoss.server.responses.hosted import Hosted, HostedTools
 from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import (
     CODE_OUTPUTS,
@@ -57,6 +57,7 @@ class Responses:
         self._store = ResponseStore(settings.store, settings.store_s, settings.store_bytes)
         self._seal = Seal(seal_key(settings.seal_key_file, settings.store))
         self._runs = Runs(service, self._store)
+        self._hosted = HostedTools(settings.tools, service.containers)
 
     async def create(self, body: ResponseRequest, request: Request) -> Response:
         """Answer a conversation: at once, as a stream, or in the background."""
@@ -70,13 +71,13 @@ class Responses:
             read.append(self._read(body, owner, model, is_gone, are_run=True))
             return read[-1].asked
 
-        runs_python = self._service.containers.is_open
+        run = self._hosted.types
         try:
             started = await unless_gone(request.receive, self._service.begin(owner, ask))
         except ContextLengthError as error:
             if not body.stream or body.background:
                 raise
-            echo = body.echo(name, runs_python=runs_python)
+            echo = body.echo(name, run)
             return self._overflow(ResponseWriter(echo, model.tokenizer, Wanted()), error)
         (turn,) = started.turns
         seal = partial(self._seal.close, owner) if ENCRYPTED in (body.include or ()) else None
@@ -89,8 +90,9 @@ class Responses:
             ignored=body.ignored,
             container_id=read[-1].hosted.container_id,
             has_images=CODE_OUTPUTS in (body.include or ()),
+            requests=read[-1].hosted.requests,
         )
-        echo = body.echo(name, runs_python=runs_python)
+        echo = body.echo(name, run)
         writer = ResponseWriter(echo, model.tokenizer, wanted)
         kept = _Kept(read[-1].context, owner)
         if body.background:
@@ -217,7 +219,7 @@ class Responses:
         context += reader.read(given)
         body.ignore(*reader.ignored)
         items = [each.item for each in context]
-        hosted = hosted_tools(body, items, self._service.containers, owner, are_run=are_run)
+        hosted = self._hosted.asked(body, items, owner, are_run=are_run)
         tools = body.declared(items, hosted.tools)
         blocks = blocks_of(items, tools)
         if body.truncation == "auto":
@@ -228,7 +230,7 @@ class Responses:
                 body.max_output_tokens,
                 is_gone,
             )
-        return _Read(context, body.asked(blocks, tools, settings), hosted)
+        return _Read(context, body.asked(blocks, tools, settings, hosted.policy), hosted)
 
     async def _create_in_background(
         self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, kept: _Kept

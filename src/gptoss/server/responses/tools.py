@@ -20,6 +20,7 @@ from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted_tools import HostedTool
 from gptoss.server.responses.types.code_calls import CodeInterpreterChoice, CodeInterpreterTool
+from gptoss.server.responses.types.mcp_calls import McpTool
 from gptoss.server.responses.types.tools import (
     ClientRunTool,
     EchoedAllowedTools,
@@ -73,7 +74,7 @@ def _declared(tools: Sequence[ResponseTool], where: str, about: dict[str, str]) 
     declared: list[Tool] = []
     for index, tool in enumerate(tools):
         match tool:
-            case HostedTool() | CodeInterpreterTool():
+            case HostedTool() | CodeInterpreterTool() | McpTool():
                 pass
             case NamespaceTool():
                 _check_name(tool.name, f"{where}.{index}.name", about)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
 from gptoss.chat.events import TextTokens, ToolRunFinished, ToolRunStarted
-from gptoss.chat.reply import CallRecord
 from gptoss.chat.round import Progress
 from gptoss.engine import FinishReason, Token
 from gptoss.harmony import (
+    PYTHON,
     ContentDelta,
     MessageFinished,
     PreambleDelta,
@@ -23,6 +23,7 @@ from gptoss.harmony import (
     ToolCallStarted,
 )
 from gptoss.server.fan_in import StreamWriter
+from gptoss.server.responses.call_runs import CallRuns
 from gptoss.server.responses.calls import (
     OpenClientCall,
     OpenCustomCall,
@@ -31,6 +32,7 @@ from gptoss.server.responses.calls import (
 )
 from gptoss.server.responses.code_call import OpenCodeCall
 from gptoss.server.responses.items import OpenItem, OpenMessage, OpenReasoning, Unplaced
+from gptoss.server.responses.mcp_call import HeldCall, approval_item
 from gptoss.server.responses.types.calls import ItemStatus
 from gptoss.server.responses.types.events import (
     ItemChange,
@@ -63,6 +65,8 @@ _ERROR_CODE_BY_STATUS: dict[int, FailureCode] = {
     429: "rate_limit_exceeded",
     400: "invalid_prompt",
 }
+# Behind which an empty answer is one all the same.
+_NO_ANSWER = ("reasoning", "code_interpreter_call", "mcp_call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Wanted:
     ignored        fields of the request that do nothing
     container_id   in which the server runs Python
     has_images     whether pictures of its calls are told
+    requests       see `requests_of`
     """
 
     has_logprobs: bool = False
@@ -84,14 +89,7 @@ class Wanted:
     ignored: tuple[str, ...] = ()
     container_id: str = ""
     has_images: bool = False
-
-
-@dataclass(slots=True)
-class _Running:
-    """A call that the server runs, and where its item stands."""
-
-    item: OpenCodeCall
-    place: dict[str, Any]
+    requests: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
@@ -113,10 +111,14 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         # What its events say of where it stands.
         self._place: dict[str, Any] = {}
         # A call that is told when it is whole, and those that never were.
-        self._held: OpenClientCall | None = None
+        self._held: OpenClientCall | HeldCall | None = None
         self._cut_calls: list[CutCall] = []
-        # Calls that are written and run here, by the how-manieth they are.
-        self._running: dict[int, _Running] = {}
+        self._runs = CallRuns(
+            self._output,
+            wanted.container_id,
+            has_images=wanted.has_images,
+            requests=wanted.requests,
+        )
         self._numbers = itertools.count()
         self._tokens: list[Token] = []
         self._num_read = 0
@@ -170,10 +172,12 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
                 return self._feed_call(text)
             case ToolCallFinished(index, is_complete):
                 return self._end_call(index, "completed" if is_complete else "incomplete")
-            case ToolRunStarted(index):
-                return self._begin_run(index)
+            case ToolRunStarted(index, recipient, arguments):
+                events = self._close("completed")
+                begun = self._runs.begin_run(index, recipient, arguments)
+                return [*events, *self._numbered(begun)]
             case ToolRunFinished(index, record):
-                return self._end_run(index, record)
+                return self._numbered(self._runs.end_run(index, record))
             case TurnFinished(reply):
                 return self._finish(reply)
             case Progress():
@@ -203,8 +207,10 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
     def _begin_call(self, recipient: str) -> list[ResponseEvent]:
         tool = self._wanted.tools.tool_by_recipient.get(recipient)
         if tool is not None and tool.run is not None:
-            code = OpenCodeCall(self._wanted.container_id, has_images=self._wanted.has_images)
-            return self._begin_item(code)
+            if tool.kind != PYTHON.name:
+                self._held = HeldCall(tool.description.name)
+                return self._close("completed")
+            return self._begin_item(self._runs.code())
         call = open_call(recipient, self._wanted.tools)
         if isinstance(call, OpenClientCall):
             self._held = call
@@ -225,46 +231,23 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         if isinstance(item, OpenCodeCall) and status == "completed":
             # Its item is open until it has run; others may begin meanwhile.
             events = list(map(self._placed, item.end()))
-            self._running[index] = _Running(item, self._place)
-            self._output.append(item.item("in_progress"))
+            self._runs.add(index, item, self._place)
             self._open = None
             return events
+        if isinstance(held, HeldCall) and status == "completed":
+            return []
         if held is None:
             return self._close(status)
-        if status != "completed" or not held.read():
+        if isinstance(held, HeldCall) or status != "completed" or not held.read():
             self._cut_calls.append(CutCall(name=held.name, arguments=held.arguments))
             return []
         return [*self._begin_item(held), *self._close(status)]
-
-    def _begin_run(self, index: int) -> list[ResponseEvent]:
-        run = self._running.get(index)
-        if run is None:
-            return []
-        self._output[run.place["output_index"]] = run.item.item("interpreting")
-        return [run.item.interpreting()(**run.place, sequence_number=next(self._numbers))]
-
-    def _end_run(self, index: int, record: CallRecord) -> list[ResponseEvent]:
-        run = self._running.get(index)
-        if run is None:
-            return []
-        told = run.item.finish(record)(**run.place, sequence_number=next(self._numbers))
-        return [told, *self._close_run(index)]
-
-    def _close_run(self, index: int) -> list[ResponseEvent]:
-        run = self._running.pop(index)
-        at = run.place["output_index"]
-        made = self._output[at] = run.item.item(run.item.status)
-        return [self._changed("response.output_item.done", made, at)]
-
-    def _close_runs(self) -> list[ResponseEvent]:
-        """End the items of calls that were never run."""
-        return [event for index in sorted(self._running) for event in self._close_run(index)]
 
     def fail(self, error: ApiError) -> list[ResponseEvent]:
         """The last events of a stream that cannot go on."""
         self.failure = error
         events = self._start() if self._is_queued else []
-        events += [*self._close("incomplete"), *self._close_runs()]
+        events += [*self._close("incomplete"), *self._numbered(self._runs.close())]
         known: FailureCode = _ERROR_CODE_BY_STATUS.get(error.status, "server_error")
         if error.code == "context_length_exceeded":
             known = error.code
@@ -285,7 +268,9 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         self._response.gptoss = ResponseExtension(**dict(extension), cut_calls=self._cut_calls)
         if reply.finish_reason is FinishReason.CANCELLED and not self.is_cancelled:
             return self.fail(ApiError(503, "the server ended before the response was finished"))
-        ended = self._close_runs()
+        ended = self._numbered(self._runs.close())
+        for request in reply.approvals:
+            ended += self._whole(approval_item(request))
         is_whole = reply.finish_reason in (FinishReason.STOP, FinishReason.TOOL_CALLS)
         if is_whole:
             events = self._said_nothing()
@@ -299,7 +284,7 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
 
     def _said_nothing(self) -> list[ResponseEvent]:
         """An empty answer is an answer."""
-        if any(item.type not in ("reasoning", "code_interpreter_call") for item in self._output):
+        if any(item.type not in _NO_ANSWER for item in self._output):
             return []
         events, _ = self._message("final_answer")
         return [*events, *self._close("completed")]
@@ -356,6 +341,17 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         return ItemChanged(
             type=kind, item=item, output_index=at, sequence_number=next(self._numbers)
         )
+
+    def _whole(self, item: OutputItem) -> list[ResponseEvent]:
+        """The events of an item that comes as a whole."""
+        added = self._changed("response.output_item.added", item)
+        done = self._changed("response.output_item.done", item)
+        self._output.append(item)
+        return [added, done]
+
+    def _numbered(self, events: Iterable[Unplaced]) -> list[ResponseEvent]:
+        """Events that know their place, in the order in which they are told."""
+        return [event(sequence_number=next(self._numbers)) for event in events]
 
     def _placed(self, event: Unplaced) -> ResponseEvent:
         """An event of the item that is being written, with its place."""

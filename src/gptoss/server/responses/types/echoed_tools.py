@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gptoss.chat.types.tools import FlatFunctionTool, FlatGrammarFormat, Tool
 from gptoss.server.hosted_tools import HostedTool
@@ -10,6 +10,7 @@ from gptoss.server.responses.types.code_calls import (
     CodeInterpreterTool,
     DeclaredCodeInterpreter,
 )
+from gptoss.server.responses.types.mcp_calls import DeclaredMcp, McpTool
 from gptoss.server.responses.types.tools import (
     ClientRunTool,
     DeclaredCustomTool,
@@ -22,13 +23,19 @@ from gptoss.server.responses.types.tools import (
     ShellTool,
 )
 
-_OwnTool = Tool | NamespaceTool | ShellTool | ClientRunTool | CodeInterpreterTool | HostedTool
+_OwnTool = (
+    Tool | NamespaceTool | ShellTool | ClientRunTool | CodeInterpreterTool | McpTool | HostedTool
+)
 
 
-def echoed_tools(tools: Sequence[ResponseTool], *, runs_python: bool = False) -> list[DeclaredTool]:
-    """As a response has them; `runs_python`: whether the server runs Python for the model."""
-    left_out = HostedTool if runs_python else (HostedTool, CodeInterpreterTool)
-    return [_echoed(tool) for tool in tools if not isinstance(tool, left_out)]
+def echoed_tools(tools: Sequence[ResponseTool], run: Collection[str] = ()) -> list[DeclaredTool]:
+    """As a response has them; `run`: types of those that the server runs, of which others are left out."""
+    return [
+        _echoed(tool)
+        for tool in tools
+        if not isinstance(tool, HostedTool)
+        and (tool.type in run or not isinstance(tool, CodeInterpreterTool | McpTool))
+    ]
 
 
 def _echoed(tool: _OwnTool) -> DeclaredTool:
@@ -52,6 +59,13 @@ def _echoed(tool: _OwnTool) -> DeclaredTool:
             if tool.container is not None:
                 python.container = tool.container
             return python
+        case McpTool():
+            own = DeclaredMcp(type=tool.type, server_label=tool.server_label)
+            if tool.allowed_tools is not None:
+                own.allowed_tools = tool.allowed_tools
+            if tool.require_approval is not None:
+                own.require_approval = tool.require_approval
+            return own
     assert not isinstance(tool, HostedTool)
     return _echoed_definition(tool)
 

@@ -11,6 +11,11 @@ from gptoss.server.error_codes import ErrorCode
 from gptoss.server.replies import Count, FullReply, Made, Reply
 from gptoss.server.responses.types.code_calls import CodeCallChanged, CodeDelta, CodeDone
 from gptoss.server.responses.types.items import OutputItem
+from gptoss.server.responses.types.mcp_calls import (
+    McpArgumentsDelta,
+    McpArgumentsDone,
+    McpCallChanged,
+)
 from gptoss.server.responses.types.response import Response
 from gptoss.server.responses.types.texts import OutputText, ReasoningText, SummaryText
 from gptoss.server.shared.logprobs import TokenLogprobs
@@ -249,6 +254,9 @@ ResponseEvent = TypeAliasType(
         | CodeCallChanged
         | CodeDelta
         | CodeDone
+        | McpCallChanged
+        | McpArgumentsDelta
+        | McpArgumentsDone
         | Progress
         | ResponseError,
         Field(discriminator="type"),

@@ -17,6 +17,11 @@ from gptoss.server.replies import ABSENT, Reply
 from gptoss.server.responses.types.calls import Call, CallOutput, ItemId, ItemStatus
 from gptoss.server.responses.types.code_calls import CodeInterpreterCall
 from gptoss.server.responses.types.echoed_tools import echoed_tools
+from gptoss.server.responses.types.mcp_calls import (
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+)
 from gptoss.server.responses.types.texts import (
     InputTexts,
     OutputTexts,
@@ -148,10 +153,16 @@ AnyItem = (
     | Call
     | CallOutput
     | CodeInterpreterCall
+    | McpCall
+    | McpApprovalRequest
+    | McpApprovalResponse
 )
 OutputItem = TypeAliasType(
     "OutputItem",
-    Annotated[ReasoningItem | OutputMessage | Call | CodeInterpreterCall, Kinds("type")],
+    Annotated[
+        ReasoningItem | OutputMessage | Call | CodeInterpreterCall | McpCall | McpApprovalRequest,
+        Kinds("type"),
+    ],
 )
 InputItem = TypeAliasType("InputItem", Annotated[AnyItem | ItemReference, _ItemKinds("type")])
 

@@ -33,6 +33,7 @@ from gptoss.server.responses.types.code_calls import (
     CodeInterpreterTool,
     DeclaredCodeInterpreter,
 )
+from gptoss.server.responses.types.mcp_calls import DeclaredMcp, McpTool, is_own
 
 
 def _flat(tool: object) -> object:
@@ -54,7 +55,7 @@ def _no_container(place: object) -> str:
 
 def _is_left_out(tool: Mapping[str, Any]) -> bool:
     """Whether the server would have to run it, and cannot."""
-    return is_hosted(tool) and tool.get("type") != "code_interpreter"
+    return is_hosted(tool) and tool.get("type") != "code_interpreter" and not is_own(tool)
 
 
 class NamespaceTool(Form):
@@ -109,6 +110,7 @@ ResponseTool = TypeAliasType(
         | ShellTool
         | ClientRunTool
         | CodeInterpreterTool
+        | McpTool
         | HostedTool,
         Kinds("type", unnamed="function", rest=_is_left_out),
         BeforeValidator(_flat),
@@ -168,7 +170,8 @@ DeclaredTool = Annotated[
     | DeclaredNamespace
     | ClientRunTool
     | DeclaredShell
-    | DeclaredCodeInterpreter,
+    | DeclaredCodeInterpreter
+    | DeclaredMcp,
     Field(discriminator="type"),
 ]
 

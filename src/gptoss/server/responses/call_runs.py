@@ -1,0 +1,102 @@
+"""Calls that the server runs while a response is written: their items stay open until they have run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from gptoss.chat.reply import CallRecord
+from gptoss.harmony import PYTHON
+from gptoss.server.responses.code_call import OpenCodeCall
+from gptoss.server.responses.items import Unplaced
+from gptoss.server.responses.mcp_call import OpenMcpCall
+from gptoss.server.responses.types.events import ItemChange, ItemChanged
+from gptoss.server.responses.types.items import OutputItem
+from gptoss.tools import FUNCTIONS
+
+_OpenCall = OpenCodeCall | OpenMcpCall
+
+
+@dataclass(slots=True)
+class _Run:
+    """An item, and where it stands."""
+
+    item: _OpenCall
+    place: dict[str, Any]
+
+
+class CallRuns:
+    """The calls of one response. All events know their place, and want their number.
+
+    output        the response's items, which theirs are among
+    container_id  in which Python runs
+    has_images    whether pictures of its calls are told
+    requests      ids of the items that asked for calls, by their name and arguments
+    """
+
+    def __init__(
+        self,
+        output: list[OutputItem],
+        container_id: str,
+        *,
+        has_images: bool,
+        requests: Mapping[tuple[str, str], str],
+    ) -> None:
+        self._output = output
+        self._requests = requests
+        self._container_id = container_id
+        self._has_images = has_images
+        self._runs: dict[int, _Run] = {}
+
+    def code(self) -> OpenCodeCall:
+        """A call of Python that begins to be written."""
+        return OpenCodeCall(self._container_id, has_images=self._has_images)
+
+    def add(self, index: int, item: _OpenCall, place: dict[str, Any]) -> None:
+        """A call that is written, and waits until it is run; others may begin meanwhile."""
+        self._runs[index] = _Run(item, place)
+        self._output.append(item.item("in_progress"))
+
+    def begin_run(self, index: int, recipient: str, arguments: str) -> Iterator[Unplaced]:
+        """The events when a call is run; all of its item's where that has not begun."""
+        run = self._runs.get(index)
+        if run is None:
+            yield from self._begin_item(index, recipient, arguments)
+            run = self._runs[index]
+        if isinstance(run.item, OpenCodeCall):
+            self._output[run.place["output_index"]] = run.item.item("interpreting")
+            yield partial(run.item.interpreting(), **run.place)
+
+    def end_run(self, index: int, record: CallRecord) -> Iterator[Unplaced]:
+        """The events when it has run."""
+        run = self._runs[index]
+        yield partial(run.item.finish(record), **run.place)
+        yield self._close(index)
+
+    def close(self) -> Iterator[Unplaced]:
+        """The events that end the items of calls that were never run."""
+        for index in sorted(self._runs):
+            yield self._close(index)
+
+    def _begin_item(self, index: int, recipient: str, arguments: str) -> Iterator[Unplaced]:
+        name = recipient.removeprefix(f"{FUNCTIONS}.")
+        request = self._requests.get((name, arguments))
+        item = self.code() if recipient == PYTHON.name else OpenMcpCall(name, request)
+        place: dict[str, Any] = {"output_index": len(self._output), "item_id": item.id}
+        yield self._changed("response.output_item.added", item.item("in_progress"), place)
+        self.add(index, item, place)
+        yield partial(item.begin(), **place)
+        for event in (*item.feed(arguments), *item.end()):
+            yield partial(event, **place)
+        self._output[place["output_index"]] = item.item("in_progress")
+
+    def _close(self, index: int) -> Unplaced:
+        run = self._runs.pop(index)
+        made = self._output[run.place["output_index"]] = run.item.ended()
+        return self._changed("response.output_item.done", made, run.place)
+
+    def _changed(self, kind: ItemChange, item: OutputItem, place: dict[str, Any]) -> Unplaced:
+        at = place["output_index"]
+        return partial(ItemChanged, type=kind, item=item, output_index=at)

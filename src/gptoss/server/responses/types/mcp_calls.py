@@ -1,0 +1,165 @@
+"""Functions of the server's operator, which the Responses API has as an MCP server's: the tool, items and events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from gptoss.chat.types.tools import CALLER, TOOL_UNREAD
+from gptoss.forms import Form, Ignored, Kinds
+from gptoss.server.exchanged import Exchanged, IfNull, OrElse
+from gptoss.server.replies import ABSENT, Count, Reply
+from gptoss.server.responses.types.calls import ItemId
+
+# The one that a server has: functions of its operator's file.
+LABEL = "gptoss"
+
+
+def is_own(tool: Mapping[str, Any]) -> bool:
+    """Whether a tool of the type `mcp` is the operator's functions, and no server elsewhere."""
+    elsewhere = tool.get("server_url") or tool.get("connector_id") or tool.get("tunnel_id")
+    return tool.get("type") == "mcp" and tool.get("server_label") == LABEL and not elsewhere
+
+
+class ToolFilter(Form):
+    """Some of the functions."""
+
+    tool_names: list[str] | None = None
+    """Their names."""
+    read_only: bool | None = None
+    """Those that change nothing."""
+
+
+class ApprovalFilter(Form):
+    """Which functions need approval."""
+
+    always: ToolFilter | None = None
+    """These do, whatever the operator has set."""
+    never: ToolFilter | None = None
+    """These do where the operator has set it."""
+
+
+_TOOL_UNREAD = {
+    **TOOL_UNREAD,
+    "server_description": Ignored("the functions have descriptions of their own"),
+    "headers": Ignored("nothing is sent elsewhere"),
+    "authorization": Ignored("nothing is sent elsewhere"),
+    "server_url": Ignored("the functions are the server's own"),
+    "connector_id": Ignored("the functions are the server's own"),
+    "tunnel_id": Ignored("the functions are the server's own"),
+}
+
+
+class McpTool(Form):
+    """Functions of the server's operator, which the server runs for the model (`--tools-module`)."""
+
+    unread = _TOOL_UNREAD
+
+    type: Literal["mcp"]
+    server_label: Literal["gptoss"]
+    allowed_tools: list[str] | ToolFilter | None = None
+    """Which of them; all unless said otherwise."""
+    require_approval: Literal["always", "never"] | ApprovalFilter | None = None
+    """What needs approval beyond what the operator asks for; a request can only ask for more."""
+
+
+class DeclaredMcp(Reply):
+    """Functions of the server's operator."""
+
+    type: Literal["mcp"]
+    server_label: Literal["gptoss"]
+    allowed_tools: list[str] | ToolFilter = ABSENT
+    """As the request has it."""
+    require_approval: Literal["always", "never"] | ApprovalFilter = ABSENT
+    """As the request has it."""
+
+
+class McpFailure(Exchanged):
+    """What a call failed with, as the model has read it."""
+
+    type: Literal["mcp_tool_execution_error"]
+    content: Any
+
+
+class McpProtocolFailure(Exchanged):
+    """What a call of another vendor's server failed with, in an item that comes back."""
+
+    type: Literal["mcp_protocol_error", "http_error"]
+    code: int
+    message: str
+
+
+_CALL_UNREAD = {"caller": CALLER}
+McpStatus = Literal["in_progress", "calling", "completed", "incomplete", "failed"]
+
+
+class McpCall(Exchanged):
+    """A call of an operator's function, and what came of it."""
+
+    unread = _CALL_UNREAD
+
+    id: ItemId
+    type: Literal["mcp_call"]
+    status: Annotated[McpStatus, OrElse("completed")]
+    server_label: Annotated[str, IfNull(LABEL)]
+    name: str
+    arguments: Annotated[str, IfNull("")]
+    output: str | None = None
+    """Null before it has run, and where it failed."""
+    error: Annotated[McpFailure | McpProtocolFailure, Kinds("type")] | None = None
+    approval_request_id: str | None = None
+    """Of the item that asked for it, where one did."""
+
+
+class McpApprovalRequest(Exchanged):
+    """A call that waits for a person. The response has ended; an `mcp_approval_response` goes on with it."""
+
+    id: ItemId
+    type: Literal["mcp_approval_request"]
+    server_label: Annotated[str, IfNull(LABEL)]
+    name: str
+    arguments: Annotated[str, IfNull("")]
+
+
+class McpApprovalResponse(Exchanged):
+    """A person's decision. The request stands before it."""
+
+    id: ItemId
+    type: Literal["mcp_approval_response"]
+    approval_request_id: str
+    approve: bool
+    reason: str | None = None
+    """Is told to the model where the call is denied."""
+
+
+class McpCallChanged(Reply):
+    """A call begins, or has run."""
+
+    type: Literal[
+        "response.mcp_call.in_progress", "response.mcp_call.completed", "response.mcp_call.failed"
+    ]
+    item_id: str
+    output_index: Annotated[Count, Field(description="The item's place in `output`.")]
+    sequence_number: Count
+
+
+class McpArgumentsDelta(Reply):
+    """A call's arguments: all of them, since a call is told when it is run."""
+
+    type: Literal["response.mcp_call_arguments.delta"]
+    delta: str
+    item_id: str
+    output_index: Annotated[Count, Field(description="The item's place in `output`.")]
+    sequence_number: Count
+
+
+class McpArgumentsDone(Reply):
+    """A call's arguments are whole."""
+
+    type: Literal["response.mcp_call_arguments.done"]
+    arguments: str
+    item_id: str
+    output_index: Annotated[Count, Field(description="The item's place in `output`.")]
+    sequence_number: Count
