@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from gptoss.chat import Chat, Reply
+from gptoss.chat import Chat, Reply, ToolOutput, ToolRunFinished
 from gptoss.engine import FinishReason
 from gptoss.errors import SandboxError
 from gptoss.harmony import Channel, Role
@@ -98,6 +99,20 @@ def test_a_cell_that_runs_for_ever_is_stopped(scripted_nano: Script, session: Se
     # Its names are still there, and so is the turn.
     assert second.told == "1"
     assert reply.finish_reason is FinishReason.STOP
+
+
+def test_what_a_cell_prints_is_told_as_it_comes(scripted_nano: Script, session: Session) -> None:
+    code = "import time\nfor n in range(3):\n    print('ü', n)\n    time.sleep(0.3)\nn"
+    chat = Chat(scripted_nano(cell(code) + ANSWER), temperature=0, tools=[python_tool(session)])
+    told: list[tuple[float, str]] = []
+    for event in chat.stream("?"):
+        if isinstance(event, ToolOutput):
+            told.append((time.monotonic(), event.text))
+        elif isinstance(event, ToolRunFinished):
+            record = event.run
+    assert "".join(text for _, text in told) == "ü 0\nü 1\nü 2\n"
+    assert told[-1][0] - told[0][0] > 0.4
+    assert record.told == "ü 0\nü 1\nü 2\n2"
 
 
 def test_time_of_a_cell(scripted_nano: Script, session: Session) -> None:

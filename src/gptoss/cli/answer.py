@@ -96,7 +96,8 @@ class _Display:
         self._section: str | None = None
         # Whether another chain of thought follows in the same section.
         self._is_thought = False
-        self._has_output = False
+        # What a running tool has printed.
+        self._printed = ""
 
     @property
     def has_section(self) -> bool:
@@ -142,15 +143,18 @@ class _Display:
             case ToolCallDelta(_, text):
                 self._screen.write(text, "cyan")
             case ToolRunStarted():
-                self._has_output = False
+                self._printed = ""
             case ToolOutput(index, text):
                 self._enter(f"output {index + 1}")
                 self._screen.write(text)
-                self._has_output = True
+                self._printed += text
             case ToolRunFinished(index, run):
-                if not self._has_output:
+                # The model reads what was printed, and what came of it behind that.
+                is_behind = run.told.startswith(self._printed)
+                rest = run.told[len(self._printed) :] if is_behind else run.told
+                if rest.strip():
                     self._enter(f"result {index + 1}, {run.result.seconds:.2f} s")
-                    self._screen.write(shortened_lines(run.told))
+                    self._screen.write(shortened_lines(rest.strip("\n")))
                 for line in self._pictures.take(run.result):
                     self._screen.write(f"\n{line}", "dim")
 

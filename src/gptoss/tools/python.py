@@ -52,7 +52,9 @@ class _Notebook:
         interruption = Interruption()
         try:
             invocation.on_cancel(interruption.set)
-            output = self._session.run(invocation.arguments, interruption=interruption)
+            output = self._session.run(
+                invocation.arguments, interruption=interruption, tell=invocation.tell
+            )
         finally:
             interruption.close()
         self._num_cells += 1

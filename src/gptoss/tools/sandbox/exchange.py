@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import json
 import os
 import secrets
@@ -31,6 +32,7 @@ _LOOK_SHARE = 5
 # What is left in pipes once a cell has ended is at most what they hold; threads that print on do not keep it.
 _MOST_DRAINED = 4 << 20
 _MOST_REFUSED, _MOST_REFUSED_CHARACTERS = 20, 200
+_UTF8 = codecs.getincrementaldecoder("utf-8")
 _OWN_REASONS = (Reason.FINISHED, Reason.ERROR, Reason.INTERRUPTED, Reason.MEMORY)
 
 
@@ -81,11 +83,15 @@ class Exchange:
         *,
         interruption: Interruption,
         has_room: Callable[[], bool],
+        tell: Callable[[str], None] | None = None,
     ) -> None:
+        """`tell`: is given what the cell prints, as it comes; characters are whole."""
         self._process = process
         self._limits = limits
         self._interruption = interruption
         self._has_room = has_room
+        self._tell = tell
+        self._decoder = _UTF8("replace")
         self._nonce = secrets.token_hex(16)
         self._replies = bytearray()
         self._cause: Reason | None = None
@@ -174,6 +180,8 @@ class Exchange:
     def _take(self, descriptor: int, data: bytes) -> None:
         if descriptor == self._process.stdout:
             self._answer.stdout.add(data)
+            if self._tell is not None and (text := self._decoder.decode(data)):
+                self._tell(text)
         elif descriptor == self._process.stderr:
             self._answer.stderr.add(data)
         else:

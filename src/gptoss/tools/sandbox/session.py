@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 
 from gptoss.arguments import require_type
@@ -57,8 +58,12 @@ class Session:
         *,
         timeout_s: float | None = None,
         interruption: Interruption | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> Output:
-        """What a cell gave. Raises SandboxError where no process can be started, RequestError for what is no code."""
+        """What a cell gave; `tell` is given what it prints, as it comes.
+
+        Raises SandboxError where no process can be started, RequestError for what is no code.
+        """
         require_type("code", code, str)
         if len(code.encode(errors="replace")) > _MOST_CODE:
             raise RequestError(f"got more than {_MOST_CODE:,} bytes of code, wanted less")
@@ -70,7 +75,7 @@ class Session:
                 if own.is_set:
                     return Output(Reason.INTERRUPTED, self.rung.name)
             try:
-                return self._run(code, min(wanted, self.limits.wall_s), own)
+                return self._run(code, min(wanted, self.limits.wall_s), own, tell)
             finally:
                 self._lock.release()
         finally:
@@ -153,7 +158,13 @@ class Session:
         assert self._sandbox.data is not None
         return self._sandbox.data
 
-    def _run(self, code: str, timeout_s: float, interruption: Interruption) -> Output:
+    def _run(
+        self,
+        code: str,
+        timeout_s: float,
+        interruption: Interruption,
+        tell: Callable[[str], None] | None,
+    ) -> Output:
         if interruption.is_set:
             return Output(Reason.INTERRUPTED, self.rung.name)
         with self._folders:
@@ -165,6 +176,7 @@ class Session:
             self.limits,
             interruption=interruption,
             has_room=self._sandbox.has_room,
+            tell=tell,
         )
         self._current = interruption
         try:
