@@ -31,8 +31,9 @@ class KeptService(Service):
     """A service that leaves the model to the tests that follow."""
 
     def close(self) -> None:
-        """But not the threads."""
+        """But not the rest."""
         self.pools.close()
+        self.containers.close()
 
 
 class LiveServer:

@@ -117,6 +117,15 @@ def serve(
             "STORE", "--store", metavar="FILE", help="Where responses are kept. Default: in memory."
         ),
     ] = None,
+    files: Annotated[
+        str | None,
+        _variable(
+            "FILES",
+            "--files",
+            metavar="DIR",
+            help="Where uploaded files are kept. Default: a private folder that ends with the server.",
+        ),
+    ] = None,
     seal_key_file: Annotated[
         str | None,
         _variable(
@@ -245,6 +254,7 @@ def serve(
         served_names=tuple(served_name or ()),
         has_page=page,
         store=None if store is None else Path(store).expanduser(),
+        files=None if files is None else Path(files).expanduser(),
         seal_key_file=None if seal_key_file is None else Path(seal_key_file),
         shared_instructions=tuple(_read_prompt(path) for path in shared_prompt or ()),
         drain_s=drain,

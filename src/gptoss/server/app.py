@@ -20,6 +20,7 @@ from gptoss.server.body_route import BodyRoute
 from gptoss.server.chat_completions.routes import add_chat_completions
 from gptoss.server.completions.routes import add_completions
 from gptoss.server.cross_origin import CrossOrigin
+from gptoss.server.files.routes import add_files
 from gptoss.server.guard import Guard
 from gptoss.server.invocations import add_invocations
 from gptoss.server.messages.routes import add_messages
@@ -32,6 +33,7 @@ from gptoss.server.request_log import RequestLog
 from gptoss.server.responses.routes import add_responses
 from gptoss.server.service import Service
 from gptoss.server.unexpected import Unexpected, reported
+from gptoss.server.uploads.uploads import Uploads
 from gptoss.server.wire_errors import ApiError, invalid
 
 # What `asyncio.to_thread` runs on: reading and writing the store.
@@ -72,6 +74,8 @@ def create_app(service: Service) -> FastAPI:
     add_responses(app, service)
     add_messages(app, service)
     add_invocations(app, service)
+    uploads = Uploads(service.pools.files, service.settings.body_s)
+    add_files(app, service, uploads)
     add_docs(app)
     settings = service.settings
     if settings.has_page:
@@ -80,8 +84,8 @@ def create_app(service: Service) -> FastAPI:
         Guard,
         settings=settings,
         bodies=Bodies(settings, service.pools.readers, service.held),
-        has_route=lambda scope: any(
-            route.matches(scope)[0] is Match.FULL for route in app.router.routes
+        route_of=lambda scope: next(
+            (each for each in app.router.routes if each.matches(scope)[0] is Match.FULL), None
         ),
     )
     app.add_middleware(Unexpected)

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 
 from starlette.datastructures import Headers
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gptoss.engine import EVERYBODY
@@ -15,6 +16,7 @@ from gptoss.server.hosts import Hosts, host_name, is_same_origin
 from gptoss.server.lingering import Lingering, Upload
 from gptoss.server.page import docs_files, page_files
 from gptoss.server.settings import ServerSettings
+from gptoss.server.uploads.route import UploadRoute, takes_form
 from gptoss.server.wire_errors import ApiError
 
 # What says that the server is there, and nothing else. The page's own files come to them.
@@ -36,13 +38,13 @@ class Guard:
         app: ASGIApp,
         settings: ServerSettings,
         bodies: Bodies,
-        has_route: Callable[[Scope], bool],
+        route_of: Callable[[Scope], BaseRoute | None],
     ) -> None:
-        """`has_route`: whether a route takes that path and method."""
+        """`route_of`: what takes that path and method, if anything does."""
         self._app = app
         self._settings = settings
         self._bodies = bodies
-        self._has_route = has_route
+        self._route_of = route_of
         self._lingering = Lingering(_MOST_LINGERING, _LINGER_S)
         self._hosts = Hosts(settings.host, settings.hosts)
         self._public = {*PUBLIC_PATHS, *docs_files(), *(page_files() if settings.has_page else ())}
@@ -61,7 +63,10 @@ class Guard:
             try:
                 state["owner"] = owner = self._owner(scope)
                 body: Body | None = None
-                if scope["method"] in _BODY_METHODS and self._has_route(scope):
+                has_body = scope["method"] in _BODY_METHODS
+                route = self._route_of(scope) if has_body else None
+                is_upload = isinstance(route, UploadRoute) and takes_form(scope)
+                if route is not None and not is_upload:
                     taking = self._bodies.taken(scope, upload, owner)
                     state["body"] = body = await stack.enter_async_context(taking)
             except ApiError as error:
@@ -69,14 +74,16 @@ class Guard:
                 end = send if error.status == 408 else self._lingering.ends_after(upload, send)
                 await error.response(scope)(scope, upload, end)
                 return
-            if body is not None:
+            if is_upload:
+                # It reads for itself; what it refuses, it may not have read to its end.
+                await self._app(scope, upload, self._lingering.ends_after(upload, send))
+            elif body is not None:
                 # FastAPI looks whether there is a body; what is in it, BodyRoute gives it.
                 rest = _replayed(b"" if body.is_empty else b"{}", upload)
                 await self._app(scope, rest, send)
             else:
                 # There is no such route, or none that reads: the reply is short, and the upload has no readers.
-                has_upload = scope["method"] in _BODY_METHODS
-                end = self._lingering.ends_after(upload, send) if has_upload else send
+                end = self._lingering.ends_after(upload, send) if has_body else send
                 await self._app(scope, _replayed(b"", upload), end)
 
     def _owner(self, scope: Scope) -> str:

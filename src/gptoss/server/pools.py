@@ -13,6 +13,7 @@ class Pools:
     compilers  compile grammars, and begin turns whose grammars are slow
     counters   cut whole texts into tokens, however long, and write these out
     stored     read kept responses
+    files      read and write files of clients and of containers
     """
 
     def __init__(self) -> None:
@@ -21,10 +22,11 @@ class Pools:
         self.compilers = _pool("compile", "many schemas are being compiled", threads=2, waiting=16)
         self.counters = _pool("count", "many texts are being counted", threads=1, waiting=32)
         self.stored = _pool("stored", "many kept responses are being read", threads=3, waiting=64)
+        self.files = _pool("files", "many files are being read and written", threads=4, waiting=128)
 
     def close(self) -> None:
         """Let the threads end that have nothing to do."""
-        for pool in (self.readers, self.prompts, self.compilers, self.counters, self.stored):
+        for pool in vars(self).values():
             pool.close()
 
 

@@ -13,6 +13,7 @@ from gptoss.chat.turn import Turn
 from gptoss.errors import shown
 from gptoss.runtime import LoadedModel
 from gptoss.server.containers.containers import Containers
+from gptoss.server.files.store import FileLimits, FileStore
 from gptoss.server.held import HeldBytes
 from gptoss.server.metrics import Metrics
 from gptoss.server.pools import Pools
@@ -36,13 +37,19 @@ class Service:
     """One model for all requests. Its methods belong to the event loop, unless they say otherwise."""
 
     def __init__(self, settings: ServerSettings, open_model: Callable[[], LoadedModel]) -> None:
-        """`open_model` is called once, on a thread of its own. Raises SandboxError where code is to run and cannot."""
+        """`open_model` is called once, on a thread of its own. Raises SandboxError where code is to run and
+        cannot, and ServerError for a folder of files that cannot be used.
+        """
         self.settings = settings
         self.metrics = Metrics()
         self.started = time.time()
         self.is_draining = False
         self.pools = Pools()
         self.held = HeldBytes(settings.max_held_bytes)
+        self.files = FileStore(
+            settings.files,
+            FileLimits(settings.max_file_bytes, settings.files_bytes, settings.max_files),
+        )
         self.containers = Containers(SandboxPool() if settings.tools.has_python else None)
         self._open_model = open_model
         self._model: LoadedModel | None = None

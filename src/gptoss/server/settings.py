@@ -96,6 +96,10 @@ class ServerSettings:
     store             file of the Responses API's store; None: in memory
     store_s           seconds that a response is kept
     store_bytes       of all of them together
+    files             folder of the files that clients upload; None: a private one that ends with the server
+    max_file_bytes    of one file
+    files_bytes       of all files together
+    max_files         how many there may be
     tools             what the server runs for the model
 
     Raises ServerError for an address beyond this machine without a key.
@@ -121,6 +125,10 @@ class ServerSettings:
     store: Path | None = None
     store_s: float = 30 * 86400.0
     store_bytes: int = 1 << 30
+    files: Path | None = None
+    max_file_bytes: int = 512 << 20
+    files_bytes: int = 16 << 30
+    max_files: int = 50_000
     tools: ChosenTools = field(default_factory=ChosenTools)
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ from gptoss.server.openapi.routes import (
     ANSWERS,
     BODY_STATUSES,
     DESCRIPTIONS,
+    FILE,
     LINKS,
     PARAMETERS,
     TEXT,
@@ -31,10 +32,12 @@ Json = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{model}"
 _JSON, _EVENTS, _TEXT = "application/json", "text/event-stream", "text/plain"
+_FILE = "application/octet-stream"
 _TAGS = {
     "openai": "OpenAI's API: conversations, and raw continuation.",
     "responses": "OpenAI's API of responses: they are kept, gone on from, and written in the background.",
     "anthropic": "Anthropic's API.",
+    "files": "OpenAI's API of files, which other requests name by their ids.",
     "models": "What there is.",
     "tokens": "What the model will see, token by token.",
     "operation": "For those who run the server.",
@@ -122,12 +125,13 @@ def _document(app: FastAPI, service: Service) -> Json:
             answers = _Answers(ANSWERS[name], schema_of, errors, asks_key=asks_key)
             operation["responses"] = answers.responses(takes_body=method == "post")
             for parameter in operation.get("parameters", ()):
-                parameter["description"] = PARAMETERS[parameter["name"]]
+                told = PARAMETERS.get(f"{name} {parameter['name']}")
+                parameter["description"] = told or PARAMETERS[parameter["name"]]
             if has_keys and is_public:
                 operation["security"] = []
             if name in EXAMPLES:
-                told = {title: {"value": value} for title, value in EXAMPLES[name].items()}
-                operation["requestBody"]["content"][_JSON]["examples"] = told
+                examples = {title: {"value": value} for title, value in EXAMPLES[name].items()}
+                operation["requestBody"]["content"][_JSON]["examples"] = examples
     _add_links(document)
     _describe_invocations(document)
     _tell_sampling_last(components["schemas"])
@@ -157,7 +161,7 @@ def _reply_schemas() -> tuple[Mapping[int, Json], Json]:
 def _kinds(answer: Answer) -> Iterator[Any]:
     streamed = () if answer.stream is None else (answer.stream.data,)
     for kind in (answer.reply, answer.error, *answer.others.values(), *streamed):
-        if kind is not None and kind is not TEXT:
+        if kind not in (None, TEXT, FILE):
             yield kind
 
 
@@ -191,6 +195,8 @@ class _Answers:
         made: Json = {"description": description, "headers": _headers("X-Request-Id")}
         if kind is TEXT:
             made["content"] = {_TEXT: {"schema": {"type": "string"}}}
+        elif kind is FILE:
+            made["content"] = {_FILE: {"schema": {"type": "string", "format": "binary"}}}
         elif kind is not None:
             made["content"] = {_JSON: {"schema": self._schema_of[id(kind)]}}
         return made

@@ -10,25 +10,27 @@ from gptoss.server.chat_completions.chunks import ChatCompletionChunk
 from gptoss.server.chat_completions.reply import ChatCompletion
 from gptoss.server.completions.reply import Completion, CompletionChunk
 from gptoss.server.error_bodies import AnthropicError, AnyError, Error
+from gptoss.server.files import types as files
 from gptoss.server.messages import message as messages
 from gptoss.server.operation import health, models, tokens
 from gptoss.server.responses.types import response as responses
 from gptoss.server.responses.types.events import ResponseEvent
 from gptoss.server.responses.types.items import ItemList
 
-# Of a body that is text.
-TEXT = str
+# Of a body that is text, and of one that is a file.
+TEXT, FILE = str, bytes
 DESCRIPTIONS = {
     400: "The request is wrong; the error says what was got and wanted.",
     401: "There is no API key, or an unknown one.",
     403: "The host or the origin is not allowed.",
-    404: "There is no such model, response or item.",
+    404: "There is no such model, response, item, file or container.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
-    415: "The body is not application/json.",
+    415: "The body is not application/json, or the form that the route takes.",
     429: "Too many requests are waiting.",
     500: "A fault of the server.",
     503: "The model is being opened, or the server is about to end.",
+    507: "The disk is full.",
 }
 # What stands before a route can refuse: its body, if it has one, and whoever asks.
 BODY_STATUSES = (400, 408, 413, 415)
@@ -50,7 +52,7 @@ class Stream:
 class Answer:
     """What a route answers.
 
-    reply     the schema of 200; TEXT, or None where the body is empty
+    reply     the schema of 200; TEXT, FILE, or None where the body is empty
     statuses  those of errors, beside what stands before all routes
     stream    if it can be asked for one
     error     the schema of errors
@@ -96,6 +98,11 @@ ANSWERS = {
     "POST /v1/messages/count_tokens": Answer(
         messages.MessageTokens, (404, 429, 503), error=AnthropicError
     ),
+    "POST /v1/files": Answer(files.FileObject, (429, 500, 507)),
+    "GET /v1/files": Answer(files.FileList, (400, 429, 500)),
+    "GET /v1/files/{file_id}": Answer(files.FileObject, (404, 429, 500)),
+    "GET /v1/files/{file_id}/content": Answer(FILE, (404, 429, 500)),
+    "DELETE /v1/files/{file_id}": Answer(files.DeletedFile, (404, 429, 500)),
     "POST /invocations": Answer(
         ChatCompletion | Completion | responses.Response | messages.Message,
         _TURN,
@@ -106,10 +113,12 @@ ANSWERS = {
         AnyError,
     ),
 }
-# By name, whichever the route is.
+# By name, whichever the route is, unless the route stands before it.
 PARAMETERS = {
     "name": "One of the model's names.",
     "response_id": "The `id` of a response that is kept.",
+    "file_id": "The `id` of a file.",
+    "purpose": "Only files of this purpose.",
     "stream": "Whether to get its events, from the first one on: of one that was made with `background`.",
     "starting_after": "The `sequence_number` of the last event that is not wanted any more.",
     "limit": "Items on a page.",

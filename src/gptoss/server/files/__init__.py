@@ -1,0 +1,1 @@
+"""Files that clients upload, and that other requests name by their ids."""

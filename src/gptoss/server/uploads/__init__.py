@@ -1,0 +1,1 @@
+"""Uploads: forms with a file, read as they come and never held as a whole."""
