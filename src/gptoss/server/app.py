@@ -19,6 +19,7 @@ from gptoss.server.bodies import Bodies
 from gptoss.server.body_route import BodyRoute
 from gptoss.server.chat_completions.routes import add_chat_completions
 from gptoss.server.completions.routes import add_completions
+from gptoss.server.containers.routes import add_containers
 from gptoss.server.cross_origin import CrossOrigin
 from gptoss.server.files.routes import add_files
 from gptoss.server.guard import Guard
@@ -76,6 +77,7 @@ def create_app(service: Service) -> FastAPI:
     add_invocations(app, service)
     uploads = Uploads(service.pools.files, service.settings.body_s)
     add_files(app, service, uploads)
+    add_containers(app, service, uploads)
     add_docs(app)
     settings = service.settings
     if settings.has_page:

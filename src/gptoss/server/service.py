@@ -50,7 +50,9 @@ class Service:
             settings.files,
             FileLimits(settings.max_file_bytes, settings.files_bytes, settings.max_files),
         )
-        self.containers = Containers(SandboxPool() if settings.tools.has_python else None)
+        self.containers = Containers(
+            SandboxPool() if settings.tools.has_python else None, self.files
+        )
         self._open_model = open_model
         self._model: LoadedModel | None = None
         self._failure: str | None = None

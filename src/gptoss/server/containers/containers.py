@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
-from gptoss.errors import SandboxError
+from gptoss.errors import SandboxError, shown
+from gptoss.server.containers.contents import ContainerFile, seen
+from gptoss.server.files.store import FileStore, disk_error
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wire_errors import ApiError
 from gptoss.tools.sandbox import SandboxPool, Session
@@ -17,7 +22,7 @@ IDLE_MINUTES = 20
 _MOST_OF_AN_OWNER = 32
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Container:
     """A notebook and its files.
 
@@ -25,6 +30,8 @@ class Container:
     name          as whoever made it calls it
     idle_minutes  without use, after which it is gone
     used          seconds since the epoch when it was used last
+    has_begun     whether it has a sandbox, with which it ends
+    files         that are known, by their names
     """
 
     owner: str
@@ -33,6 +40,8 @@ class Container:
     id: str = field(default_factory=lambda: new_id(PREFIX))
     created: float = field(default_factory=time.time)
     used: float = field(default_factory=time.time)
+    has_begun: bool = False
+    files: dict[str, ContainerFile] = field(default_factory=dict)
 
     @property
     def is_over(self) -> bool:
@@ -41,13 +50,15 @@ class Container:
 
 
 class Containers:
-    """All containers of a server. From any thread.
+    """All containers of a server. From any thread, and slow where it is about their files.
 
-    pool  their sandboxes; None: the server runs no Python
+    pool   their sandboxes; None: the server runs no Python
+    files  of clients, which may be put into containers
     """
 
-    def __init__(self, pool: SandboxPool | None) -> None:
+    def __init__(self, pool: SandboxPool | None, files: FileStore) -> None:
         self._pool = pool
+        self._files = files
         self._by_id: dict[str, Container] = {}
         self._lock = threading.Lock()
 
@@ -61,9 +72,27 @@ class Containers:
         """The rung of their sandboxes; None where there are none."""
         return None if self._pool is None else str(self._pool.rung.name)
 
-    def create(self, owner: str, name: str = "auto", idle_minutes: int = IDLE_MINUTES) -> Container:
-        """A new one. Raises ApiError where the owner has too many, or the server runs no Python."""
-        self._require_open()
+    def require_open(self) -> None:
+        """Raises ApiError where the server runs no Python."""
+        if self._pool is None:
+            raise ApiError(
+                400,
+                "this server runs no Python; start it with --tools python",
+                code="invalid_value",
+            )
+
+    def create(
+        self,
+        owner: str,
+        name: str = "auto",
+        idle_minutes: int = IDLE_MINUTES,
+        file_ids: Sequence[str] = (),
+    ) -> Container:
+        """A new one, with copies of some of the owner's files.
+
+        Raises ApiError where the owner has too many, the server runs no Python, or a file is not there.
+        """
+        self.require_open()
         self._forget_old()
         with self._lock:
             own = [each for each in self._by_id.values() if each.owner == owner]
@@ -74,6 +103,12 @@ class Containers:
                 )
             made = Container(owner, name, idle_minutes)
             self._by_id[made.id] = made
+        try:
+            for file_id in file_ids:
+                self.copy_in(made, file_id)
+        except BaseException:
+            self._end(made)
+            raise
         return made
 
     def find(self, container_id: str, owner: str) -> Container | None:
@@ -84,14 +119,15 @@ class Containers:
         return found if found is not None and found.owner == owner else None
 
     def require(self, container_id: str, owner: str) -> Container:
-        """As `find`. Raises ApiError 404 where there is none."""
+        """As `find`, and that is a use of it. Raises ApiError 404 where there is none."""
         found = self.find(container_id, owner)
         if found is None:
             raise ApiError(
                 404,
-                f"got the container {container_id[:64]!r}, which is not there any more, or never was; make another",
+                f"got the container {shown(container_id, 64)}, which is not there any more, or never was; make another",
                 code="container_not_found",
             )
+        found.used = time.time()
         return found
 
     def of(self, owner: str) -> list[Container]:
@@ -105,9 +141,59 @@ class Containers:
         assert self._pool is not None
         container.used = time.time()
         try:
-            return self._pool.session(container.id)
+            found = self._pool.session(container.id)
         except SandboxError as error:
             raise ApiError(429, str(error)) from None
+        container.has_begun = True
+        return found
+
+    def files(self, container: Container) -> list[ContainerFile]:
+        """Its files, oldest first. Raises ApiError where they cannot be had."""
+        if not container.has_begun:
+            return []
+        with self._said(), self.session(container).folder() as folder:
+            sizes = {name: entry.size for name, entry in folder.entries().items()}
+            with self._lock:
+                container.files = seen(container.files, sizes)
+        return sorted(container.files.values(), key=lambda each: (each.created, each.name))
+
+    def file(self, container: Container, file_id: str) -> ContainerFile:
+        """One of its files. Raises as `files`, and ApiError 404."""
+        for each in self.files(container):
+            if each.id == file_id:
+                return each
+        raise ApiError(
+            404,
+            f"got the file {shown(file_id, 200)}, which is not in the container; list those that are",
+            code="file_not_found",
+        )
+
+    def open_file(self, container: Container, file_id: str) -> tuple[ContainerFile, BinaryIO]:
+        """One of its files, and its bytes to read, to the end whatever becomes of the container. Raises as `file`."""
+        found = self.file(container, file_id)
+        with self._said(), self.session(container).folder() as folder:
+            return found, folder.open(found.name)
+
+    def put_file(self, container: Container, name: str, file: BinaryIO) -> ContainerFile:
+        """Copy a file into it, in place of one of that name. Raises as `files`, and ApiError 400 without room."""
+        with self._said():
+            self.session(container).write_file(name, file)
+        made = ContainerFile(name, file.tell(), "user")
+        with self._lock:
+            container.files[name] = made
+        return made
+
+    def copy_in(self, container: Container, file_id: str) -> ContainerFile:
+        """Copy a file of the owner's into it. Raises as `put_file`, and ApiError 404."""
+        kept, file = self._files.open(file_id, container.owner)
+        with file:
+            return self.put_file(container, kept.name, file)
+
+    def remove_file(self, container: Container, file_id: str) -> None:
+        """Remove one of its files. Raises as `file`."""
+        found = self.file(container, file_id)
+        with self._said(), self.session(container).folder() as folder:
+            folder.remove(found.name)
 
     def delete(self, container_id: str, owner: str) -> None:
         """End one of the owner's. Raises ApiError 404 where there is none."""
@@ -118,19 +204,28 @@ class Containers:
         if self._pool is not None:
             self._pool.close()
 
-    def _require_open(self) -> None:
-        if self._pool is None:
-            raise ApiError(
-                400,
-                "this server runs no Python; start it with --tools python",
-                code="invalid_value",
-            )
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Raises what a folder raises as ApiError."""
+        try:
+            yield
+        except SandboxError as error:
+            raise ApiError(400, str(error)) from None
+        except OSError as error:
+            raise disk_error(error) from None
 
     def _forget_old(self) -> None:
         with self._lock:
-            over = [each for each in self._by_id.values() if each.is_over]
+            over = [each for each in self._by_id.values() if self._is_gone(each)]
         for each in over:
             self._end(each)
+
+    def _is_gone(self, container: Container) -> bool:
+        """Whether nobody has used it for too long, or its sandbox made room for another, and its files are lost."""
+        session = self._pool.find(container.id) if self._pool is not None else None
+        if session is not None and session.is_busy:
+            container.used = time.time()
+        return container.is_over or (container.has_begun and session is None)
 
     def _end(self, container: Container) -> None:
         with self._lock:

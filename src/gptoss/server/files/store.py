@@ -189,7 +189,7 @@ class FileStore:
         with self._lock:
             self._opened()
             try:
-                return tempfile.TemporaryFile(dir=self._folder, buffering=0)
+                return tempfile.TemporaryFile(dir=self._folder)
             except OSError as error:
                 raise disk_error(error) from None
 

@@ -38,6 +38,7 @@ _TAGS = {
     "responses": "OpenAI's API of responses: they are kept, gone on from, and written in the background.",
     "anthropic": "Anthropic's API.",
     "files": "OpenAI's API of files, which other requests name by their ids.",
+    "containers": "OpenAI's API of containers, where the server runs Python: notebooks, and their files.",
     "models": "What there is.",
     "tokens": "What the model will see, token by token.",
     "operation": "For those who run the server.",

@@ -52,6 +52,12 @@ EXAMPLES: dict[str, dict[str, Json]] = {
     },
     "POST /v1/responses/input_tokens": {"A question": {"input": "What is 12 + 34?"}},
     "POST /v1/responses/render": {"A question": {"input": "What is 12 + 34?"}},
+    "POST /v1/containers": {
+        "Gone after a minute": {
+            "name": "sums",
+            "expires_after": {"anchor": "last_active_at", "minutes": 1},
+        }
+    },
     "POST /v1/messages": {
         "A question": {"max_tokens": 1000, "messages": _ASK},
         "A stream": {"max_tokens": 1000, "messages": _ASK, "stream": True},

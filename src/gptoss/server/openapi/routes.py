@@ -9,6 +9,7 @@ from typing import Any
 from gptoss.server.chat_completions.chunks import ChatCompletionChunk
 from gptoss.server.chat_completions.reply import ChatCompletion
 from gptoss.server.completions.reply import Completion, CompletionChunk
+from gptoss.server.containers import types as containers
 from gptoss.server.error_bodies import AnthropicError, AnyError, Error
 from gptoss.server.files import types as files
 from gptoss.server.messages import message as messages
@@ -103,6 +104,23 @@ ANSWERS = {
     "GET /v1/files/{file_id}": Answer(files.FileObject, (404, 429, 500)),
     "GET /v1/files/{file_id}/content": Answer(FILE, (404, 429, 500)),
     "DELETE /v1/files/{file_id}": Answer(files.DeletedFile, (404, 429, 500)),
+    "POST /v1/containers": Answer(containers.ContainerObject, (404, 429, 500)),
+    "GET /v1/containers": Answer(containers.ContainerList, (400, 429)),
+    "GET /v1/containers/{container_id}": Answer(containers.ContainerObject, (400, 404, 429)),
+    "DELETE /v1/containers/{container_id}": Answer(containers.DeletedContainer, (400, 404, 429)),
+    "POST /v1/containers/{container_id}/files": Answer(
+        containers.ContainerFileObject, (404, 429, 500, 507)
+    ),
+    "GET /v1/containers/{container_id}/files": Answer(
+        containers.ContainerFileList, (400, 404, 429)
+    ),
+    "GET /v1/containers/{container_id}/files/{file_id}": Answer(
+        containers.ContainerFileObject, (400, 404, 429)
+    ),
+    "GET /v1/containers/{container_id}/files/{file_id}/content": Answer(FILE, (400, 404, 429)),
+    "DELETE /v1/containers/{container_id}/files/{file_id}": Answer(
+        containers.DeletedContainerFile, (400, 404, 429)
+    ),
     "POST /invocations": Answer(
         ChatCompletion | Completion | responses.Response | messages.Message,
         _TURN,
@@ -118,6 +136,8 @@ PARAMETERS = {
     "name": "One of the model's names.",
     "response_id": "The `id` of a response that is kept.",
     "file_id": "The `id` of a file.",
+    "container_id": "The `id` of a container.",
+    "GET /v1/containers name": "Only containers of this name.",
     "purpose": "Only files of this purpose.",
     "stream": "Whether to get its events, from the first one on: of one that was made with `background`.",
     "starting_after": "The `sequence_number` of the last event that is not wanted any more.",

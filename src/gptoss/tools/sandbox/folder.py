@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from gptoss.errors import SandboxError, shown
 
@@ -92,7 +92,12 @@ class Folder:
                     )
             return b"".join(parts)
 
-    def write(self, path: str, data: bytes) -> None:
+    def open(self, path: str) -> BinaryIO:
+        """A file to read, which stays what it was though another takes its name. Raises as `read`."""
+        with self._open(path) as descriptor:
+            return os.fdopen(os.dup(descriptor), "rb", buffering=0)
+
+    def write(self, path: str, data: bytes | BinaryIO) -> None:
         """Put a file there, in place of one that is there. Raises SandboxError."""
         *folders, name = _parts(path)
         try:
@@ -103,9 +108,10 @@ class Folder:
                 descriptor = os.open(name, _WRITE, 0o644, dir_fd=folder)
                 try:
                     self._give(descriptor)
-                    rest = memoryview(data)
-                    while rest:
-                        rest = rest[os.write(descriptor, rest[:_PIECE]) :]
+                    for piece in _pieces(data):
+                        rest = memoryview(piece)
+                        while rest:
+                            rest = rest[os.write(descriptor, rest) :]
                 finally:
                     os.close(descriptor)
         except OSError as error:
@@ -264,6 +270,15 @@ def _make_enterable(name: str, folder: int) -> None:
 
 class _TooMuchError(Exception):
     """There is more in a folder than there may be."""
+
+
+def _pieces(data: bytes | BinaryIO) -> Iterator[bytes | memoryview]:
+    if isinstance(data, bytes):
+        whole = memoryview(data)
+        yield from (whole[at : at + _PIECE] for at in range(0, len(whole), _PIECE))
+        return
+    while piece := data.read(_PIECE):
+        yield piece
 
 
 def _parts(path: str) -> list[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from typing import BinaryIO
 
 from gptoss.arguments import require_type
 from gptoss.errors import RequestError, SandboxError
@@ -114,15 +117,21 @@ class Session:
             most = self.limits.data_bytes if most_bytes is None else most_bytes
             return self._data().read(name.removeprefix("/mnt/data/"), most)
 
-    def write_file(self, name: str, data: bytes) -> None:
-        """Put a file into `/mnt/data`. Raises SandboxError, also where there is no room for it."""
+    @contextmanager
+    def folder(self) -> Iterator[Folder]:
+        """Its `/mnt/data`, which stays until the block ends. Raises SandboxError."""
         with self._folders:
-            folder = self._data()
+            yield self._data()
+
+    def write_file(self, name: str, data: bytes | BinaryIO) -> None:
+        """Put a file into `/mnt/data`. Raises SandboxError, also where there is no room for it."""
+        size = len(data) if isinstance(data, bytes) else os.fstat(data.fileno()).st_size
+        with self.folder() as folder:
             usage = folder.usage()
             limits = self.limits
-            if len(data) > limits.file_bytes or usage.num_bytes + len(data) > limits.data_bytes:
+            if size > limits.file_bytes or usage.num_bytes + size > limits.data_bytes:
                 raise SandboxError(
-                    f"{len(data):,} bytes do not fit into /mnt/data, which has {self.limits.data_bytes:,} "
+                    f"{size:,} bytes do not fit into /mnt/data, which has {self.limits.data_bytes:,} "
                     f"and {usage.num_bytes:,} taken; remove files or raise the limit"
                 )
             folder.write(name.removeprefix("/mnt/data/"), data)
