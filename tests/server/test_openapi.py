@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -17,12 +18,14 @@ from starlette.testclient import TestClient
 from gptoss.errors import EngineError, QueueFullError
 from gptoss.runtime import LoadedModel
 from gptoss.server.app import create_app
+from gptoss.server.files.store import FileStore, disk_error
 from gptoss.server.guard import PUBLIC_PATHS
 from gptoss.server.pool import FairPool
 from gptoss.server.responses.store import ResponseStore
 from gptoss.server.service import Service
 from gptoss.server.settings import ServerSettings
-from tests.server.conftest import KEY, MakeClient, keys_of
+from gptoss.tools.chosen import ChosenTools
+from tests.server.conftest import KEY, KeptService, MakeClient, keys_of
 from tests.server.documented import Documented
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "openapi" / "schema-3.1.json"
@@ -40,13 +43,30 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/responses/{response_id}/cancel": {},
     "/v1/messages": {"messages": [{"role": "user", "content": "a"}], "max_tokens": 1},
     "/v1/messages/count_tokens": {"messages": [{"role": "user", "content": "a"}]},
+    "/v1/containers": {"name": "a"},
+    "/v1/containers/{container_id}/files": {"file_id": "file-none"},
     "/invocations": {"prompt": "a", "max_tokens": 1},
 }
+FORMS = {"/v1/files": {"files": {"file": ("a.txt", b"a")}, "data": {"purpose": "user_data"}}}
+
+
+@pytest.fixture
+def service(nano_model: LoadedModel) -> Service:
+    """One that runs Python."""
+    return KeptService(ServerSettings(tools=ChosenTools(has_python=True)), lambda: nano_model)
+
+
+def given(method: str, path: str, **more: Any) -> dict[str, Any]:
+    """What a request of a route has beside its path; `more`: fields of its JSON."""
+    if method == "POST" and path in FORMS:
+        return FORMS[path]
+    return {"json": {**BODIES[path], **more} if path in BODIES and method == "POST" else None}
 
 
 def filled(path: str, response_id: str = "resp_none") -> str:
     """A path with its parameters."""
-    return path.replace("{name}", "nano").replace("{response_id}", response_id)
+    values = {"name": "nano", "response_id": response_id, "file_id": "file-none"}
+    return path.format(**values, container_id="cntr_none")
 
 
 def parts(value: object) -> Iterator[dict[str, Any]]:
@@ -116,12 +136,12 @@ class TestStatuses:
         documented = Documented(client.get("/openapi.json", headers=BEARER).json())
         assert set(documented.document["components"]["securitySchemes"]) == {"bearer", "api_key"}
         for method, path, operation in documented.operations():
-            reply = client.request(method, filled(path), json=BODIES.get(path))
+            reply = client.request(method, filled(path), **given(method, path))
             is_public = operation.get("security") == []
             assert (reply.status_code == 401) is ("401" in operation["responses"]) is not is_public
             documented.require(method, path, reply)
             for header in (BEARER, {"x-api-key": KEY}):
-                reply = client.request(method, filled(path), json=BODIES.get(path), headers=header)
+                reply = client.request(method, filled(path), **given(method, path), headers=header)
                 assert reply.status_code != 401
                 documented.require(method, path, reply)
 
@@ -143,8 +163,8 @@ class TestStatuses:
             400: broken,
         }
         for method, path, operation in documented.operations():
-            for status, given in wrong.items():
-                reply = client.request(method, filled(path), **given)
+            for status, sent in wrong.items():
+                reply = client.request(method, filled(path), **sent)
                 documented.require(method, path, reply)
                 if status == 403 and path in PUBLIC_PATHS:
                     assert reply.status_code == 200, path
@@ -175,11 +195,30 @@ class TestStatuses:
         for name in ("response", "state", "context", "events", "inputs", "delete"):
             error = sqlite3.OperationalError("the disk is full")
             self._fail(monkeypatch, ResponseStore, name, error)
-        self._provoke(client, documented, 500, previous_response_id="resp_none")
+        for name in ("begin", "page", "find", "open", "delete"):
+            error = sqlite3.OperationalError("the disk is full")
+            self._fail(monkeypatch, FileStore, name, error)
+        more = {"previous_response_id": "resp_none", "file_ids": ["file-none"]}
+        self._provoke(client, documented, 500, **more)
+
+    def test_a_full_disk(self, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        full = disk_error(OSError(errno.ENOSPC, "full"))
+        for name in ("begin", "spool"):
+            self._fail(monkeypatch, FileStore, name, full)
+        documented = Documented(client.app.openapi())
+        for method, path, operation in documented.operations():
+            form, at = {"files": {"file": b"a"}}, path
+            if method == "POST":
+                container = client.post("/v1/containers", json={"name": "a"}).json()["id"]
+                at = path.replace("{container_id}", container)
+            reply = client.request(method, filled(at), **(form if method == "POST" else {}))
+            documented.require(method, path, reply)
+            assert (reply.status_code == 507) is ("507" in operation["responses"]), path
 
     def test_what_is_not_there(self, client: TestClient) -> None:
         documented = Documented(client.app.openapi())
-        more = {"model": "another", "previous_response_id": "resp_none"}
+        missing = {"previous_response_id": "resp_none", "file_ids": ["file-none"]}
+        more = {"model": "another", **missing}
         self._provoke(client, documented, 404, **more)
 
     @staticmethod
@@ -193,9 +232,8 @@ class TestStatuses:
     def _provoke(client: TestClient, documented: Documented, status: int, **more: Any) -> None:
         """Those that the document says, and no others, answer so."""
         for method, path, operation in documented.operations():
-            body = {**BODIES[path], **more} if path in BODIES else None
             at = filled(path).replace("nano", "another" if status == 404 else "nano")
-            reply = client.request(method, at, json=body)
+            reply = client.request(method, at, **given(method, path, **more))
             documented.require(method, path, reply)
             is_said = str(status) in operation["responses"]
             assert (reply.status_code == status) is is_said, (method, path, reply.text[:500])

@@ -9,9 +9,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from gptoss.errors import EngineError
+from gptoss.runtime import LoadedModel
 from gptoss.server.service import Service
+from gptoss.server.settings import ServerSettings
+from gptoss.tools.chosen import ChosenTools
 from tests.conftest import Script, ScriptedModel
-from tests.server.conftest import MakeClient, sums, wait_until
+from tests.server.conftest import KeptService, MakeClient, sums, wait_until
 from tests.server.documented import EVENTS, Documented
 from tests.server.documented_tools import of_tools
 from tests.server.messages_bodies import WEATHER
@@ -57,9 +60,11 @@ class Asker:
         self.make = make
         self.documented = documented
 
-    def ask(self, method: str, path: str, body: Json | None = None, **values: str) -> Json:
-        """The reply, if it is JSON."""
-        reply = self.make().request(method, path.format(**values), json=body)
+    def ask(self, method: str, path: str, body: Json | None = None, **values: Any) -> Json:
+        """The reply, if it is JSON; `values` fill the path, but for `files` and `data` of a form."""
+        form = {name: values.pop(name) for name in ("files", "data") if name in values}
+        sent = form or {"json": body}
+        reply = self.make().request(method, path.format(**values), **sent)
         self.documented.require(method, path, reply)
         is_json = reply.headers.get("content-type") == "application/json"
         return dict(reply.json()) if is_json else {}
@@ -69,6 +74,12 @@ class Asker:
         whole = self.ask("POST", path, body)
         self.ask("POST", path, {**body, "stream": True})
         return whole
+
+
+@pytest.fixture
+def service(nano_model: LoadedModel) -> Service:
+    """One that runs Python."""
+    return KeptService(ServerSettings(tools=ChosenTools(has_python=True)), lambda: nano_model)
 
 
 @pytest.fixture
@@ -110,6 +121,7 @@ def test_every_route_answers_as_the_document_says(
     of_tools(nano, lambda markup: Asker(lambda: make_client(scripted_nano(markup)), documented))
     of_kept_responses(nano)
     of_invocations(nano)
+    of_files(nano)
     of_errors(nano, service, monkeypatch)
     wanted = {
         (f"{method} {path}", "200", kind)
@@ -118,6 +130,28 @@ def test_every_route_answers_as_the_document_says(
     }
     assert wanted - documented.seen == set()
     assert documented.fields() - documented.seen_fields == set()
+
+
+def of_files(nano: Asker) -> None:
+    form = {"files": {"file": ("a.txt", b"a")}, "data": {"purpose": "user_data", "zzz": "1"}}
+    made = nano.ask("POST", "/v1/files", **form)
+    nano.ask("GET", "/v1/files")
+    one, kept = "/v1/files/{file_id}", {"file_id": made["id"]}
+    container = nano.ask("POST", "/v1/containers", {"name": "a", "zzz": 1})
+    nano.ask("GET", "/v1/containers")
+    at = {"container_id": container["id"]}
+    within = "/v1/containers/{container_id}"
+    nano.ask("GET", within, **at)
+    nano.ask("POST", f"{within}/files", kept, **at)
+    (file,) = nano.ask("GET", f"{within}/files", **at)["data"]
+    for path, values in (
+        (one, kept),
+        (f"{within}/files/{{file_id}}", {**at, "file_id": file["id"]}),
+    ):
+        nano.ask("GET", path, **values)
+        nano.ask("GET", f"{path}/content", **values)
+        nano.ask("DELETE", path, **values)
+    nano.ask("DELETE", within, **at)
 
 
 def of_operation(nano: Asker) -> None:

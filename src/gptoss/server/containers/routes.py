@@ -16,6 +16,7 @@ from gptoss.server.containers.contents import ContainerFile
 from gptoss.server.containers.request import ContainerRequest, file_request
 from gptoss.server.containers.types import (
     ContainerFileList,
+    ContainerFileObject,
     ContainerList,
     DeletedContainer,
     DeletedContainerFile,
@@ -172,17 +173,17 @@ def _add_upload(app: FastAPI, service: Service, uploads: Uploads) -> None:
 
     async def create_container_file(container_id: str, request: Request) -> Response:
         """Put a file into a container: one that is sent as a form, or a copy of one that is kept."""
+        owner = owner_of(request)
+
+        def copied(file_id: str) -> ContainerFileObject:
+            containers.require_open()
+            service.files.find(file_id, owner)
+            container = containers.require(container_id, owner)
+            return file_object(containers.copy_in(container, file_id), container)
+
         if not takes_form(request.scope):
             body = file_request(body_of(request).take() or {})
-            return sent(
-                await _within(
-                    service,
-                    request,
-                    container_id,
-                    lambda it: file_object(containers.copy_in(it, body.file_id), it),
-                )
-            )
-        owner = owner_of(request)
+            return sent(await on_thread(request, pool, lambda _: copied(body.file_id)))
         with uploads.place(request):
             limits, spool = await pool.run(
                 owner, lambda _: _begun(service, container_id, owner), lambda made: made[1].close()
