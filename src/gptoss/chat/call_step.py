@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import AsyncGenerator, Iterator
+from functools import partial
 
 from gptoss.chat.events import (
     ApprovalAsked,
@@ -14,6 +15,7 @@ from gptoss.chat.events import (
     ToolRunStarted,
     TurnEvent,
 )
+from gptoss.chat.own_thread import on_own_thread
 from gptoss.chat.reply import CallRecord
 from gptoss.chat.tool_policy import ToolPolicy
 from gptoss.errors import listed, shown
@@ -144,7 +146,7 @@ class CallStep:
             async with asyncio.timeout(self._policy.approve_s):
                 if inspect.iscoroutinefunction(approve):
                     return _decision(await approve(request))
-                answer = await asyncio.to_thread(approve, request)
+                answer = await on_own_thread(partial(approve, request))
                 return _decision(await answer if inspect.isawaitable(answer) else answer)
         except TimeoutError:
             return Decision(False, f"nobody has allowed it within {self._policy.approve_s:g} s")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from gptoss import harmony
 from gptoss.chat.prompt import continuation_ids, num_shared
@@ -12,7 +13,8 @@ from gptoss.chat.reasoning_budget import ReasoningBudget
 from gptoss.chat.reply import Usage
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.round import Round
-from gptoss.engine import Owner, Request
+from gptoss.chat.tool_choice import restricts
+from gptoss.engine import Owner, Request, SamplingParams
 from gptoss.errors import QueueFullError, RequestError, SchemaError
 from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.structured import MAX_COMPILE_S, CompiledTurn, Constraint, ToolChoice, TurnRules
@@ -21,6 +23,7 @@ from gptoss.tokenizer.limited import LimitedTokenizer
 # A turn that has begun waits for a place as long as this, rather than be lost.
 _WAIT_S = 60.0
 _PAUSE_S = 0.1
+_Found = TypeVar("_Found")
 
 
 class RoundMaker:
@@ -46,28 +49,34 @@ class RoundMaker:
         self._is_gone = is_gone
         self._declared = harmony.declared_recipients(request.conversation)
 
-    def first(self, behind: Sequence[harmony.Message] = ()) -> list[Round]:
+    def first(
+        self, behind: Sequence[harmony.Message] = (), is_over: Callable[[], bool] | None = None
+    ) -> list[Round]:
         """The rounds that the turn begins with, in all its ways.
 
-        behind  results of calls that the conversation ends with
+        behind   results of calls that the conversation ends with
+        is_over  asked meanwhile: whether nobody waits for it any more; None: `is_gone` is
 
         Raises RequestError, before anything is generated and before more than that is read, for a conversation that
         does not fit, and SchemaError for rules that cannot be kept or a beginning that breaks them.
         """
         compiled, request = self._compiled, self._request
+        is_gone = is_over or self._is_gone
         if compiled is None and request.grammar:
-            compiled = self._model.turns.compile(request.rules)
-        reader = LimitedTokenizer(self._model.tokenizer, self._model.context, self._is_gone)
+            compiled = self._model.turns.compile(request.rules, is_gone)
+        reader = LimitedTokenizer(self._model.tokenizer, self._model.context, is_gone)
         prompt = request.prompt(reader)
         if behind:
             asked = replace(request, messages=[*request.messages, *behind])
             prompt = asked.prompt(reader)
         start = len(prompt) - len(continuation_ids(request.continuation, reader))
-        held = self._constraints(compiled, prompt, start)
+        held = self._constraints(compiled, prompt, start, is_gone)
         limits = request.limits
         budgets = [self._budget(start, limits.reasoning_tokens, each) for each in held]
         requests = [
-            self._asked(prompt, limits.max_tokens, budget, constraints).for_answer(index)
+            self._asked(
+                prompt, request.sampling, limits.max_tokens, budget, constraints
+            ).for_answer(index)
             for index, (budget, constraints) in enumerate(zip(budgets, held, strict=True))
         ]
         not_enforced = compiled.not_enforced if compiled is not None else ()
@@ -90,39 +99,51 @@ class RoundMaker:
         used: Usage,
         num_calls: int,
         *,
+        seed: int | None,
         has_tools: bool,
+        is_over: Callable[[], bool],
     ) -> Round:
         """The round behind the results of calls; `prompt` and all that is in it stays as it is, so that it is cached.
 
         used       by the rounds before, which count towards the limits
         num_calls  of the rounds before
+        seed       of the first round, by which the whole turn can be had again
         has_tools  whether tools may still be called
+        is_over    asked meanwhile: whether nobody waits for it any more
 
-        Raises RequestError for a conversation that does not fit any more, SchemaError as `first`.
+        Raises RequestError for a conversation that does not fit any more, SchemaError as `first`, QueueFullError where
+        there is no place for long.
         """
         request, limits = self._request, self._request.limits
         model = self._model
         ids = [*prompt, *harmony.render(list(results), model.tokenizer)]
         held: tuple[Constraint, ...] = ()
+        latest = time.monotonic() + _WAIT_S
         if request.grammar:
-            compiled = model.turns.compile(_later_rules(request.rules, has_tools=has_tools))
+            rules = self._later_rules(has_tools=has_tools)
+            compiled = _patiently(lambda: model.turns.compile(rules, is_over), latest, is_over)
             held = (model.turns.constraint(compiled, len(ids)),)
         budget = self._budget(len(ids), _rest(limits.reasoning_tokens, used.reasoning_tokens), held)
-        asked = self._asked(ids, _rest(limits.max_tokens, used.completion_tokens), budget, held)
-        latest = time.monotonic() + _WAIT_S
-        while True:
-            try:
-                (generation,) = model.submit_all([asked])
-                break
-            except QueueFullError:
-                if time.monotonic() > latest or self._is_gone():
-                    raise
-                time.sleep(_PAUSE_S)
+        sampling = request.sampling if seed is None else replace(request.sampling, seed=seed)
+        rest = _rest(limits.max_tokens, used.completion_tokens)
+        asked = self._asked(ids, sampling, rest, budget, held)
+        (generation,) = _patiently(lambda: model.submit_all([asked]), latest, is_over)
         return Round(generation, self._parser(()), budget, limits.stop, num_calls=num_calls)
+
+    def _later_rules(self, *, has_tools: bool) -> TurnRules:
+        """The rules of a round that is not the first: what had to be called has been."""
+        rules = self._request.rules
+        if not has_tools:
+            return replace(rules, choice=ToolChoice.NONE, allowed=None)
+        if rules.choice is not ToolChoice.REQUIRED:
+            return rules
+        allowed = rules.allowed if restricts(self._request.tool_choice) else None
+        return replace(rules, choice=ToolChoice.AUTO, allowed=allowed)
 
     def _asked(
         self,
         prompt: Sequence[int],
+        sampling: SamplingParams,
         max_tokens: int | None,
         budget: ReasoningBudget,
         held: tuple[Constraint, ...],
@@ -130,7 +151,7 @@ class RoundMaker:
         request = self._request
         return self._model.request(
             prompt,
-            request.sampling,
+            sampling,
             max_tokens=max_tokens,
             processors=held,
             guides=(budget, *held),
@@ -149,7 +170,11 @@ class RoundMaker:
         return made
 
     def _constraints(
-        self, compiled: CompiledTurn | None, prompt: Sequence[int], start: int
+        self,
+        compiled: CompiledTurn | None,
+        prompt: Sequence[int],
+        start: int,
+        is_gone: Callable[[], bool],
     ) -> list[tuple[Constraint, ...]]:
         """For each way the one constraint that it is held to, or none; `start`: where the turn begins in the prompt."""
         request = self._request
@@ -158,7 +183,7 @@ class RoundMaker:
         began = time.thread_time()
         found: list[tuple[Constraint, ...]] = []
         for index in range(request.num):
-            if self._is_gone():
+            if is_gone():
                 raise RequestError("the caller has gone")
             constraint = self._model.turns.constraint(compiled, start)
             if time.thread_time() - began > MAX_COMPILE_S:
@@ -172,14 +197,15 @@ class RoundMaker:
         return found
 
 
-def _later_rules(rules: TurnRules, *, has_tools: bool) -> TurnRules:
-    """The rules of a round that is not the first: what had to be called has been."""
-    if not has_tools:
-        return replace(rules, choice=ToolChoice.NONE, allowed=None)
-    if rules.choice is not ToolChoice.REQUIRED:
-        return rules
-    is_named = len(rules.allowed or ()) == 1
-    return replace(rules, choice=ToolChoice.AUTO, allowed=None if is_named else rules.allowed)
+def _patiently(get: Callable[[], _Found], latest: float, is_over: Callable[[], bool]) -> _Found:
+    """What there is no place for at once, when there is. Raises QueueFullError where there is none in time."""
+    while True:
+        try:
+            return get()
+        except QueueFullError:
+            if is_over() or time.monotonic() > latest:
+                raise
+            time.sleep(_PAUSE_S)
 
 
 def _rest(limit: int | None, used: int) -> int | None:

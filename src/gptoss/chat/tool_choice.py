@@ -44,6 +44,12 @@ def tool_choice_of(
     return ToolChoice.REQUIRED, (_recipient(chosen, declared),)
 
 
+def restricts(choice: object) -> bool:
+    """Whether a choice says which tools may be called at all, rather than which one is called now."""
+    kind = choice.get("type") if isinstance(choice, Mapping) else getattr(choice, "type", None)
+    return kind == "allowed_tools"
+
+
 def _checked(choice: object) -> ChosenTools | UntypedChoice | BuiltInChoice:
     # Loaded when first asked for: most turns name no tool.
     from gptoss.chat.types.choices import ChoiceName, OwnChoice

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from functools import reduce
 from gptoss.chat.blocks import Blocks
 from gptoss.chat.call_step import CallStep
 from gptoss.chat.events import TurnEvent, TurnFinished
+from gptoss.chat.own_thread import on_own_thread
 from gptoss.chat.reading import THOUGHT_BREAK
 from gptoss.chat.reply import Reply, ToolCall, Usage
 from gptoss.chat.request import TurnRequest
@@ -20,7 +20,7 @@ from gptoss.chat.round_maker import RoundMaker
 from gptoss.chat.tool_loop import ToolLoop, open_calls
 from gptoss.chat.tool_policy import Cap
 from gptoss.engine import EVERYBODY, FinishReason, Timings
-from gptoss.errors import ContextLengthError
+from gptoss.errors import ContextLengthError, GptossError
 from gptoss.harmony import Message
 from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.structured import CompiledTurn
@@ -63,6 +63,8 @@ class Turn:
         self._blocks = Blocks()
         self._approvals: tuple[ApprovalRequest, ...] = ()
         self._is_cancelled = self._answers_now = False
+        # Whether nobody reads on.
+        self._is_left = False
         self._is_full = False
 
     @property
@@ -94,7 +96,7 @@ class Turn:
                 step = self._at_hand()
                 if step is None and self._goes_on:
                     # A grammar may have to be compiled, and a place waited for.
-                    step = await asyncio.to_thread(self._further)
+                    step = await on_own_thread(self._further)
                 if step is None:
                     break
                 async with contextlib.aclosing(self._entered(step).events_async(pace_s)) as events:
@@ -127,8 +129,13 @@ class Turn:
             self._step.cancel()
 
     def _end(self) -> None:
+        self._is_left = True
         if self._step is not None:
             self._step.cancel()
+
+    def _is_over(self) -> bool:
+        """Whether nobody waits for what comes next."""
+        return self._is_cancelled or self._is_left
 
     def _at_hand(self) -> Step | None:
         """The step that can begin at once: the first round, or the next call."""
@@ -164,20 +171,38 @@ class Turn:
             return None
         results, self._results = self._results, []
         self._num_result_tokens = 0
-        if self._round is None:
-            return self._maker.first(results)[0]
         try:
-            return self._maker.following(
-                self._round.token_ids,
-                results,
-                used,
-                self._num_calls,
-                has_tools=self._loop.has_tools,
-            )
+            made = self._made(results, used)
         except ContextLengthError:
+            if self._round is None:
+                raise
             self._loop.capped = Cap.CONTEXT
             self._is_full = True
             return None
+        except GptossError:
+            if not self._is_over():
+                raise
+            self._goes_on = True
+            return None
+        # Whoever ends the turn from now on ends this; who did so before did not know of it.
+        self._step = made
+        if self._is_over():
+            made.cancel()
+        return made
+
+    def _made(self, results: Sequence[Message], used: Usage) -> Round:
+        """The round behind results, generating. Raises GptossError, also where nobody waits for it any more."""
+        if self._round is None:
+            return self._maker.first(results, self._is_over)[0]
+        return self._maker.following(
+            self._round.token_ids,
+            results,
+            used,
+            self._num_calls,
+            seed=self._replies[0].seed,
+            has_tools=self._loop.has_tools,
+            is_over=self._is_over,
+        )
 
     def _entered(self, step: Step) -> Step:
         self._step = step
@@ -230,7 +255,8 @@ class Turn:
 
     def _reply(self) -> Reply:
         replies, records = self._replies, tuple(self._loop.records)
-        if len(replies) == 1 and not records and not self._approvals:
+        has_more = records or self._approvals or self._queue or self._goes_on
+        if len(replies) == 1 and not has_more:
             return replies[0]
         others = [
             ToolCall((message.recipient or "").removeprefix("functions."), message.text)
