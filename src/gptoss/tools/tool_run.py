@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import itertools
 import json
 import queue
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
+from dataclasses import replace
 
 from gptoss.errors import GptossError, shortened
 from gptoss.tools.invocation import Invocation
@@ -22,6 +24,8 @@ GRACE_S = 1.5
 # Characters that a call may tell while it runs.
 _MOST_TOLD = 1 << 20
 _MOST_ERROR = 2000
+# Values of a generator: one may be endless.
+_MOST_VALUES = 10_000
 _NOTHING = "(the call gave no output)"
 
 
@@ -141,7 +145,7 @@ class ToolRun:
         return ToolResult(f"{said}\n[{why}]".lstrip("\n"), self._ended_early, seconds=seconds)
 
     def _tell(self, text: str) -> None:
-        text = text[: _MOST_TOLD - self._num_told]
+        text = _readable(text[: _MOST_TOLD - self._num_told])
         if text and not self.invocation.is_cancelled:
             self._num_told += len(text)
             self._told.append(text)
@@ -167,6 +171,10 @@ class ToolRun:
     def _call(self) -> ToolResult:
         assert self._tool.run is not None
         value = self._tool.run(self.invocation)
+        if isinstance(value, AsyncIterator):
+            return _of_many(self._awaited(_collected(value)))
+        if isinstance(value, Iterator):
+            return _of_many(list(itertools.islice(value, _MOST_VALUES + 1)))
         if inspect.isawaitable(value):
             value = self._awaited(_as_coroutine(value))
         return as_result(value)
@@ -194,27 +202,72 @@ async def _as_coroutine(value: object) -> object:
 def as_result(value: object) -> ToolResult:
     """A tool's value as its result: a text as it is, nothing as a line that says so, all else as JSON."""
     if isinstance(value, ToolResult):
-        return value if value.text else ToolResult(_NOTHING, value.ending, value.attachments)
-    if value is None or value == "":
+        if not isinstance(value.text, str):
+            return _no_form(value.text, "wanted a text")
+        text = _readable(value.text) or _NOTHING
+        return replace(value, text=text)
+    if value is None:
         return ToolResult(_NOTHING)
     if isinstance(value, str):
-        # Lone surrogates are no text that a model can read.
-        return ToolResult(value.encode("utf-8", "replace").decode("utf-8"))
+        return ToolResult(_readable(value) or _NOTHING)
     if isinstance(value, list | tuple | dict | set) and not value:
         return ToolResult(
             f"{json.dumps(list(value)) if not isinstance(value, dict) else '{}'} (empty)"
         )
-    from pydantic_core import to_json
+    from pydantic_core import PydanticSerializationError, to_json
 
-    return ToolResult(to_json(value, fallback=str, inf_nan_mode="constants").decode())
+    try:
+        return ToolResult(to_json(value, fallback=_plain, inf_nan_mode="constants").decode())
+    except PydanticSerializationError as error:
+        return _no_form(value, str(error).removeprefix("Error serializing to JSON: "))
 
 
 def failure(error: BaseException) -> ToolResult:
     """What the model reads of a call that failed: the error, without the traceback of this machine's code."""
     if isinstance(error, asyncio.CancelledError | CancelledError):
         return ToolResult("", Ending.CANCELLED)
-    text = shortened(str(error), _MOST_ERROR)
+    try:
+        text = _readable(shortened(str(error), _MOST_ERROR))
+    # Its text is made by code of the function's, too.
+    except BaseException:
+        text = ""
     if isinstance(error, GptossError):
         return ToolResult(f"error: {text}", Ending.ERROR)
     name = type(error).__name__
     return ToolResult(f"error: {name}: {text}" if text else f"error: {name}", Ending.ERROR)
+
+
+def _of_many(values: object) -> ToolResult:
+    """What a generator gave, up to one more than is shown."""
+    assert isinstance(values, list)
+    if len(values) <= _MOST_VALUES:
+        return as_result(values)
+    shown = as_result(values[:_MOST_VALUES])
+    return replace(shown, text=f"{shown.text}\n[there are more than {_MOST_VALUES:,}]")
+
+
+def _no_form(value: object, why: str) -> ToolResult:
+    kind = type(value).__name__
+    return ToolResult(
+        f"error: the function gave a {kind}, which cannot be written as JSON ({why})", Ending.ERROR
+    )
+
+
+def _plain(value: object) -> object:
+    """A value of a kind that JSON lacks: the numbers of arrays, as NumPy and pandas have them, else its text."""
+    to_list = getattr(value, "tolist", None)
+    return to_list() if callable(to_list) else str(value)
+
+
+def _readable(text: str) -> str:
+    # Lone surrogates are no text that a model can read.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+async def _collected(values: AsyncIterator[object]) -> list[object]:
+    found: list[object] = []
+    async for each in values:
+        found.append(each)
+        if len(found) > _MOST_VALUES:
+            break
+    return found
