@@ -77,7 +77,13 @@ $(CLIENTS)/installed: $(CLIENT_PACKAGES) | requirements
 	@cd $(CLIENTS)/bin && ./node npm-cli.js --prefix $(CURDIR)/tests/clients/node ci --silent --no-audit --no-fund
 	@touch $@
 
-test-slow: $(VENV)/installed-test $(CLIENTS)/installed  ## the slow tests, of agents and frameworks among them: minutes
+# Suites of others, beside the tests that import them.
+$(VENV)/installed-suites: tests/suites/requirements.txt $(VENV)/installed-test
+	@echo "installing suites of tasks that the slow tests play (17 MB)"
+	@$(PIP) install --quiet --no-deps --requirement $<
+	@touch $@
+
+test-slow: $(VENV)/installed-test $(VENV)/installed-suites $(CLIENTS)/installed  ## the slow tests, of clients and suites of others among them: minutes
 	@$(PYTEST) -m slow $(ARGS)
 
 # Of each target.

@@ -1,0 +1,16 @@
+"""The model that plays the trajectories of published suites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.suites.played_model import PlayedModel, write_shape
+
+
+@pytest.fixture(scope="module")
+def played_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedModel]:
+    with closing(PlayedModel(write_shape(tmp_path_factory.mktemp("played")))) as model:
+        yield model
