@@ -163,7 +163,9 @@ class _Display:
         if self._section == name:
             return
         if self._section is not None:
-            self._screen.write("\n\n")
+            # What a tool prints may have ended its line.
+            is_ended = self._section.startswith("output") and self._printed.endswith("\n")
+            self._screen.write("\n" if is_ended else "\n\n")
         if name not in ("answer", "preamble"):
             self._screen.write(f"{name}:\n", "dim bold")
         self._section = name

@@ -303,6 +303,15 @@ def test_what_it_was_refused(session: Session) -> None:
     assert session.run("import numpy, json\nopen('a', 'w').close()").refused == ()
 
 
+def test_what_a_library_tries_is_no_hint(session: Session) -> None:
+    """It does without, and the code fails for another reason."""
+    output = session.run(
+        "import os\ntry: os.fork()\nexcept OSError: pass\nraise ValueError('another reason')"
+    )
+    assert output.refused == ("process: os.fork",)
+    assert output.text().endswith("ValueError: another reason")
+
+
 def test_cancelling_one_of_two(session: Session) -> None:
     """The one that waits for its turn is cancelled at once, and the one that runs goes on."""
 

@@ -8,6 +8,10 @@ from enum import StrEnum
 from gptoss.tools.sandbox.rung import RungName
 
 
+# As the system says it, and Python's errors with it.
+_DENIED = "Operation not permitted"
+
+
 class Reason(StrEnum):
     """Why a cell ended."""
 
@@ -83,8 +87,11 @@ class Output:
         return (shown + "".join(f"{line}\n" for line in lines)).removesuffix("\n")
 
     def _hints(self) -> list[str]:
-        """What would keep a model from trying the same again."""
-        if self.is_good:
+        """What would keep a model from trying the same again.
+
+        Nothing where the code has failed for another reason: libraries try what there is not, and do without.
+        """
+        if self.is_good or _DENIED not in str(self.stderr):
             return []
         kinds = {each.partition(":")[0] for each in self.refused}
         hints = []
