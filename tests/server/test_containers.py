@@ -13,6 +13,7 @@ import httpx
 import openai
 import pytest
 
+from gptoss.engine import EVERYBODY
 from gptoss.server.containers import containers as containers_module
 from gptoss.server.containers import routes
 from gptoss.server.containers.containers import Containers
@@ -117,7 +118,7 @@ class TestSdk:
             files = client.containers.files
             assert list(files.list(container.id)) == []
             sent = files.create(container.id, file=("a.txt", b"abc"))
-            found = containers.require(container.id, "")
+            found = containers.require(container.id, EVERYBODY)
             session = containers.session(found)
             code = "import os; os.mkdir('deep'); open('deep/b.txt', 'w').write(open('a.txt').read() * 2)"
             assert session.run(f"import os; os.chdir('/mnt/data'); {code}").reason == "finished"
@@ -251,21 +252,18 @@ class TestRefusals:
             reply = plain.post(path, files={"file": ("a", b"x")})
             assert (reply.status_code, reply.json()["error"]["code"]) == (507, "storage_full")
 
-    def test_while_code_runs_its_files_can_wait(
-        self, server: LiveServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(containers_module, "_WAIT_S", 0.05)
+    def test_while_code_runs_its_files_are_there(self, server: LiveServer) -> None:
         containers = server.service.containers
         with sdk(server) as client:
             made = client.containers.create(name="busy")
-            client.containers.files.create(made.id, file=("a", b"x"))
-            session = containers.session(containers.require(made.id, ""))
+            session = containers.session(containers.require(made.id, EVERYBODY))
             cell = threading.Thread(target=session.run, args=("import time; time.sleep(60)",))
             cell.start()
             wait_until(lambda: session._current is not None)
-            assert told(client.containers.files.list, made.id) == (429, "queue_full", None)
-            assert told(client.containers.files.create, made.id, file=b"x")[0] == 429
-            assert client.containers.retrieve(made.id).status == "running"
+            files = client.containers.files
+            sent = files.create(made.id, file=("a", b"x"))
+            assert [each.id for each in files.list(made.id)] == [sent.id]
+            assert files.content.retrieve(sent.id, container_id=made.id).content == b"x"
             # Its end does not wait for the code's.
             began = time.monotonic()
             client.containers.delete(made.id)
@@ -292,9 +290,12 @@ class TestEnds:
     def test_one_whose_code_runs_is_in_use(self, held: Containers) -> None:
         made = held.create("me", idle_minutes=1)
         session = held.session(made)
-        with session.folder():
-            made.used -= 61
-            assert held.find(made.id, "me") is made
+        cell = threading.Thread(target=session.run, args=("import time; time.sleep(1)",))
+        cell.start()
+        wait_until(lambda: session.is_busy)
+        made.used -= 61
+        assert held.find(made.id, "me") is made
+        cell.join()
         assert held.find(made.id, "me") is made
 
     def test_one_that_made_room_for_another_has_not_lost_its_files_in_silence(
