@@ -174,6 +174,30 @@ def test_containers_are_their_owners(make_client: MakeClient, scripted_nano: Scr
     assert (reply.status_code, error["code"]) == (404, "container_not_found")
 
 
+def test_files_are_put_into_its_container(make_server: MakeServer, scripted_nano: Script) -> None:
+    """Once: what the code makes of them stays, and is fetched from there."""
+    read = "print(open('/mnt/data/a.txt').read())"
+    write = "open('/mnt/data/a.txt', 'w').write('changed')"
+    script = cell(read) + cell(write) + ANSWER + cell(read) + ANSWER
+    server = make_server(scripted_nano(script), tools=ChosenTools(has_python=True))
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as sdk:
+        sent = sdk.files.create(file=("a.txt", b"as it was sent"), purpose="user_data")
+        python: Any = {"type": "code_interpreter", "container": {"type": "auto"}}
+        python["container"]["file_ids"] = [sent.id]
+        first = sdk.responses.create(model="", input="?", tools=[python])
+        second = sdk.responses.create(
+            model="", input="?", tools=[python], previous_response_id=first.id
+        )
+        made = calls(first.to_dict())[0]["container_id"]
+        (file,) = sdk.containers.files.list(made)
+        content = sdk.containers.files.content.retrieve(file.id, container_id=made).content
+        missing: Any = {**python, "container": {"type": "auto", "file_ids": ["file-0"]}}
+        with pytest.raises(openai.NotFoundError):
+            sdk.responses.create(model="", input="?", tools=[missing])
+    assert (logs(first.to_dict())[0], logs(second.to_dict())) == ("as it was sent", ["changed"])
+    assert content == b"changed"
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [

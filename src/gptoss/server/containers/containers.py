@@ -32,6 +32,7 @@ class Container:
     used          seconds since the epoch when it was used last
     has_begun     whether it has a sandbox, with which it ends
     files         that are known, by their names
+    copied        ids of the owner's files that were put into it
     """
 
     owner: str
@@ -42,6 +43,7 @@ class Container:
     used: float = field(default_factory=time.time)
     has_begun: bool = False
     files: dict[str, ContainerFile] = field(default_factory=dict)
+    copied: set[str] = field(default_factory=set)
 
     @property
     def is_over(self) -> bool:
@@ -187,7 +189,9 @@ class Containers:
         """Copy a file of the owner's into it. Raises as `put_file`, and ApiError 404."""
         kept, file = self._files.open(file_id, container.owner)
         with file:
-            return self.put_file(container, kept.name, file)
+            made = self.put_file(container, kept.name, file)
+        container.copied.add(file_id)
+        return made
 
     def remove_file(self, container: Container, file_id: str) -> None:
         """Remove one of its files. Raises as `file`."""

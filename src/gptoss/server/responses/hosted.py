@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gptoss.chat.tool_policy import LoopLimits, ToolPolicy
 from gptoss.errors import listed, shown
-from gptoss.server.containers.containers import Containers
+from gptoss.server.containers.containers import Container, Containers
 from gptoss.server.hosted_tools import refusal_of
 from gptoss.server.responses.mcp_call import decisions_of, requests_of
 from gptoss.server.responses.request import ResponseRequest
@@ -87,7 +87,7 @@ class HostedTools:
             elif not are_run:
                 tools.append(DECLARATION)
             else:
-                container_id = self._container(tool, f"{where}.container", items, owner)
+                container_id = self._container(tool, items, owner)
                 container = self._containers.require(container_id, owner)
                 tools.append(python_tool(self._containers.session(container)))
         by_recipient = {tool.recipient: tool for tool in tools}
@@ -115,24 +115,26 @@ class HostedTools:
                 )
         return list(_filtered(self._chosen.functions, chosen))
 
-    def _container(
-        self, tool: CodeInterpreterTool, where: str, items: Sequence[AnyItem], owner: str
-    ) -> str:
+    def _container(self, tool: CodeInterpreterTool, items: Sequence[AnyItem], owner: str) -> str:
         if isinstance(tool.container, str):
             return self._containers.require(tool.container, owner).id
-        if isinstance(tool.container, AutoContainer) and tool.container.file_ids:
-            raise ApiError(
-                400,
-                f"{where}.file_ids: got files, which cannot be put into a container yet; leave them out",
-                param=f"{where}.file_ids",
-            )
+        auto = tool.container
+        file_ids = (auto.file_ids or ()) if isinstance(auto, AutoContainer) else ()
+        last = self._last(items, owner)
+        if last is None:
+            return self._containers.create(owner, file_ids=file_ids).id
+        for file_id in file_ids:
+            # The code may have changed those that are there.
+            if file_id not in last.copied:
+                self._containers.copy_in(last, file_id)
+        return last.id
+
+    def _last(self, items: Sequence[AnyItem], owner: str) -> Container | None:
+        """The container of the last call, if it is still there."""
         for item in reversed(items):
             if isinstance(item, CodeInterpreterCall):
-                last = self._containers.find(item.container_id, owner)
-                if last is not None:
-                    return last.id
-                break
-        return self._containers.create(owner).id
+                return self._containers.find(item.container_id, owner)
+        return None
 
     def _require_met(self, body: ResponseRequest) -> None:
         """Raises ApiError for what only tools that are run can meet."""

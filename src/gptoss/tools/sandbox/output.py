@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from gptoss.tools.sandbox.rung import RungName
 
-
 # As the system says it, and Python's errors with it.
 _DENIED = "Operation not permitted"
 
