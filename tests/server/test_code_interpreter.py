@@ -139,6 +139,30 @@ def test_calls_are_counted(make_client: MakeClient, scripted_nano: Script) -> No
     assert made["output"][-1]["type"] == "message"
 
 
+def test_calls_beyond_their_number_are_not_run(
+    make_client: MakeClient, scripted_nano: Script
+) -> None:
+    """Also where they are written together, before the limit is reached."""
+    both = cell("x = 1").replace("<|call|>", "<|end|><|start|>assistant") + cell("x = 2")
+    client = runs_python(make_client, scripted_nano(both + ANSWER + cell("x") + ANSWER))
+    made = client.post("/v1/responses", json=asked(max_tool_calls=1)).json()
+    assert [call["status"] for call in calls(made)] == ["completed", "incomplete"]
+    assert "no more calls may be made in this turn" in logs(made)[1]
+    assert made["output"][-1]["type"] == "message"
+    later = client.post("/v1/responses", json=asked("x?", previous_response_id=made["id"])).json()
+    assert logs(later) == ["1"]
+
+
+@pytest.mark.parametrize("outputs", [[], [{"type": "image", "url": "data:image/png;base64,iVBO"}]])
+def test_a_call_that_gave_no_text_says_so(
+    make_client: MakeClient, scripted_nano: Script, outputs: list[Json]
+) -> None:
+    client = runs_python(make_client, scripted_nano(ANSWER))
+    call = {"type": "code_interpreter_call", "code": "plot()", "outputs": outputs}
+    told = client.post("/v1/responses/render", json=asked([call, {"role": "user", "content": "?"}]))
+    assert "analysis<|message|>(the call gave no text)<|end|>" in told.json()["prompt"]
+
+
 def test_a_choice_of_it_is_met(make_client: MakeClient, scripted_nano: Script) -> None:
     client = runs_python(make_client, scripted_nano(cell("6 * 7") + ANSWER))
     choice = {"type": "code_interpreter"}

@@ -32,6 +32,9 @@ from gptoss.tools import (
 )
 
 _NOBODY = "nobody is there to allow it"
+_BEYOND = (
+    "error: no more calls may be made in this turn. Nothing was done; answer with what is known."
+)
 
 
 class CallStep:
@@ -40,6 +43,7 @@ class CallStep:
     call   the message
     index  the how-manieth of the turn it is
     tool   None: there is no such tool
+    is_beyond  whether the turn has had all the calls that it may have: it is not run
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class CallStep:
         *,
         has_read_foreign: bool,
         max_s: float,
+        is_beyond: bool = False,
         known: tuple[str, ...] = (),
     ) -> None:
         self.call = call
@@ -60,6 +65,7 @@ class CallStep:
         self._policy = policy
         self._has_read_foreign = has_read_foreign
         self._max_s = max_s
+        self._is_beyond = is_beyond
         self._known = known
         self._run: ToolRun | None = None
         self._is_cancelled = False
@@ -67,7 +73,7 @@ class CallStep:
     @property
     def waiting(self) -> ApprovalRequest | None:
         """The call as a person is asked for it, if one must be asked and none has decided."""
-        if self.tool is None:
+        if self.tool is None or self._is_beyond:
             return None
         needed, reason = self._policy.needed(self.tool, has_read_foreign=self._has_read_foreign)
         if needed is not Approval.ASK:
@@ -157,6 +163,9 @@ class CallStep:
             names = listed(self._known) or "there is none"
             got = shown(self.call.recipient or "")
             self.result = ToolResult(f"error: got the tool {got}, wanted {names}", Ending.SKIPPED)
+            return None
+        if self._is_beyond:
+            self.result = ToolResult(_BEYOND, Ending.SKIPPED)
             return None
         if not decision.is_approved:
             why = f": {decision.reason}" if decision.reason else ""

@@ -93,8 +93,14 @@ class ToolLoop:
             self._policy,
             has_read_foreign=self._has_read_foreign,
             max_s=max(left, 1.0),
+            is_beyond=self._has_had_all,
             known=self._declared,
         )
+
+    @property
+    def _has_had_all(self) -> bool:
+        most = self._limits.calls
+        return most is not None and len(self.records) >= most
 
     def take(self, step: CallStep, num_prompt: int) -> tuple[Message, ToolRunFinished]:
         """The result of a call as the model reads it, and the last event of its run.
@@ -123,10 +129,9 @@ class ToolLoop:
         self._num_rounds += 1
         if self.capped is not None:
             return
-        most_calls = self._limits.calls
         if self._num_rounds >= self._limits.rounds:
             self.capped = Cap.ROUNDS
-        elif most_calls is not None and len(self.records) >= most_calls:
+        elif self._has_had_all:
             self.capped = Cap.CALLS
         elif time.monotonic() - self._began >= self._limits.wall_s:
             self.capped = Cap.WALL_TIME

@@ -22,9 +22,15 @@ from gptoss.server.shared.ids import new_id
 from gptoss.tools import Ending
 
 _NOT_FINISHED = "(the call was not finished)"
+_NO_TEXT = "(the call gave no text)"
 _NOT_SENT = "(the output of this call was not sent back)"
 # A call that failed has an output; the others have none that is whole.
-_STATUS = {Ending.TIMEOUT: "failed", Ending.CANCELLED: "incomplete", Ending.DENIED: "failed"}
+_STATUS = {
+    Ending.TIMEOUT: "failed",
+    Ending.CANCELLED: "incomplete",
+    Ending.DENIED: "failed",
+    Ending.SKIPPED: "incomplete",
+}
 
 
 def code_message(call: CodeInterpreterCall) -> Message:
@@ -36,7 +42,7 @@ def code_output(call: CodeInterpreterCall) -> str:
     """Its result as the model reads it."""
     if call.outputs is None:
         return _NOT_SENT if call.status == "completed" else _NOT_FINISHED
-    return "\n".join(each.logs for each in call.outputs if isinstance(each, CodeLogs))
+    return "\n".join(each.logs for each in call.outputs if isinstance(each, CodeLogs)) or _NO_TEXT
 
 
 class OpenCodeCall:
