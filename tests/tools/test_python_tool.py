@@ -69,6 +69,17 @@ def test_what_is_long_stays_in_the_notebooks_folder(
     assert second == "'5000'"
 
 
+def test_a_later_answer_leaves_earlier_texts_as_they_are(
+    scripted_nano: Script, session: Session
+) -> None:
+    """The model was told where they are; nor is a file of its own taken for one."""
+    session.write_file("output_2.txt", b"mine")
+    for letter in "ab":
+        ask(scripted_nano, session, f"print('{letter}' * 9000)")
+    found = {name: session.read_file(name)[:4] for name in session.files()}
+    assert found == {"output_1.txt": b"aaaa", "output_2.txt": b"mine", "output_3.txt": b"bbbb"}
+
+
 def test_pictures_are_the_persons(scripted_nano: Script, session: Session) -> None:
     pytest.importorskip("matplotlib")
     reply = ask(scripted_nano, session, PNG)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 from gptoss.errors import SandboxError
@@ -70,8 +71,11 @@ class _Notebook:
         """Where the model finds the whole of a long text; None where it is short, or finds no room."""
         if len(text) <= LONG_CHARACTERS:
             return None
-        name = f"output_{self._num_cells}.txt"
         try:
+            taken = self._session.files()
+            # Other answers of this conversation have left theirs, which the model was told of.
+            names = (f"output_{number}.txt" for number in itertools.count(1))
+            name = next(each for each in names if each not in taken)
             self._session.write_file(name, text.encode("utf-8", "replace"))
         except SandboxError:
             return None
