@@ -108,9 +108,14 @@ def _arguments_model(function: Callable[..., object], called: str, told: Mapping
         return create_model(called, __config__=config, **renamed)
     except (PydanticUserError, TypeError, NameError) as error:
         raise MessageError(
-            f"got the function {called} with a parameter of a type that JSON has no room for ({error}); "
+            f"got the function {called} with a parameter of a type that JSON has no room for ({_first_of(error)}); "
             "annotate it with str, int, float, bool, list, dict, an Enum, a dataclass or a pydantic model"
         ) from None
+
+
+def _first_of(error: Exception) -> str:
+    """An error's first sentence: what follows in pydantic's tells of pydantic."""
+    return re.split(r"\.\s|\n", str(error), maxsplit=1)[0]
 
 
 def _schema(model: Any, called: str) -> dict[str, object]:
