@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import io
+import json
 import re
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from gptoss.chat import Chat
-from gptoss.cli import tools
+from gptoss.cli import answer, loading, tools
 from gptoss.cli.answer import show_answer
-from gptoss.cli.output import Screen
+from gptoss.cli.main import app
+from gptoss.cli.output import Screen, Waiting
 from gptoss.cli.tools import Person, open_tools
 from gptoss.errors import RequestError
 from gptoss.harmony import ToolDescription
 from gptoss.tools import Approval, ApprovalRequest, Attachment, Invocation, Tool, ToolResult
 from gptoss.tools.chosen import ToolOptions
-from tests.conftest import ScriptedModel
+from tests.conftest import Script, ScriptedModel
 
 CALL = " to=functions.add<|channel|>commentary <|constrain|>json<|message|>{}<|call|>"
 ANSWER = "<|channel|>final<|message|>Five.<|return|>"
+DRAWING = """
+from gptoss.harmony import ToolDescription
+from gptoss.tools import Attachment, Tool, ToolResult
+PICTURE = Attachment("a.png", "image/png", b"PNG")
+TOOLS = [Tool(ToolDescription("add"), run=lambda _: ToolResult("5", attachments=(PICTURE,)))]
+"""
 MODULE = "def add(a: int) -> int: 'Adds.'\ndef look() -> str: 'Looks.'\n"
 
 
@@ -45,7 +55,29 @@ def shown(
 
 def test_a_person_sees_each_call_and_its_result(scripted_model: ScriptedModel) -> None:
     text = re.sub(r"\d+\.\d\d s", "N s", shown(scripted_model, lambda _: "5"))
-    assert text == "call 1: functions.add:\n{}\n\nresult 1, N s:\n5\n\nFive.\n"
+    assert text == "call 1: add:\n{}\n\nresult 1, N s:\n5\n\nFive.\n"
+
+
+def test_a_sign_says_what_is_waited_for(
+    scripted_model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a tool runs, and while the model reads what came of it: minutes, of a long result."""
+    file = io.StringIO()
+    seen: list[str] = []
+
+    class Sign(Waiting):
+        def start(self, what: str) -> None:
+            seen.append(what)
+
+        def stop(self) -> None:
+            seen.append("")
+
+    monkeypatch.setattr(answer, "Waiting", Sign)
+    chat = Chat(scripted_model(CALL + ANSWER), tools=[Tool(ToolDescription("add"), run=str)])
+    console = Console(file=file, force_terminal=True, color_system=None)
+    show_answer(Screen(console), chat, "?", show_reasoning=False)
+    told = [what for at, what in enumerate(seen) if what or seen[at - 1 : at] != [""]]
+    assert told == ["reading", "", "running", "", "reading", ""]
 
 
 def test_output_is_shown_while_it_comes(scripted_model: ScriptedModel) -> None:
@@ -122,6 +154,42 @@ def test_a_person_is_asked(
     assert 'add {"a": 1\\x1b}\n(because)\nrun it?' in said
     assert person.approve(request).is_approved is not asked_again
     assert bool(capsys.readouterr().err) is asked_again
+
+
+def test_ctrl_c_at_the_question_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not the end of the answer, nor of a tool: none runs yet."""
+
+    class Keyboard(io.StringIO):
+        def readline(self, _: int = -1) -> str:
+            signal.raise_signal(signal.SIGINT)
+            return "y\n"
+
+    monkeypatch.setattr(tools, "can_ask", lambda: True)
+    monkeypatch.setattr(sys, "stdin", Keyboard())
+    others: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: others.append(number))
+    try:
+        request = ApprovalRequest("functions.add", "{}", "0", "because")
+        assert not Person().approve(request).is_approved
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert others == [signal.SIGINT]
+
+
+def test_pictures_are_kept_beside_json(
+    scripted_nano: Script, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(DRAWING)
+    monkeypatch.setattr(loading, "open_model", lambda _: scripted_nano(CALL + ANSWER))
+    asked = ["chat", "?", "--model", "nano", "--json", "--save-to", str(tmp_path / "kept")]
+    done = CliRunner().invoke(app, [*asked, "--tools-module", str(mine)])
+    (run,) = json.loads(done.stdout)["tool_runs"]
+    assert run["files"] == ["a.png"]
+    assert (tmp_path / "kept" / "a.png").read_bytes() == b"PNG"
+    refused = CliRunner().invoke(app, asked)
+    assert "got --save-to without tools, wanted --tools or --tools-module" in str(refused.exception)
 
 
 def test_nobody_is_asked_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:

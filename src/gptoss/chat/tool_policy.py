@@ -87,7 +87,7 @@ class ToolPolicy:
         """
         needed = tool.approval.or_stricter(self.floor.get(tool.recipient, Approval.ALLOW))
         if needed is not Approval.ALLOW:
-            return needed, f"calls of {tool.recipient} need approval"
+            return needed, f"calls of {tool.recipient.removeprefix('functions.')} need approval"
         if has_read_foreign and not tool.is_read_only:
             return Approval.ASK, "the conversation holds text that strangers may have written"
         return Approval.ALLOW, ""

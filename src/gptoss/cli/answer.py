@@ -94,6 +94,8 @@ class _Display:
         self._shows_tools = screen.is_terminal or show_reasoning
         self._pictures = Pictures(save_to)
         self._section: str | None = None
+        # Whether what was printed last ended its line.
+        self._is_line_ended = False
         # Whether another chain of thought follows in the same section.
         self._is_thought = False
         # What a running tool has printed.
@@ -121,32 +123,35 @@ class _Display:
         match event:
             case ReasoningDelta(text):
                 if self._is_thought and self._section == "thinking":
-                    self._screen.write("\n")
+                    self._write("\n")
                 self._is_thought = False
                 self._enter("thinking")
-                self._screen.write(text, "dim")
+                self._write(text, "dim")
             case PreambleDelta(text):
                 self._enter("preamble")
-                self._screen.write(text, "italic")
+                self._write(text, "italic")
             case ContentDelta(text):
                 self._enter("answer")
-                self._screen.write(text)
+                self._write(text)
 
     def end(self) -> None:
         """End the last line."""
-        self._screen.write("\n" if self._section else "")
+        if self._section is not None and not self._is_line_ended:
+            self._write("\n")
 
     def _show_tool(self, event: TurnEvent) -> None:
         match event:
             case ToolCallStarted(index, recipient):
-                self._enter(f"call {index + 1}: {recipient}")
+                self._enter(f"call {index + 1}: {recipient.removeprefix('functions.')}")
             case ToolCallDelta(_, text):
-                self._screen.write(text, "cyan")
+                self._write(text, "cyan")
             case ToolRunStarted():
                 self._printed = ""
+                self.end()
+                self._waiting.start("running")
             case ToolOutput(index, text):
                 self._enter(f"output {index + 1}")
-                self._screen.write(text)
+                self._write(text)
                 self._printed += text
             case ToolRunFinished(index, run):
                 # The model reads what was printed, and what came of it behind that.
@@ -154,21 +159,26 @@ class _Display:
                 rest = run.told[len(self._printed) :] if is_behind else run.told
                 if rest.strip():
                     self._enter(f"result {index + 1}, {run.result.seconds:.2f} s")
-                    self._screen.write(shortened_lines(rest.strip("\n")))
+                    self._write(shortened_lines(rest.strip("\n")))
                 for line in self._pictures.take(run.result):
-                    self._screen.write(f"\n{line}", "dim")
+                    self.end()
+                    self._write(line, "dim")
+                self.end()
+                self._waiting.start("reading")
 
     def _enter(self, name: str) -> None:
         """Begin a new section where the kind of text changes; only the answer has no title."""
         if self._section == name:
             return
         if self._section is not None:
-            # What a tool prints may have ended its line.
-            is_ended = self._section.startswith("output") and self._printed.endswith("\n")
-            self._screen.write("\n" if is_ended else "\n\n")
+            self._write("\n" if self._is_line_ended else "\n\n")
         if name not in ("answer", "preamble"):
-            self._screen.write(f"{name}:\n", "dim bold")
+            self._write(f"{name}:\n", "dim bold")
         self._section = name
+
+    def _write(self, text: str, style: str | None = None) -> None:
+        self._screen.write(text, style)
+        self._is_line_ended = text.endswith("\n")
 
 
 def is_call(event: TurnEvent) -> bool:

@@ -13,7 +13,7 @@ from gptoss.cli.interruption import INTERRUPTED
 from gptoss.cli.model_options import takes_model
 from gptoss.cli.sampling_options import takes_sampling
 from gptoss.cli.schema import STANDARD_INPUT
-from gptoss.errors import MessageError
+from gptoss.errors import MessageError, RequestError
 
 if TYPE_CHECKING:
     from gptoss.chat import Chat
@@ -80,6 +80,8 @@ def chat(
     question = None if is_conversation else _question(prompt, is_read=schema == STANDARD_INPUT)
     answer_format = None if schema is None else response_format(schema)
     with open_tools(ToolOptions(tools or (), tools_module, approval or ())) as box:
+        if save_to is not None and not box.tools:
+            raise RequestError("got --save-to without tools, wanted --tools or --tools-module")
         offer_pull(options)
         loaded = open_model(options)
         if not json:
@@ -122,13 +124,18 @@ def _talk(
     from gptoss.cli.answer import show_answer
     from gptoss.cli.conversation import converse
     from gptoss.cli.output import Screen
+    from gptoss.cli.pictures import Pictures
     from gptoss.engine import FinishReason
 
     screen = Screen()
     if question is None:
         converse(screen, talk, show_reasoning=show_reasoning is not False, save_to=save_to)
     elif json:
-        print(talk.send(question).to_json())
+        reply = talk.send(question)
+        pictures = Pictures(save_to)
+        for run in reply.tool_runs:
+            pictures.keep(run.result)
+        print(reply.to_json())
     else:
         reply = show_answer(
             screen, talk, question, show_reasoning=bool(show_reasoning), save_to=save_to

@@ -89,20 +89,25 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
 
 
 class Waiting:
-    """What a person sees while nothing is printed yet: a sign on standard error, in a terminal only."""
+    """What a person sees while nothing is printed: a sign on standard error, in a terminal only."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
-        self._status = console.status("reading") if console.is_terminal else None
+        self._status = console.status("") if console.is_terminal else None
         self._hidden = 0
 
     def __enter__(self) -> Waiting:
-        if self._status is not None:
-            self._status.start()
+        self.start("reading")
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def start(self, what: str) -> None:
+        """Nothing is printed from now on; the cursor stands at a line's begin."""
+        if self._status is not None:
+            self._status.update(what)
+            self._status.start()
 
     def count(self) -> None:
         """One more piece of the chain of thought that is not shown."""
@@ -114,4 +119,3 @@ class Waiting:
         """Something is printed from now on."""
         if self._status is not None:
             self._status.stop()
-            self._status = None

@@ -11,18 +11,16 @@ from gptoss.tools import ToolResult
 
 
 class Pictures:
-    """Puts the files of results into a folder; None: says how many there are."""
+    """Puts the files of results into a folder, where there is one."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def take(self, result: ToolResult) -> Iterator[str]:
-        """What became of the files of a result, a line for each. Raises OutputError."""
+    def keep(self, result: ToolResult) -> list[Path]:
+        """The files that those of a result were put into. Raises OutputError."""
         if self._folder is None:
-            num = len(result.attachments)
-            if num:
-                yield f"({num} {'picture' if num == 1 else 'pictures'}; --save-to DIR keeps them)"
-            return
+            return []
+        found = []
         for each in result.attachments:
             path = self._folder / each.name
             try:
@@ -31,4 +29,13 @@ class Pictures:
                     file.write(each.content)
             except OSError as error:
                 raise OutputError(f"cannot write {path}: {error.strerror}") from None
+            found.append(path)
+        return found
+
+    def take(self, result: ToolResult) -> Iterator[str]:
+        """As `keep`; what became of the files, a line for each, or how many there are. Raises OutputError."""
+        num = len(result.attachments)
+        if self._folder is None and num:
+            yield f"({num} {'picture' if num == 1 else 'pictures'}; --save-to DIR keeps them)"
+        for path in self.keep(result):
             yield f"({path})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -70,7 +71,19 @@ class Person:
         name = escaped(request.recipient.removeprefix("functions."))
         print(f"\n{name} {escaped(arguments)}\n({request.reason})", file=sys.stderr)
         print("run it? [y]es, [N]o, [a]lways: ", end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline().strip().lower()
+        answer = _typed().strip().lower()
         if answer in ("a", "always"):
             self._allowed.add(request.recipient)
         return Decision(answer in ("y", "yes", "a", "always"))
+
+
+def _typed() -> str:
+    """A line of the person's; nothing where Ctrl-C comes in its place, which ends no more than the question."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return sys.stdin.readline()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return ""
+    finally:
+        signal.signal(signal.SIGINT, before)
