@@ -36,6 +36,10 @@ FOREIGN_NAMES = frozenset(
         "gptoss.cut_calls",
         "gptoss.not_enforced",
         "gptoss.ignored",
+        # Made by examples of a guide.
+        "mine.py",
+        "dot.svg",
+        "pictures/figure_1_1.png",
         # Made from an option's name.
         "GPTOSS_PORT",
     }
