@@ -151,10 +151,13 @@ class ToolLoop:
         return clipped(text, self._tokenizer, max(most, _FEWEST_TOKENS), whole)
 
     def _is_any_foreign(self, messages: Iterable[Message]) -> bool:
-        """Whether results of tools that bring text of strangers are among what was said."""
+        """Whether results of tools that bring text of strangers are among what was said.
+
+        Those of tools that are not declared any more, or by namespace alone, may hold anything.
+        """
         results = (message for message in messages if message.role is Role.TOOL)
         found = (self._tools.get(message.name or "") for message in results)
-        return any(tool is not None and tool.is_foreign for tool in found)
+        return any(tool is None or tool.is_foreign for tool in found)
 
 
 def open_calls(messages: Sequence[Message]) -> list[Message]:
