@@ -40,7 +40,7 @@ class LoopLimits:
     Raises RequestError for a value below 1.
     """
 
-    rounds: int = 32
+    rounds: int = 64
     wall_s: float = 1800.0
     tool_s: float = 600.0
     result_tokens: int = 8192
