@@ -76,8 +76,8 @@ def create_app(service: Service) -> FastAPI:
     add_messages(app, service)
     add_invocations(app, service)
     uploads = Uploads(service.pools.files, service.settings.body_s)
-    add_files(app, service, uploads)
-    add_containers(app, service, uploads)
+    add_files(app, service.files, service.pools.files, service.held, uploads)
+    add_containers(app, service.containers, service.pools.files, uploads)
     add_docs(app)
     settings = service.settings
     if settings.has_page:

@@ -193,6 +193,19 @@ class Containers:
         container.copied.add(file_id)
         return made
 
+    def copy(self, container_id: str, file_id: str, owner: str) -> tuple[Container, ContainerFile]:
+        """Copy a file of the owner's into a container of the owner's. Raises as `require` and `copy_in`."""
+        self.require_open()
+        self._files.find(file_id, owner)
+        container = self.require(container_id, owner)
+        return container, self.copy_in(container, file_id)
+
+    def spool(self, container_id: str, owner: str) -> tuple[int, BinaryIO]:
+        """Bytes that a file of a container may have, and where one waits until it is whole. Raises as `require`."""
+        self.require_open()
+        most = self.session(self.require(container_id, owner)).limits.file_bytes
+        return most, self._files.spool()
+
     def remove_file(self, container: Container, file_id: str) -> None:
         """Remove one of its files. Raises as `file`."""
         found = self.file(container, file_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Annotated, BinaryIO, Literal, TypeVar
 
 from fastapi import FastAPI, Query, Request
@@ -11,7 +12,7 @@ from fastapi.responses import Response
 
 from gptoss.server.body_route import body_of
 from gptoss.server.caller import on_thread, owner_of
-from gptoss.server.containers.containers import Container
+from gptoss.server.containers.containers import Container, Containers
 from gptoss.server.containers.contents import ContainerFile
 from gptoss.server.containers.request import ContainerRequest, file_request
 from gptoss.server.containers.types import (
@@ -26,8 +27,8 @@ from gptoss.server.containers.types import (
 from gptoss.server.files.content import FileContent
 from gptoss.server.files.routes import FILE_SCHEMA
 from gptoss.server.files.store import disk_error
+from gptoss.server.pool import FairPool
 from gptoss.server.replies import sent
-from gptoss.server.service import Service
 from gptoss.server.shared.pages import page_of
 from gptoss.server.uploads.route import FORM, add_upload, takes_form
 from gptoss.server.uploads.uploads import Uploads
@@ -39,15 +40,24 @@ _ALL, _ONE = "/v1/containers", "/v1/containers/{container_id}"
 _FILES, _FILE = f"{_ONE}/files", f"{_ONE}/files/{{file_id}}"
 
 
-def add_containers(app: FastAPI, service: Service, uploads: Uploads) -> None:
-    """The routes of OpenAI's API of containers."""
-    _add_whole(app, service)
-    _add_files(app, service)
-    _add_upload(app, service, uploads)
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """Containers, and the threads on which they are asked."""
+
+    containers: Containers
+    pool: FairPool
 
 
-def _add_whole(app: FastAPI, service: Service) -> None:
-    containers, pool = service.containers, service.pools.files
+def add_containers(app: FastAPI, containers: Containers, pool: FairPool, uploads: Uploads) -> None:
+    """The routes of OpenAI's API of containers; `pool` has the threads that read and write."""
+    rooms = _Rooms(containers, pool)
+    _add_whole(app, rooms)
+    _add_files(app, rooms)
+    _add_upload(app, rooms, uploads)
+
+
+def _add_whole(app: FastAPI, rooms: _Rooms) -> None:
+    containers, pool = rooms.containers, rooms.pool
 
     @app.post(_ALL, tags=["containers"], response_model=None)
     async def create_container(body: ContainerRequest, request: Request) -> Response:
@@ -91,17 +101,17 @@ def _add_whole(app: FastAPI, service: Service) -> None:
     @app.get(_ONE, tags=["containers"], response_model=None)
     async def get_container(container_id: str, request: Request) -> Response:
         """One container."""
-        return sent(container_object(await _within(service, request, container_id, lambda it: it)))
+        return sent(container_object(await _within(rooms, request, container_id, lambda it: it)))
 
     @app.delete(_ONE, tags=["containers"], response_model=None)
     async def delete_container(container_id: str, request: Request) -> Response:
         """End a container, and its files with it."""
-        await _within(service, request, container_id, lambda it: containers.delete(it.id, it.owner))
+        await _within(rooms, request, container_id, lambda it: containers.delete(it.id, it.owner))
         return sent(DeletedContainer(id=container_id, object="container.deleted", deleted=True))
 
 
-def _add_files(app: FastAPI, service: Service) -> None:
-    containers = service.containers
+def _add_files(app: FastAPI, rooms: _Rooms) -> None:
+    containers, pool = rooms.containers, rooms.pool
 
     @app.get(_FILES, tags=["containers"], response_model=None)
     async def list_container_files(
@@ -126,14 +136,14 @@ def _add_files(app: FastAPI, service: Service) -> None:
                 has_more=has_more,
             )
 
-        return sent(await _within(service, request, container_id, page))
+        return sent(await _within(rooms, request, container_id, page))
 
     @app.get(_FILE, tags=["containers"], response_model=None)
     async def get_container_file(container_id: str, file_id: str, request: Request) -> Response:
         """What is known of a file of a container."""
         return sent(
             await _within(
-                service,
+                rooms,
                 request,
                 container_id,
                 lambda it: file_object(containers.file(it, file_id), it),
@@ -145,7 +155,7 @@ def _add_files(app: FastAPI, service: Service) -> None:
         container_id: str, file_id: str, request: Request
     ) -> Response:
         """The bytes of a file of a container."""
-        owner, pool = owner_of(request), service.pools.files
+        owner = owner_of(request)
 
         def opened() -> tuple[ContainerFile, BinaryIO, int]:
             containers.require_open()
@@ -162,31 +172,29 @@ def _add_files(app: FastAPI, service: Service) -> None:
     @app.delete(_FILE, tags=["containers"], response_model=None)
     async def delete_container_file(container_id: str, file_id: str, request: Request) -> Response:
         """Remove a file of a container."""
-        await _within(
-            service, request, container_id, lambda it: containers.remove_file(it, file_id)
-        )
+        await _within(rooms, request, container_id, lambda it: containers.remove_file(it, file_id))
         return sent(DeletedContainerFile(id=file_id, object="container.file.deleted", deleted=True))
 
 
-def _add_upload(app: FastAPI, service: Service, uploads: Uploads) -> None:
-    containers, pool = service.containers, service.pools.files
+def _add_upload(app: FastAPI, rooms: _Rooms, uploads: Uploads) -> None:
+    containers, pool = rooms.containers, rooms.pool
 
     async def create_container_file(container_id: str, request: Request) -> Response:
         """Put a file into a container: one that is sent as a form, or a copy of one that is kept."""
         owner = owner_of(request)
 
         def copied(file_id: str) -> ContainerFileObject:
-            containers.require_open()
-            service.files.find(file_id, owner)
-            container = containers.require(container_id, owner)
-            return file_object(containers.copy_in(container, file_id), container)
+            container, made = containers.copy(container_id, file_id, owner)
+            return file_object(made, container)
 
         if not takes_form(request.scope):
             body = file_request(body_of(request).take() or {})
             return sent(await on_thread(request, pool, lambda _: copied(body.file_id)))
         with uploads.place(request):
             limits, spool = await pool.run(
-                owner, lambda _: _begun(service, container_id, owner), lambda made: made[1].close()
+                owner,
+                lambda _: containers.spool(container_id, owner),
+                lambda made: made[1].close(),
             )
             try:
                 form = await uploads.read(request, limits, lambda data: _write(spool, data))
@@ -213,14 +221,6 @@ def _add_upload(app: FastAPI, service: Service, uploads: Uploads) -> None:
     add_upload(app, _FILES, create_container_file, tag="containers", contents=contents)
 
 
-def _begun(service: Service, container_id: str, owner: str) -> tuple[int, BinaryIO]:
-    """What a file of the container may have, and where it waits until all of it is there."""
-    service.containers.require_open()
-    container = service.containers.require(container_id, owner)
-    limits = service.containers.session(container).limits
-    return limits.file_bytes, service.files.spool()
-
-
 def _write(spool: BinaryIO, data: bytes) -> None:
     """Write on; nothing: all that waits to be written. Raises ApiError where the disk has no room."""
     try:
@@ -230,13 +230,13 @@ def _write(spool: BinaryIO, data: bytes) -> None:
 
 
 async def _within(
-    service: Service, request: Request, container_id: str, work: Callable[[Container], _Result]
+    rooms: _Rooms, request: Request, container_id: str, work: Callable[[Container], _Result]
 ) -> _Result:
     """The result of some work with a container, on a thread. Raises as `on_thread`, and ApiError 404."""
     owner = owner_of(request)
 
     def found() -> _Result:
-        service.containers.require_open()
-        return work(service.containers.require(container_id, owner))
+        rooms.containers.require_open()
+        return work(rooms.containers.require(container_id, owner))
 
-    return await on_thread(request, service.pools.files, lambda _: found())
+    return await on_thread(request, rooms.pool, lambda _: found())

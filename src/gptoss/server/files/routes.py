@@ -12,12 +12,11 @@ from fastapi.responses import Response
 from gptoss.server.caller import on_thread, owner_of
 from gptoss.server.files.content import FileContent
 from gptoss.server.files.request import FileFields, file_fields
-from gptoss.server.files.store import KeptFile, NewFile
+from gptoss.server.files.store import FileStore, KeptFile, NewFile
 from gptoss.server.files.types import DeletedFile, FileList, Purpose, file_object
-from gptoss.server.held import CountedReply
-from gptoss.server.pool import IsGone
+from gptoss.server.held import CountedReply, HeldBytes
+from gptoss.server.pool import FairPool, IsGone
 from gptoss.server.replies import sent
-from gptoss.server.service import Service
 from gptoss.server.uploads.route import FORM, add_upload
 from gptoss.server.uploads.uploads import Uploads
 
@@ -29,9 +28,14 @@ FILE_SCHEMA = {
 _MOST_LISTED = 10_000
 
 
-def add_files(app: FastAPI, service: Service, uploads: Uploads) -> None:
-    """The routes, and the end of what they keep."""
-    store, pool = service.files, service.pools.files
+def add_files(
+    app: FastAPI, store: FileStore, pool: FairPool, held: HeldBytes, uploads: Uploads
+) -> None:
+    """The routes, and the end of what they keep.
+
+    pool  has the threads that read and write
+    held  counts lists while they are sent
+    """
     inner = app.router.lifespan_context
 
     @contextlib.asynccontextmanager
@@ -47,7 +51,7 @@ def add_files(app: FastAPI, service: Service, uploads: Uploads) -> None:
     async def upload_file(request: Request) -> Response:
         """Keep a file."""
         with uploads.place(request):
-            kept, fields = await _taken(service, uploads, request)
+            kept, fields = await _taken(store, pool, uploads, request)
         return sent(file_object(kept, fields.ignored))
 
     add_upload(app, "/v1/files", upload_file, tag="files", contents={FORM: _schema()})
@@ -80,7 +84,7 @@ def add_files(app: FastAPI, service: Service, uploads: Uploads) -> None:
             )
             return made.written()
 
-        return CountedReply(await on_thread(request, pool, page), service.held, owner)
+        return CountedReply(await on_thread(request, pool, page), held, owner)
 
     @app.get("/v1/files/{file_id}", tags=["files"], response_model=None)
     async def get_file(file_id: str, request: Request) -> Response:
@@ -107,10 +111,10 @@ def add_files(app: FastAPI, service: Service, uploads: Uploads) -> None:
 
 
 async def _taken(
-    service: Service, uploads: Uploads, request: Request
+    store: FileStore, pool: FairPool, uploads: Uploads, request: Request
 ) -> tuple[KeptFile, FileFields]:
     """An upload, when all of it is there. Whatever ends it before, nothing of it stays."""
-    owner, store, pool = owner_of(request), service.files, service.pools.files
+    owner = owner_of(request)
     new: NewFile = await pool.run(owner, lambda _: store.begin(owner), lambda made: made.abandon())
     try:
         form = await uploads.read(request, store.limits.file_bytes, new.write)
