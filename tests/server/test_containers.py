@@ -223,8 +223,15 @@ class TestRefusals:
         assert client.get("/v1/containers").json()["data"] == []
 
     def test_what_is_not_read_is_named(self, make_client: MakeClient) -> None:
-        reply = make_client(tools=PYTHON).post("/v1/containers", json={"name": "a", "zzz": 1})
+        client = make_client(tools=PYTHON)
+        reply = client.post("/v1/containers", json={"name": "a", "zzz": 1})
         assert reply.json()["gptoss"] == {"ignored": ["zzz"]}
+        path = f"/v1/containers/{reply.json()['id']}/files"
+        form = client.post(path, files={"file": ("a", b"x")}, data={"zzz": "1"})
+        assert form.json()["gptoss"] == {"ignored": ["zzz"]}
+        kept = client.post("/v1/files", files={"file": b"x"}, data={"purpose": "vision"}).json()
+        copied = client.post(path, json={"file_id": kept["id"], "zzz": 1})
+        assert copied.json()["gptoss"] == {"ignored": ["zzz"]}
 
     def test_files(self, server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
         pool = server.service.containers._pool

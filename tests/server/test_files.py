@@ -186,6 +186,11 @@ class TestForms:
             (form(PURPOSE, PURPOSE, file_part()), "purpose", "duplicate_item"),
             (form(PURPOSE, file_part(field_name="more")), "more", "unknown_parameter"),
             (form(field("purpose", "x" * 5000), file_part()), "purpose", "string_above_max_length"),
+            (
+                form(field("purpose", "x" * 1025), file_part()),
+                "purpose",
+                "string_above_max_length",
+            ),
             (form(PURPOSE, file_part("a" * 10_000)), None, "invalid_multipart"),
             (form(PURPOSE, file_part("a" * 300)), "file", "string_above_max_length"),
             (form(PURPOSE, file_part("a\x00b")), "file", "invalid_value"),

@@ -142,7 +142,7 @@ def of_files(nano: Asker) -> None:
     at = {"container_id": container["id"]}
     within = "/v1/containers/{container_id}"
     nano.ask("GET", within, **at)
-    nano.ask("POST", f"{within}/files", kept, **at)
+    nano.ask("POST", f"{within}/files", {**kept, "zzz": 1}, **at)
     (file,) = nano.ask("GET", f"{within}/files", **at)["data"]
     for path, values in (
         (one, kept),

@@ -14,7 +14,7 @@ from gptoss.server.body_route import body_of
 from gptoss.server.caller import on_thread, owner_of
 from gptoss.server.containers.containers import Container, Containers
 from gptoss.server.containers.contents import ContainerFile
-from gptoss.server.containers.request import ContainerRequest, file_request
+from gptoss.server.containers.request import ContainerFileRequest, ContainerRequest, file_request
 from gptoss.server.containers.types import (
     ContainerFileList,
     ContainerFileObject,
@@ -25,7 +25,7 @@ from gptoss.server.containers.types import (
     file_object,
 )
 from gptoss.server.files.content import FileContent
-from gptoss.server.files.routes import FILE_SCHEMA
+from gptoss.server.files.routes import FILE_SCHEMA, MORE_FIELDS
 from gptoss.server.files.store import disk_error
 from gptoss.server.pool import FairPool
 from gptoss.server.replies import sent
@@ -183,13 +183,13 @@ def _add_upload(app: FastAPI, rooms: _Rooms, uploads: Uploads) -> None:
         """Put a file into a container: one that is sent as a form, or a copy of one that is kept."""
         owner = owner_of(request)
 
-        def copied(file_id: str) -> ContainerFileObject:
-            container, made = containers.copy(container_id, file_id, owner)
-            return file_object(made, container)
+        def copied(body: ContainerFileRequest) -> ContainerFileObject:
+            container, made = containers.copy(container_id, body.file_id, owner)
+            return file_object(made, container, body.ignored)
 
         if not takes_form(request.scope):
             body = file_request(body_of(request).take() or {})
-            return sent(await on_thread(request, pool, lambda _: copied(body.file_id)))
+            return sent(await on_thread(request, pool, lambda _: copied(body)))
         with uploads.place(request):
             limits, spool = await pool.run(
                 owner,
@@ -204,7 +204,7 @@ def _add_upload(app: FastAPI, rooms: _Rooms, uploads: Uploads) -> None:
                     _write(spool, b"")
                     spool.seek(0)
                     made = containers.put_file(container, str(form.file_name), spool)
-                    return sent(file_object(made, container))
+                    return sent(file_object(made, container, tuple(form.nested())))
 
                 return await pool.run(owner, lambda _: put())
             finally:
@@ -216,7 +216,12 @@ def _add_upload(app: FastAPI, rooms: _Rooms, uploads: Uploads) -> None:
         "properties": {"file_id": {"type": "string", "description": "A file of `/v1/files`."}},
         "required": ["file_id"],
     }
-    sent_along = {"type": "object", "properties": {"file": FILE_SCHEMA}, "required": ["file"]}
+    sent_along = {
+        "type": "object",
+        "properties": {"file": FILE_SCHEMA},
+        "required": ["file"],
+        **MORE_FIELDS,
+    }
     contents = {FORM: sent_along, "application/json": by_id}
     add_upload(app, _FILES, create_container_file, tag="containers", contents=contents)
 

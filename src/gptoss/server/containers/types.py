@@ -74,6 +74,8 @@ class ContainerFileObject(Reply):
     """As code sees it, such as `/mnt/data/table.csv`."""
     source: Source
     """`assistant`: the model's code wrote it."""
+    gptoss: Ignored = ABSENT
+    """Our extension, where something of an upload was ignored."""
 
 
 class ContainerFileList(Reply):
@@ -113,9 +115,11 @@ def container_object(found: Container, ignored: tuple[str, ...] = ()) -> Contain
     return made
 
 
-def file_object(found: ContainerFile, container: Container) -> ContainerFileObject:
-    """What is told of a file of a container."""
-    return ContainerFileObject(
+def file_object(
+    found: ContainerFile, container: Container, ignored: tuple[str, ...] = ()
+) -> ContainerFileObject:
+    """What is told of a file of a container; `ignored`: fields of its upload."""
+    made = ContainerFileObject(
         id=found.id,
         object="container.file",
         bytes=found.num_bytes,
@@ -124,3 +128,6 @@ def file_object(found: ContainerFile, container: Container) -> ContainerFileObje
         path=FOLDER + found.name,
         source=found.source,
     )
+    if ignored:
+        made.gptoss = Ignored(ignored=list(ignored))
+    return made

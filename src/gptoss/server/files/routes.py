@@ -17,6 +17,7 @@ from gptoss.server.files.types import DeletedFile, FileList, Purpose, file_objec
 from gptoss.server.held import CountedReply, HeldBytes
 from gptoss.server.pool import FairPool, IsGone
 from gptoss.server.replies import sent
+from gptoss.server.uploads.form import MOST_FIELD_CHARACTERS, MOST_PARTS
 from gptoss.server.uploads.route import FORM, add_upload
 from gptoss.server.uploads.uploads import Uploads
 
@@ -24,6 +25,11 @@ FILE_SCHEMA = {
     "type": "string",
     "format": "binary",
     "description": "The file, with a name of its own of at most 255 bytes.",
+}
+# What a form may have beside: all of it text, and named in the reply as ignored.
+MORE_FIELDS: dict[str, Any] = {
+    "additionalProperties": {"type": "string", "maxLength": MOST_FIELD_CHARACTERS},
+    "maxProperties": MOST_PARTS,
 }
 _MOST_LISTED = 10_000
 
@@ -142,6 +148,7 @@ def _schema() -> dict[str, Any]:
             },
         },
         "required": ["file", "purpose"],
+        **MORE_FIELDS,
         "dependentRequired": {
             "expires_after[anchor]": ["expires_after[seconds]"],
             "expires_after[seconds]": ["expires_after[anchor]"],

@@ -12,7 +12,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from gptoss.errors import shown
 from gptoss.server.wire_errors import ApiError
 
-_MOST_PARTS, _MOST_FIELD_BYTES = 16, 4096
+MOST_PARTS, MOST_FIELD_CHARACTERS = 16, 1024
 _MOST_NAME_BYTES = 255
 _FILE = "file"
 # The parser's own logger tells of every form that is wrong; the reply does.
@@ -85,8 +85,8 @@ class FormReader:
 
     def _begin(self) -> None:
         self._num_parts += 1
-        if self._num_parts > _MOST_PARTS:
-            raise _broken(f"it has more than {_MOST_PARTS} parts")
+        if self._num_parts > MOST_PARTS:
+            raise _broken(f"it has more than {MOST_PARTS} parts")
         self._disposition = b""
 
     def _end_header(self) -> None:
@@ -124,13 +124,17 @@ class FormReader:
             self._out.append(data[start:end])
             return
         self._text += data[start:end]
-        if len(self._text) > _MOST_FIELD_BYTES:
-            told = f"got more than {_MOST_FIELD_BYTES:,} bytes in the field {shown(self._field)}, wanted fewer"
-            raise _refused(self._field, told, "string_above_max_length")
+        # Those of four bytes each.
+        if len(self._text) > 4 * MOST_FIELD_CHARACTERS:
+            raise _too_long(self._field)
 
     def _end_part(self) -> None:
-        if self._field is not None:
-            self.fields[self._field] = _text_of(bytes(self._text), f"the field {self._field}")
+        if self._field is None:
+            return
+        text = _text_of(bytes(self._text), f"the field {self._field}")
+        if len(text) > MOST_FIELD_CHARACTERS:
+            raise _too_long(self._field)
+        self.fields[self._field] = text
 
     def _end(self) -> None:
         self._is_over = True
@@ -154,6 +158,11 @@ def _text_of(data: bytes, what: str) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise _broken(f"{shown(what)} is no UTF-8") from None
+
+
+def _too_long(name: str) -> ApiError:
+    told = f"got more than {MOST_FIELD_CHARACTERS:,} characters in the field {shown(name)}, wanted fewer"
+    return _refused(name, told, "string_above_max_length")
 
 
 def _broken(why: str) -> ApiError:
