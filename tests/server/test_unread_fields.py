@@ -171,7 +171,7 @@ def test_a_tool_of_a_servers_own_cannot_be_called(client: TestClient) -> None:
     said = {"tools": [{"type": "web_search"}], "tool_choice": {"type": "web_search"}}
     error = refusal(client, "/v1/responses", said)
     assert error["param"] == "tool_choice.type"
-    assert "the server runs no tools of its own; declare a function" in error["message"]
+    assert "the server does not run it; declare a function" in error["message"]
     choice = {"type": "tool", "name": "web_search"}
     tools = [{"type": "web_search_20250305", "name": "web_search"}]
     error = refusal(client, "/v1/messages", {"tools": tools, "tool_choice": choice})

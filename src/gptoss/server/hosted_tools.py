@@ -1,4 +1,4 @@
-"""Tools that a server would have to run. This one runs none: those that a request only declares are left out."""
+"""Tools that a server would have to run, and this one does not: those that a request only declares are left out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _REMEDIES = {
     "web_search": "declare a function that searches, and ask a search engine in it",
     "web_fetch": "declare a function that fetches a page",
     "file_search": "declare a function that searches your files",
-    "code_interpreter": "declare a function or a custom tool that takes code, and run it yourself",
+    "code_interpreter": "ask in responses of a server that was started with --tools python, or declare a function "
+    "or a custom tool that takes code, and run it yourself",
     "code_execution": "declare a function that takes code, and run it yourself",
     "computer": "the model sees no pictures; declare functions for what is to be done",
     "browser": "the model sees no pictures; declare functions for what is to be done",
@@ -31,7 +32,7 @@ _PATTERN = f"^({'|'.join(_REMEDIES)})"
 class HostedTool(Form):
     """A tool that the server would have to run. It is left out, and `gptoss.ignored` names it."""
 
-    left_out = "the server runs no tools of its own"
+    left_out = "the server does not run it"
 
     type: Annotated[str, Field(pattern=_PATTERN)]
 
@@ -45,5 +46,5 @@ def refusal_of(kind: object) -> str | None:
     """The reason why a tool of that type cannot be called, with what to do instead; None if it is none of these."""
     for name, remedy in _REMEDIES.items():
         if isinstance(kind, str) and kind.startswith(name):
-            return f"which is not supported: the server runs no tools of its own; {remedy}"
+            return f"which is not supported: the server does not run it; {remedy}"
     return None
