@@ -87,6 +87,17 @@ def test_a_stream_has_the_events_of_openais_types(
     assert {event["output_index"] for event in events if "item_id" in event} == {0, 1, 2}
 
 
+def test_a_file_whose_name_is_no_text(make_client: MakeClient, scripted_nano: Script) -> None:
+    client = runs_python(
+        make_client, scripted_nano(cell("open(b'/mnt/data/\\xff', 'w').close()") + ANSWER)
+    )
+    made = client.post("/v1/responses", json=asked())
+    assert logs(made.json()) == [
+        "(the code ran to its end and printed nothing, and changed \\udcff)"
+    ]
+    assert client.get(f"/v1/responses/{made.json()['id']}").json() == made.json()
+
+
 def test_names_stay_in_the_container_of_the_conversation(
     make_client: MakeClient, scripted_nano: Script
 ) -> None:

@@ -41,6 +41,13 @@ def test_in_and_out(session: Session) -> None:
     assert session.run("import os\nos.path.exists('in.bin')").value == "False"
 
 
+def test_names_that_are_no_text_are_told_as_text(session: Session) -> None:
+    """Or neither a tokenizer nor JSON could take what the model reads."""
+    output = session.run("open(b'/mnt/data/\\xff\\n', 'w').close()")
+    assert output.files == ("\\udcff\n",)
+    assert output.text().encode().endswith(b"changed \\udcff\n)")
+
+
 def test_the_code_may_change_what_it_was_given(session: Session) -> None:
     session.write_file("sub/in.txt", b"1")
     assert (

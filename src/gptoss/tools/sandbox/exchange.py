@@ -22,7 +22,7 @@ from gptoss.tools.sandbox.bundle import framed
 from gptoss.tools.sandbox.captured import Captured
 from gptoss.tools.sandbox.inside.figures import MAGIC
 from gptoss.tools.sandbox.limits import Limits
-from gptoss.tools.sandbox.output import Reason
+from gptoss.tools.sandbox.output import Reason, printable
 from gptoss.tools.sandbox.process import Process
 
 _PIECE = 1 << 16
@@ -211,10 +211,10 @@ class Exchange:
         answer.reason = self._cause or reason
         value, refused = reply.get("value"), reply.get("refused")
         most = self._limits.output_bytes + 16
-        answer.value = _text(value[:most]) if isinstance(value, str) else ""
+        answer.value = printable(value[:most]) if isinstance(value, str) else ""
         listed = refused if isinstance(refused, list) else []
         words = [each for each in listed if isinstance(each, str)][:_MOST_REFUSED]
-        answer.refused = tuple(_text(each[:_MOST_REFUSED_CHARACTERS]) for each in words)
+        answer.refused = tuple(printable(each[:_MOST_REFUSED_CHARACTERS]) for each in words)
         answer.images = tuple(self._images(reply.get("images")))
         answer.is_process_over = False
         self._is_answered = True
@@ -245,11 +245,6 @@ class Exchange:
             return os.read(descriptor, _PIECE)
         except BlockingIOError:
             return None
-
-
-def _text(value: str) -> str:
-    """Text that can be written out, whatever was in it."""
-    return value.encode(errors="backslashreplace").decode()
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Output:
 
     value          the last expression's, as Python writes it; empty where there is none
     images         PNG files, in order
-    files          names beneath `/mnt/data` that are new, changed or gone
+    files          names beneath `/mnt/data` that are new, changed or gone, as they can be written out
     refused        what the code asked for that there is not, as far as Python tells
     is_state_lost  whether the process ended, and with it all variables
     """
@@ -101,6 +101,11 @@ class Output:
         if "network" in kinds:
             hints.append("(there is no network here)")
         return hints
+
+
+def printable(text: str) -> str:
+    """Text that can be written out, whatever was in it: names of files need not be UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _without_middle(text: str, most: int) -> str:

@@ -16,7 +16,7 @@ from gptoss.errors import RequestError, SandboxError
 from gptoss.tools.sandbox.exchange import Answer, Exchange, Interruption
 from gptoss.tools.sandbox.folder import Entry, Folder
 from gptoss.tools.sandbox.limits import Limits
-from gptoss.tools.sandbox.output import Output, Reason
+from gptoss.tools.sandbox.output import Output, Reason, printable
 from gptoss.tools.sandbox.rung import Rung
 from gptoss.tools.sandbox.sandbox import Sandbox
 
@@ -239,7 +239,7 @@ class Session:
             stderr=answer.stderr.stream(),
             value=answer.value,
             images=answer.images,
-            files=tuple(changed[:_MOST_NAMED]),
+            files=tuple(map(printable, changed[:_MOST_NAMED])),
             refused=answer.refused,
             duration_s=duration_s,
             is_state_lost=self._sandbox.process is None,
