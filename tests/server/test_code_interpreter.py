@@ -8,7 +8,9 @@ import openai
 import pytest
 from starlette.testclient import TestClient
 
+from gptoss.engine import EVERYBODY
 from gptoss.runtime import LoadedModel
+from gptoss.server.containers import containers
 from gptoss.tools.chosen import ChosenTools
 from gptoss.tools.sandbox import choose_rung
 from tests.conftest import Script
@@ -231,6 +233,20 @@ def test_files_are_put_into_its_container(make_server: MakeServer, scripted_nano
             sdk.responses.create(model="", input="?", tools=[missing])
     assert (logs(first.to_dict())[0], logs(second.to_dict())) == ("as it was sent", ["changed"])
     assert content == b"changed"
+
+
+def test_containers_that_nobody_named_make_room(
+    make_client: MakeClient, scripted_nano: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thirty-third request was refused, and so were all behind it, for twenty minutes."""
+    monkeypatch.setattr(containers, "_MOST_OF_AN_OWNER", 2)
+    client = runs_python(make_client, scripted_nano((cell("x = 1") + ANSWER) * 4 + ANSWER))
+    made = [client.post("/v1/responses", json=asked()).json() for _ in range(4)]
+    assert len({calls(each)[0]["container_id"] for each in made}) == 4
+    # The first one's is gone: the conversation goes on in another.
+    again = client.post("/v1/responses", json=asked("?", previous_response_id=made[0]["id"]))
+    assert again.status_code == 200
+    assert len(client.app.state.service.containers.of(EVERYBODY)) == 2
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,19 @@ def test_one_for_each_conversation(rung: Rung) -> None:
         pool.session("one")
 
 
+def test_one_that_is_held_makes_no_room(rung: Rung) -> None:
+    """Between its cells, however long whoever holds it thinks."""
+    with SandboxPool(rung=rung.name, limits=SMALL, most=1) as pool:
+        pool.session("a").run("kept = 1")
+        hold = pool.session("a").hold()
+        with pytest.raises(SandboxError, match="all 1 sandboxes are at work"):
+            pool.session("b")
+        hold.release()
+        hold.release()
+        pool.session("b")
+        assert pool.find("a") is None
+
+
 def test_no_more_than_allowed(rung: Rung) -> None:
     with SandboxPool(rung=rung.name, limits=SMALL, most=2) as pool:
         pool.session("a").run("1")

@@ -20,6 +20,7 @@ PREFIX = "cntr_"
 # As OpenAI's.
 IDLE_MINUTES = 20
 _MOST_OF_AN_OWNER = 32
+_BEGIN_S = 10.0
 
 
 @dataclass(slots=True, eq=False)
@@ -32,6 +33,7 @@ class Container:
     used          seconds since the epoch when it was used last
     has_begun     whether it has a sandbox, with which it ends
     files         that are known, by their names
+    is_named      whether the owner has asked for it; others are made for a response
     copied        ids of the owner's files that were put into it
     """
 
@@ -43,6 +45,7 @@ class Container:
     used: float = field(default_factory=time.time)
     has_begun: bool = False
     files: dict[str, ContainerFile] = field(default_factory=dict)
+    is_named: bool = True
     copied: set[str] = field(default_factory=set)
 
     @property
@@ -89,8 +92,12 @@ class Containers:
         name: str = "auto",
         idle_minutes: int = IDLE_MINUTES,
         file_ids: Sequence[str] = (),
+        *,
+        is_named: bool = True,
     ) -> Container:
         """A new one, with copies of some of the owner's files.
+
+        is_named  whether the owner has asked for it, and so ends it: the others make room for new ones
 
         Raises ApiError where the owner has too many, the server runs no Python, or a file is not there.
         """
@@ -98,13 +105,13 @@ class Containers:
         self._forget_old()
         with self._lock:
             own = [each for each in self._by_id.values() if each.owner == owner]
+            left = None
             if len(own) >= _MOST_OF_AN_OWNER:
-                oldest = min(own, key=lambda each: each.used)
-                raise ApiError(
-                    429, f"got {len(own)} containers, wanted fewer; delete {oldest.id}, or wait"
-                )
-            made = Container(owner, name, idle_minutes)
+                left = self._least_used(own)
+            made = Container(owner, name, idle_minutes, is_named=is_named)
             self._by_id[made.id] = made
+        if left is not None:
+            self._end(left)
         try:
             for file_id in file_ids:
                 self.copy_in(made, file_id)
@@ -237,10 +244,32 @@ class Containers:
         for each in over:
             self._end(each)
 
+    def _least_used(self, own: Sequence[Container]) -> Container:
+        """The one of an owner's that makes room for another. Raises ApiError 429 where all are in use or named."""
+        now = time.time()
+        idle = [
+            each
+            for each in own
+            if not each.is_named
+            and not self._is_in_use(each)
+            # One that was made just now is about to be used.
+            and (each.has_begun or now - each.used > _BEGIN_S)
+        ]
+        if not idle:
+            oldest = min(own, key=lambda each: each.used)
+            raise ApiError(
+                429, f"got {len(own)} containers, wanted fewer; delete {oldest.id}, or wait"
+            )
+        return min(idle, key=lambda each: each.used)
+
+    def _is_in_use(self, container: Container) -> bool:
+        session = self._pool.find(container.id) if self._pool is not None else None
+        return session is not None and session.is_in_use
+
     def _is_gone(self, container: Container) -> bool:
         """Whether nobody has used it for too long, or its sandbox made room for another, and its files are lost."""
         session = self._pool.find(container.id) if self._pool is not None else None
-        if session is not None and session.is_busy:
+        if session is not None and session.is_in_use:
             container.used = time.time()
         return container.is_over or (container.has_begun and session is None)
 

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from gptoss.server.body_route import body_of
 from gptoss.server.caller import on_thread, owner_of
-from gptoss.server.containers.containers import Container, Containers
+from gptoss.server.containers.containers import IDLE_MINUTES, Container, Containers
 from gptoss.server.containers.contents import ContainerFile
 from gptoss.server.containers.request import ContainerFileRequest, ContainerRequest, file_request
 from gptoss.server.containers.types import (
@@ -64,10 +64,10 @@ def _add_whole(app: FastAPI, rooms: _Rooms) -> None:
         """Make a container."""
         owner = owner_of(request)
         expiry = body.expires_after
-        idle = {} if expiry is None else {"idle_minutes": expiry.minutes}
+        idle = IDLE_MINUTES if expiry is None else expiry.minutes
         files = body.file_ids or ()
         made = await on_thread(
-            request, pool, lambda _: containers.create(owner, body.name, file_ids=files, **idle)
+            request, pool, lambda _: containers.create(owner, body.name, idle, files)
         )
         return sent(container_object(made, body.ignored))
 

@@ -23,6 +23,7 @@ from gptoss.server.wire_errors import ApiError
 from gptoss.tools import Approval, Tool
 from gptoss.tools.chosen import ChosenTools
 from gptoss.tools.python import DECLARATION, python_tool
+from gptoss.tools.sandbox import Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,19 @@ class Hosted:
     """Tools of one response that the server runs, how far they may go, and the container of its Python.
 
     requests  see `requests_of`
+    hold      of the container, until the response is written
     """
 
     tools: tuple[Tool, ...] = ()
     policy: ToolPolicy = field(default_factory=ToolPolicy)
     container_id: str = ""
     requests: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    hold: Hold | None = None
+
+    def release(self) -> None:
+        """Let go of the container: the response is written."""
+        if self.hold is not None:
+            self.hold.release()
 
 
 class HostedTools:
@@ -79,6 +87,7 @@ class HostedTools:
         _require_distinct(run)
         tools: list[Tool] = []
         floor, container_id = dict(self._chosen.floor), ""
+        hold = None
         for where, tool in run:
             if isinstance(tool, McpTool):
                 found = self._functions(tool, where)
@@ -89,7 +98,9 @@ class HostedTools:
             else:
                 container_id = self._container(tool, items, owner)
                 container = self._containers.require(container_id, owner)
-                tools.append(python_tool(self._containers.session(container)))
+                session = self._containers.session(container)
+                hold = session.hold()
+                tools.append(python_tool(session))
         by_recipient = {tool.recipient: tool for tool in tools}
         policy = ToolPolicy(
             LoopLimits(calls=body.max_tool_calls),
@@ -97,7 +108,7 @@ class HostedTools:
             pauses=True,
             decisions=decisions_of(items, by_recipient),
         )
-        return Hosted(tuple(tools), policy, container_id, requests_of(items))
+        return Hosted(tuple(tools), policy, container_id, requests_of(items), hold)
 
     def _functions(self, tool: McpTool, where: str) -> list[Tool]:
         """Those that a request allows."""
@@ -122,7 +133,7 @@ class HostedTools:
         file_ids = (auto.file_ids or ()) if isinstance(auto, AutoContainer) else ()
         last = self._last(items, owner)
         if last is None:
-            return self._containers.create(owner, file_ids=file_ids).id
+            return self._containers.create(owner, file_ids=file_ids, is_named=False).id
         for file_id in file_ids:
             # The code may have changed those that are there.
             if file_id not in last.copied:

@@ -64,7 +64,6 @@ class Responses:
         # Asked for once: what has begun is answered, also while the server ends.
         name, model = self._service.require_model(body.model), self._service.model
         owner = owner_of(request)
-        # Made on a thread, and needed here as well.
         read: list[_Read] = []
 
         def ask(is_gone: IsGone) -> TurnRequest:
@@ -91,6 +90,7 @@ class Responses:
             container_id=read[-1].hosted.container_id,
             has_images=CODE_OUTPUTS in (body.include or ()),
             requests=read[-1].hosted.requests,
+            release=read[-1].hosted.release,
         )
         echo = body.echo(name, run)
         writer = ResponseWriter(echo, model.tokenizer, wanted)
@@ -205,7 +205,7 @@ class Responses:
         *,
         are_run: bool = False,
     ) -> _Read:
-        """Read a request with what it goes on from; `are_run`: whether tools that the server runs may be called."""
+        """Read a request with what it goes on from; `are_run`: whether hosted tools may be called."""
         body.check()
         settings = self._service.settings
         context: list[KeptItem] = []

@@ -27,12 +27,15 @@ async def response_events(
 ) -> AsyncGenerator[ResponseEvent, None]:
     """The stream of a response; it ends when nobody reads on, and is kept before its last event is told."""
     source = turn_events(service, turn, _PROGRESS_S if writer.tells_progress else None)
-    async with contextlib.aclosing(stream_events(service, [turn], [source], writer)) as told:
-        async for events in told:
-            if events[-1].type in LAST_EVENTS:
-                await keep(events)
-            for event in events:
-                yield event
+    try:
+        async with contextlib.aclosing(stream_events(service, [turn], [source], writer)) as told:
+            async for events in told:
+                if events[-1].type in LAST_EVENTS:
+                    await keep(events)
+                for event in events:
+                    yield event
+    finally:
+        writer.close()
 
 
 class Run:

@@ -79,6 +79,7 @@ class Wanted:
     container_id   in which the server runs Python
     has_images     whether pictures of its calls are told
     requests       see `requests_of`
+    release        lets go of the container
     """
 
     has_logprobs: bool = False
@@ -90,6 +91,7 @@ class Wanted:
     container_id: str = ""
     has_images: bool = False
     requests: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    release: Callable[[], None] = lambda: None
 
 
 class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
@@ -135,6 +137,10 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
     def tells_progress(self) -> bool:
         """Whether it tells how far the prompt is read, or that it is being read at last."""
         return self._wanted.has_progress or self._is_queued
+
+    def close(self) -> None:
+        """Let go of what the response needed: nobody reads on."""
+        self._wanted.release()
 
     def begin(self, _: int) -> list[ResponseEvent]:
         """The first events."""

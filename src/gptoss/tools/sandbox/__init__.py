@@ -11,9 +11,10 @@ from gptoss.tools.sandbox.limits import Limits
 from gptoss.tools.sandbox.output import Output, Reason, Stream
 from gptoss.tools.sandbox.pool import SandboxPool
 from gptoss.tools.sandbox.rung import Rung, RungName
-from gptoss.tools.sandbox.session import Session
+from gptoss.tools.sandbox.session import Hold, Session
 
 __all__ = [
+    "Hold",
     "Interruption",
     "Limits",
     "Look",

@@ -98,7 +98,7 @@ class SandboxPool:
         """Take the session out that must go for another one to come."""
         if len(self._sessions) < self._most:
             return None
-        idle = {n: each for n, each in self._sessions.items() if not each.is_busy}
+        idle = {n: each for n, each in self._sessions.items() if not each.is_in_use}
         if not idle:
             raise SandboxError(
                 f"all {self._most} sandboxes are at work; try again when one is done, or allow more"
@@ -124,6 +124,6 @@ class SandboxPool:
         over = [
             name
             for name, each in self._sessions.items()
-            if not each.is_busy and now - each.used >= self._idle_s
+            if not each.is_in_use and now - each.used >= self._idle_s
         ]
         return [self._sessions.pop(name) for name in over]

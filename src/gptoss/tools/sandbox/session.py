@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -27,6 +28,17 @@ _TURN_S = 0.1
 _LOST = "(the process was ended, and all variables with it; the files of /mnt/data are still there)"
 
 
+class Hold:
+    """Somebody's use of a session, between cells too."""
+
+    def __init__(self, users: weakref.WeakSet[Hold]) -> None:
+        self._users = users
+
+    def release(self) -> None:
+        """Let go; harmless when it was."""
+        self._users.discard(self)
+
+
 class Session:
     """One conversation's notebook. Its process is started by the first cell, and anew after one that ended it.
 
@@ -43,6 +55,7 @@ class Session:
         self._folders = threading.RLock()
         self._current: Interruption | None = None
         self._is_closed = False
+        self._users: weakref.WeakSet[Hold] = weakref.WeakSet()
 
     def __enter__(self) -> Session:
         return self
@@ -54,6 +67,17 @@ class Session:
     def is_busy(self) -> bool:
         """Whether a cell is running."""
         return self._lock.locked()
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a cell is running, or whoever holds it may run further ones."""
+        return self.is_busy or bool(self._users)
+
+    def hold(self) -> Hold:
+        """Keep it from making room for others, until that is let go, or lives no longer."""
+        made = Hold(self._users)
+        self._users.add(made)
+        return made
 
     def run(
         self,
