@@ -12,6 +12,7 @@ from gptoss.errors import EngineError
 from gptoss.runtime import LoadedModel
 from gptoss.server.service import Service
 from gptoss.server.settings import ServerSettings
+from gptoss.tools import function_tool
 from gptoss.tools.chosen import ChosenTools
 from tests.conftest import Script, ScriptedModel
 from tests.server.conftest import KeptService, MakeClient, sums, wait_until
@@ -51,6 +52,23 @@ FORMATS = (
     {"type": "lark", "lark": 'start: "46"'},
 )
 ENCRYPTED, LOGPROBS = "reasoning.encrypted_content", "message.output_text.logprobs"
+
+
+def add(a: int, b: int) -> int:
+    """Adds."""
+    return a + b
+
+
+def fail() -> None:
+    """Fails."""
+    raise ValueError("no such thing")
+
+
+HOSTED = ChosenTools(has_python=True, functions=(function_tool(add), function_tool(fail)))
+RUN = "<|channel|>analysis to=python code<|message|>{}<|call|>"
+ADD = ' to=functions.add<|channel|>commentary <|constrain|>json<|message|>{"a": 1, "b": 2}<|call|>'
+FAIL = " to=functions.fail<|channel|>commentary <|constrain|>json<|message|>{}<|call|>"
+FINAL = "<|channel|>final<|message|>3<|return|>"
 
 
 class Asker:
@@ -119,6 +137,12 @@ def test_every_route_answers_as_the_document_says(
     of_messages(nano, scripted)
     of_responses(nano, scripted)
     of_tools(nano, lambda markup: Asker(lambda: make_client(scripted_nano(markup)), documented))
+
+    def hosting(markup: str) -> Asker:
+        kept = make_client(scripted_nano(markup), tools=HOSTED)
+        return Asker(lambda: kept, documented)
+
+    of_hosted_tools(hosting)
     of_kept_responses(nano)
     of_invocations(nano)
     of_files(nano)
@@ -152,6 +176,39 @@ def of_files(nano: Asker) -> None:
         nano.ask("GET", f"{path}/content", **values)
         nano.ask("DELETE", path, **values)
     nano.ask("DELETE", within, **at)
+
+
+def of_hosted_tools(scripted: Callable[[str], Asker]) -> None:
+    """Calls that the server runs: whole ones, failed ones, ones that wait, and all of their items as input."""
+    python = {"type": "code_interpreter", "container": {"type": "auto", "file_ids": []}}
+    some = {"tool_names": ["add", "fail"], "read_only": False}
+    own = {"type": "mcp", "server_label": "gptoss", "allowed_tools": some}
+    waits = {**own, "require_approval": {"always": {"tool_names": ["add"]}, "never": some}}
+    tools = [{**own, "allowed_tools": ["add", "fail"]}, python]
+    plot = "import matplotlib.pyplot as plt\n_ = plt.plot([1])"
+    script = RUN.format(plot) + ADD + FAIL + FINAL
+    outputs = {"include": ["code_interpreter_call.outputs"], "tool_choice": None}
+    for is_streamed in (False, True):
+        asker = scripted(script + FINAL)
+        body = asked(tools=tools, stream=is_streamed, max_tool_calls=9, **outputs)
+        made = asker.ask("POST", RESPONSES, body)
+    made = scripted(script).ask("POST", RESPONSES, asked(tools=tools, **outputs))
+    asker = scripted(RUN.format("1") + ADD + FINAL + FINAL)
+    forced = asked(tools=[python, waits], tool_choice={"type": "code_interpreter"})
+    waiting = asker.ask("POST", RESPONSES, forced)
+    request = waiting["output"][-1]
+    decided = {"type": "mcp_approval_response", "approval_request_id": request["id"]}
+    decided |= {"approve": True, "reason": "it may"}
+    kept = {"previous_response_id": waiting["id"], "tools": [python, waits]}
+    done = asker.ask("POST", RESPONSES, {"input": [decided], **kept})
+    asker.ask("GET", f"{RESPONSES}/{{response_id}}/input_items", response_id=done["id"])
+    said = {"role": "user", "content": "?"}
+    failure = {"type": "http_error", "code": 500, "message": "no"}
+    others = {"type": "mcp_call", "name": "f", "server_label": "x", "error": failure}
+    items = [said, *made["output"], *waiting["output"], decided, *done["output"], others, said]
+    asker = scripted(FINAL)
+    again = asker.ask("POST", RESPONSES, {"input": items, "tools": tools})
+    asker.ask("GET", f"{RESPONSES}/{{response_id}}/input_items", response_id=again["id"])
 
 
 def of_operation(nano: Asker) -> None:
