@@ -56,7 +56,7 @@ test test-all test-slow: export PYTHONDONTWRITEBYTECODE :=
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal --durations 10
 WORKERS := auto
 # Half as many again as there are cores: some tests wait.
-test: WORKERS = $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 ))
+test test-all: WORKERS = $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 ))
 
 test: $(VENV)/installed-test  ## the default test suite; ARGS goes to pytest
 	@$(PYTEST) -m "not thorough and not slow and not weights" $(ARGS)

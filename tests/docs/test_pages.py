@@ -103,7 +103,7 @@ def test_a_page(page: str, folder: Path) -> None:
     run_page(page, folder, {})
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize(("isa", "day"), OTHERS)
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_on_another_processor_and_day(
