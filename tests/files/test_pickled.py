@@ -23,6 +23,7 @@ from gptoss.model.safetensors import SafetensorsFile
 from tests.model.random_model import SMALL, RandomModel
 
 SOURCES = Path(__file__).parents[2] / "src" / "gptoss"
+SANDBOX = SOURCES / "tools" / "sandbox"
 MODEL = RandomModel.of(SMALL, 0)
 
 
@@ -146,11 +147,15 @@ def test_code_beside_the_weights_is_not_run(
 
 
 def test_nothing_here_can_execute_what_it_reads() -> None:
-    """No module that makes code of bytes is imported, and nothing is called that does."""
+    """No module that makes code of bytes is imported, and nothing is called that does, outside of the sandbox.
+
+    What runs inside of it is made by `bundle`, which only writes such bytes.
+    """
     modules = {"pickle", "marshal", "shelve", "dill", "joblib", "runpy", "code", "jinja2", "yaml"}
     found = [
         f"{path}:{node.lineno}"
         for path in SOURCES.rglob("*.py")
+        if path != SANDBOX / "bundle.py" and path.parent != SANDBOX / "inside"
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.stmt | ast.expr) and _executes(node, modules)
     ]

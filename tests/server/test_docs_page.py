@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 import gptoss
 from gptoss.runtime import LoadedModel
 from gptoss.server.page import docs_files
+from gptoss.tools.chosen import ChosenTools
 from tests.server.conftest import KEY, MakeClient, keys_of
 
 
@@ -44,7 +45,7 @@ def brief_model() -> Iterator[LoadedModel]:
 
 
 def test_the_examples_work(brief_model: LoadedModel, make_client: MakeClient, app: FastAPI) -> None:
-    num, client = 0, make_client(brief_model)
+    num, client = 0, make_client(brief_model, tools=ChosenTools(has_python=True))
     for path, methods in app.openapi()["paths"].items():
         body = methods.get("post", {}).get("requestBody", {}).get("content", {})
         for example in body.get("application/json", {}).get("examples", {}).values():

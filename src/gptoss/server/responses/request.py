@@ -252,7 +252,7 @@ class ResponseRequest(SamplingFields):
             policy=policy or ToolPolicy(),
         )
 
-    def echo(self, model: str, run: Collection[str]) -> Response:
+    def echo(self, model: str, run: Collection[str] = ()) -> Response:
         """A response that has not begun, with everything that the request said; `run`: see `echoed_tools`."""
         sampling = self.sampling()
         return Response(
