@@ -138,7 +138,7 @@ CASES = (
         lambda given: MessagesRequest.model_validate(given).asked(_ROOM),
         500,
     ),
-    Case("a store without room", _full_store, lambda store: store.item("i", "nobody"), 100),
+    Case("a store without room", _full_store, lambda store: store.item("i", "nobody"), 40),
     Case("a pool that is full", lambda size: size, _count_shares, 100),
     Case("a key that comes twice", _twice, read_json, 3000, raises=ApiError),
     Case("nested containers", _nested, read_json, 300),
