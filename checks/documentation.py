@@ -109,7 +109,7 @@ def _block(page: str, fence: _Fence) -> Block:
 
 
 def _fences(lines: Sequence[str]) -> Iterator[_Fence]:
-    """What stands between fences."""
+    """A block between fences, and its place."""
     above, begun, follows, language = "", 0, False, ""
     for number, line in enumerate(lines, 1):
         fence = _FENCE.match(line)

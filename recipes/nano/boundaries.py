@@ -53,7 +53,7 @@ Draw = Callable[[random.Random], tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and the right answer; None where only a refusal is honest."""
+    """A question, and the right answer; None where only a refusal is honest."""
 
     text: str
     right: str | None
@@ -170,7 +170,7 @@ def open_answerer() -> Answerer:
 
 
 def read(results: Path = RESULTS) -> list[Outcome]:
-    """What was measured."""
+    """Return what was measured, as it is kept."""
     with (results / CSV).open(encoding="utf-8") as file:
         return [
             Outcome(
@@ -184,7 +184,7 @@ def read(results: Path = RESULTS) -> list[Outcome]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """What the guide and the model card show: at temperature 1, as it is used by default, by level."""
+    """Return the table of the guide and the model card: at temperature 1, as it is used by default, by level."""
     lines = ["| asked | right, % | says that it cannot, % |", "|---|---|---|"]
     for kind in (*KINDS, OF_PEOPLE):
         of_kind = [each for each in outcomes if (each.kind, each.temperature) == (kind, 1.0)]

@@ -40,9 +40,9 @@ _BEYOND = (
 class CallStep:
     """Runs one call. `events` tells of it, and `result` is there when they have ended.
 
-    call   the message
-    index  the how-manieth of the turn it is
-    tool   None: there is no such tool
+    call       the message
+    index      the how-manieth of the turn it is
+    tool       None: there is no such tool
     is_beyond  whether the turn has had all the calls that it may have: it is not run
     """
 
@@ -88,7 +88,7 @@ class CallStep:
         return ApprovalRequest(self.tool.recipient, self.call.text, digest, reason)
 
     def events(self) -> Iterator[TurnEvent]:
-        """What happens to the call, but for its record: that is made of the result."""
+        """Run the call, and tell what happens; its record is made of the result."""
         yield ToolRunStarted(self.index, self.call.recipient or "", self.call.text)
         decision = self._decided()
         if (waiting := self.waiting) is not None:
@@ -125,7 +125,7 @@ class CallStep:
         return ToolRunFinished(self.index, record)
 
     def _decided(self) -> Decision:
-        """What is known before anybody is asked."""
+        """Return the decision that is known before anybody is asked."""
         if self.tool is None:
             return Decision(True)
         needed, _ = self._policy.needed(self.tool, has_read_foreign=self._has_read_foreign)

@@ -198,7 +198,7 @@ class RoundMaker:
 
 
 def _patiently(get: Callable[[], _Found], latest: float, is_over: Callable[[], bool]) -> _Found:
-    """What there is no place for at once, when there is. Raises QueueFullError where there is none in time."""
+    """Get it, as soon as there is a place for it. Raises QueueFullError where there is none in time."""
     while True:
         try:
             return get()

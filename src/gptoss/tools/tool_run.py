@@ -60,12 +60,12 @@ class ToolRun:
 
     @property
     def result(self) -> ToolResult:
-        """What the call gave, once its events have ended."""
+        """The result, once the events have ended."""
         assert self._result is not None
         return self._result
 
     def events(self) -> Iterator[str]:
-        """What the call prints, as it comes, until it has ended or its time is over."""
+        """Give what the call prints, as it comes, until it has ended or its time is over."""
         try:
             while self._result is None:
                 try:
@@ -223,7 +223,7 @@ def as_result(value: object) -> ToolResult:
 
 
 def failure(error: BaseException) -> ToolResult:
-    """What the model reads of a call that failed: the error, without the traceback of this machine's code."""
+    """Return a failed call as the model reads it: the error, without the traceback of this machine's code."""
     if isinstance(error, asyncio.CancelledError | CancelledError):
         return ToolResult("", Ending.CANCELLED)
     try:
@@ -238,7 +238,7 @@ def failure(error: BaseException) -> ToolResult:
 
 
 def _of_many(values: object) -> ToolResult:
-    """What a generator gave, up to one more than is shown."""
+    """Return the values of a generator as a result; they are up to one more than is shown."""
     assert isinstance(values, list)
     if len(values) <= _MOST_VALUES:
         return as_result(values)
