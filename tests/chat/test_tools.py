@@ -58,7 +58,7 @@ def test_kinds() -> None:
             ],
             "got two tools that are called by 'a.b.c'",
         ),
-        (["a"], "tools.0: got 'a', wanted an object"),
+        (["a"], "tools.0: got 'a', wanted a Python function, a tool of gptoss.tools, or an object"),
         (
             [PYTHON, {"type": "function", "function": {"name": "a", "strict": "yes"}}],
             "tools.1.function.strict: got 'yes', wanted true or false",

@@ -44,6 +44,11 @@ def tool_set(tools: Iterable[ToolForm], about: Mapping[str, str] | None = None) 
                 declared.append(Tool(tool))
             case Callable():
                 declared.append(function_tool(tool))
+            case str() | int() | float() | None:
+                raise MessageError(
+                    f"tools.{index}: got {shown(tool)}, wanted a Python function, a tool of gptoss.tools, or an "
+                    "object as chat APIs have it"
+                )
             case _:
                 declared.append(declared_tool(_checked(tool, f"tools.{index}")))
     grouped: dict[str, list[ToolDescription]] = {}
