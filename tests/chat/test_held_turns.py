@@ -111,7 +111,7 @@ def test_wishes_that_cannot_be_met(
 
 
 def test_tools_and_formats_that_are_none(scripted_model: ScriptedModel) -> None:
-    with pytest.raises(MessageError, match=r"tools\.0: got 'weather', wanted an object"):
+    with pytest.raises(MessageError, match=r"tools\.0: got 'weather', wanted a Python"):
         Chat(scripted_model(""), tools=["weather"])  # type: ignore[list-item]
     with pytest.raises(MessageError, match="strict: got 'yes', wanted"):
         Chat(scripted_model(""), tools=[{"name": "f", "strict": "yes"}])

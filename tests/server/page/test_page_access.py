@@ -84,6 +84,7 @@ def test_rules(
 def test_keyboard_alone(visit: Visit) -> None:
     # The page begins where a question is written.
     visit.page.keyboard.type("What is 1 + 1?")
+    expect(visit.page.get_by_role("button", name="Send")).to_be_enabled()
     visit.page.keyboard.press("Enter")
     visit.wait()
     focused = "document.activeElement.getAttribute('aria-label')"
