@@ -164,3 +164,11 @@ class ServerError(GptossError):
 
 class SandboxError(GptossError):
     """No sandbox can be built on this machine, or a file of one cannot be read or written as asked."""
+
+
+class EvalError(GptossError):
+    """Data of an evaluation cannot be read, or a run cannot be begun, continued or compared as asked."""
+
+
+class AnswerError(GptossError):
+    """A server did not answer a request of ours, or refused it, for reasons that are not the request's content."""

@@ -1,0 +1,112 @@
+"""A question of a sample, and the answer to it, as plain values that are the same in process and over a server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from gptoss.chat.reply import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One turn that a suite asks for.
+
+    messages         the conversation as the Chat Completions API has it
+    tools            as that API has them; calls are never run, but graded
+    tool_choice      as that API has it; None: as the model likes
+    parallel_calls   whether the turn may make several calls
+    response_format  as that API has it; None: text
+    effort, temperature, top_p, max_tokens
+                     of this question alone; None: those of the run
+    """
+
+    messages: Sequence[Mapping[str, object]]
+    tools: Sequence[Mapping[str, object]] = ()
+    tool_choice: object = None
+    parallel_calls: bool = False
+    response_format: Mapping[str, object] | None = None
+    effort: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+
+    @classmethod
+    def of(cls, text: str, *, system: str | None = None) -> Question:
+        """A text that the user says, perhaps behind instructions."""
+        said = [{"role": "user", "content": text}]
+        first = [] if system is None else [{"role": "system", "content": system}]
+        return cls(messages=(*first, *said))
+
+    def to_dict(self) -> dict[str, object]:
+        """The question for JSON, without what it does not say."""
+        said = asdict(self)
+        return {name: value for name, value in said.items() if value or isinstance(value, float)}
+
+    def digest(self) -> str:
+        """A hash of all that it says: an answer is to this question and to no other."""
+        text = json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that the model made; `arguments` as it wrote them."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back.
+
+    content        the final answer alone, never the chain of thought
+    finish_reason  `stop`, `length`, `tool_calls`, or whatever else a server says
+    seconds        from the question to the end of the answer, waiting included
+    repairs        places where the model left the chat format; None: nobody counted, as over a server
+    """
+
+    content: str
+    reasoning: str = ""
+    calls: tuple[Call, ...] = ()
+    finish_reason: str = "stop"
+    usage: Usage = field(default_factory=lambda: Usage(0, 0, 0))
+    seconds: float = 0.0
+    repairs: int | None = None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the limit of tokens ended it."""
+        return self.finish_reason == "length"
+
+    def message(self) -> dict[str, object]:
+        """The answer as a message of the conversation that goes on, with its chain of thought if it made calls."""
+        said: dict[str, object] = {"role": "assistant", "content": self.content}
+        if self.calls:
+            said["tool_calls"] = [
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                }
+                for call in self.calls
+            ]
+            if self.reasoning:
+                said["reasoning"] = self.reasoning
+        return said
+
+    def to_dict(self) -> dict[str, object]:
+        """The answer for JSON; `from_dict` reads it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> Answer:
+        """An answer that was kept. Raises KeyError or TypeError for what is none."""
+        given = dict(data)
+        given["calls"] = tuple(Call(**each) for each in given["calls"])  # type: ignore[attr-defined]
+        given["usage"] = Usage(**given["usage"])  # type: ignore[arg-type]
+        return cls(**given)  # type: ignore[arg-type]
