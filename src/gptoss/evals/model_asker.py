@@ -12,7 +12,7 @@ from gptoss.chat.request import TurnLimits, TurnRequest
 from gptoss.chat.tools import tool_set
 from gptoss.chat.types.messages import ChatMessage
 from gptoss.engine import SamplingParams
-from gptoss.errors import MessageError
+from gptoss.errors import ContextLengthError, MessageError
 from gptoss.evals.question import Answer, Call, Question
 from gptoss.forms import checked
 from gptoss.model.packed_file import fingerprint
@@ -49,7 +49,10 @@ class ModelAsker:
     async def ask(self, question: Question, seed: int) -> Answer:
         """Answer a settled question. Raises RequestError, MessageError or SchemaError for one that cannot be asked."""
         began = time.perf_counter()
-        reply = await finished_turn(self._model, turn_request(question, seed))
+        try:
+            reply = await finished_turn(self._model, turn_request(question, seed))
+        except ContextLengthError:
+            return Answer.too_long()
         return answer_of(reply, time.perf_counter() - began)
 
     async def close(self) -> None:

@@ -65,7 +65,8 @@ class Answer:
     """What came back.
 
     content        the final answer alone, never the chain of thought
-    finish_reason  `stop`, `length`, `tool_calls`, or whatever else a server says
+    finish_reason  `stop`, `length`, `tool_calls`, `context` where the question itself did not fit, or whatever else a
+                   server says
     seconds        from the question to the end of the answer, waiting included
     repairs        places where the model left the chat format; None: nobody counted, as over a server
     """
@@ -78,10 +79,15 @@ class Answer:
     seconds: float = 0.0
     repairs: int | None = None
 
+    @classmethod
+    def too_long(cls) -> Answer:
+        """To a question that the context has no room for."""
+        return cls(content="", finish_reason="context")
+
     @property
     def is_cut_off(self) -> bool:
-        """Whether the limit of tokens ended it."""
-        return self.finish_reason == "length"
+        """Whether the limit of tokens, or the context, ended it."""
+        return self.finish_reason in ("length", "context")
 
     def message(self) -> dict[str, object]:
         """The answer as a message of the conversation that goes on, with its chain of thought if it made calls."""

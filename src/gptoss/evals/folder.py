@@ -1,0 +1,160 @@
+"""The folder of a run: what was asked of whom, every answer and every grade, each kept before the next is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from gptoss.batch.journal import Journal
+from gptoss.errors import EvalError, shown
+from gptoss.evals.grade import Item
+from gptoss.evals.play import Asked, Play, key_of
+from gptoss.files.json_text import read_object
+from gptoss.files.whole import whole_file
+
+_SETTINGS = "run.json"
+_ANSWERS = "answers.jsonl"
+_GRADES = "grades.jsonl"
+SAMPLES = "samples.jsonl"
+_MOST_BYTES = 1 << 24
+
+
+class RunFolder:
+    """One run's folder, which one program at a time has open.
+
+    run.json       what was asked of whom, see `gptoss.evals.run.RunSettings`
+    answers.jsonl  every answer, in the order in which they came
+    grades.jsonl   the items of every sample that was played to its end
+    samples.jsonl  both together, by sample: made anew when a run ends
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, object]) -> None:
+        """Begin a run, or go on with one of the same settings.
+
+        Raises EvalError for a folder of another run, or one that is none; OutputError for what cannot be written.
+        """
+        self.path = path
+        self.settings = dict(settings)
+        kept = settings_of(path) if (path / _SETTINGS).exists() else None
+        if kept is None:
+            self._begin()
+        elif differing := differences(kept, self.settings):
+            raise EvalError(
+                f"{path} holds another run: {'; '.join(differing)}. Choose another folder, or ask the same"
+            )
+        self._answers = Journal(path / _ANSWERS)
+        try:
+            self._grades = Journal(path / _GRADES)
+        except BaseException:
+            self._answers.close()
+            raise
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._answers.close()
+        self._grades.close()
+
+    def answer(self, key: str) -> tuple[str, Asked] | None:
+        """The digest of a question that was asked, with the answer; None: it was not."""
+        if key not in self._answers:
+            return None
+        kept = self._answers.get(key)
+        try:
+            return str(kept["digest"]), Asked.from_dict(kept)
+        except (KeyError, TypeError) as error:
+            raise self._damaged(_ANSWERS, key, error) from None
+
+    def keep_answer(self, key: str, digest: str, asked: Asked) -> None:
+        """Keep an answer, before it is graded."""
+        self._answers.put(key, {"digest": digest, **asked.to_dict()})
+
+    def items(self, key: str) -> list[Item] | None:
+        """The items of a sample that was played; None: it was not."""
+        if key not in self._grades:
+            return None
+        kept = self._grades.get(key)
+        try:
+            return [Item.from_dict(each) for each in kept["items"]]  # type: ignore[attr-defined]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(_GRADES, key, error) from None
+
+    def keep_items(self, key: str, items: Sequence[Item]) -> None:
+        """Keep the items of a sample that was played to its end."""
+        self._grades.put(key, {"items": [each.to_dict() for each in items]})
+
+    def plays(self, samples: Sequence[str], repeats: int) -> Iterator[Play]:
+        """Those that were played, sample by sample in the order given."""
+        for sample in samples:
+            for repeat in range(repeats):
+                items = self.items(key_of(sample, repeat))
+                if items is not None:
+                    asked = tuple(self._asked(key_of(sample, repeat)))
+                    yield Play(sample=sample, repeat=repeat, asked=asked, items=items)
+
+    def write_samples(self, plays: Iterator[Play]) -> None:
+        """Make the samples file anew. Raises OSError."""
+        with whole_file(self.path / SAMPLES) as file:
+            for play in plays:
+                # Halves of surrogates, which no UTF-8 has, go as escapes.
+                line = json.dumps(play.to_dict(), ensure_ascii=False)
+                file.write(line.encode(errors="backslashreplace") + b"\n")
+
+    def _asked(self, key: str) -> Iterator[Asked]:
+        step = 0
+        while (found := self.answer(f"{key}#{step}")) is not None:
+            yield found[1]
+            step += 1
+
+    def _begin(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if any(self.path.iterdir()):
+                raise EvalError(f"{self.path} is no run's folder, and not empty; choose a new one")
+            text = json.dumps(self.settings, indent=2, ensure_ascii=False, sort_keys=True)
+            with whole_file(self.path / _SETTINGS) as file:
+                file.write(text.encode(errors="backslashreplace") + b"\n")
+        except OSError as error:
+            raise EvalError(f"cannot write {self.path}: {error.strerror}") from None
+
+    def _damaged(self, name: str, key: str, error: Exception) -> EvalError:
+        return EvalError(
+            f"{self.path / name} holds {shown(key)} in another form ({error}); it is of another version, or damaged: "
+            "begin anew in another folder"
+        )
+
+
+def settings_of(path: Path) -> dict[str, object]:
+    """The settings of a run's folder. Raises EvalError for a folder that is none."""
+    try:
+        return read_object(path / _SETTINGS, most_bytes=_MOST_BYTES)
+    except FileNotFoundError:
+        raise EvalError(f"{path} is no run's folder: it has no {_SETTINGS}") from None
+    except (OSError, ValueError) as error:
+        raise EvalError(f"cannot read {path / _SETTINGS}: {error}") from None
+
+
+def differences(
+    kept: Mapping[str, object], wanted: Mapping[str, object], place: str = ""
+) -> list[str]:
+    """Where two runs' settings differ, each as `NAME was X, now Y`."""
+    found = []
+    for name in sorted({*kept, *wanted}):
+        old, new, where = kept.get(name), wanted.get(name), f"{place}{name}"
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differences(old, new, f"{where}.")
+        elif old != new:
+            found.append(f"{where} was {shown(old)}, now {shown(new)}")
+    return found
