@@ -80,7 +80,7 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: bytes) -> None:
     first, second = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + line + b"\n" + second)
     kept = path.read_bytes()
-    with pytest.raises(OutputError, match="line 2 of .* is damaged"):
+    with pytest.raises(OutputError, match=r"line 2 of .* is damaged"):
         Journal(path)
     assert path.read_bytes() == kept
 
