@@ -47,7 +47,7 @@ def test_every_question_once_and_all_of_it_kept(tmp_path: Path) -> None:
     ]
     assert len(found) == 60
     for play in found:
-        first, second = play.asked
+        first, second = play.exchanges
         assert first.question["messages"] == [{"role": "user", "content": f"{play.sample}: ready?"}]
         assert second.question == {
             "messages": [

@@ -10,7 +10,7 @@ from types import TracebackType
 from gptoss.batch.journal import Journal
 from gptoss.errors import EvalError, shown
 from gptoss.evals.grade import Item
-from gptoss.evals.play import Asked, Play, key_of
+from gptoss.evals.play import Exchange, Play, key_of
 from gptoss.files.json_text import read_object
 from gptoss.files.whole import whole_file
 
@@ -67,19 +67,19 @@ class RunFolder:
         self._answers.close()
         self._grades.close()
 
-    def answer(self, key: str) -> tuple[str, Asked] | None:
-        """The digest of a question that was asked, with the answer; None: it was not."""
+    def exchange(self, key: str) -> Exchange | None:
+        """A question that was asked, with the answer; None: it was not."""
         if key not in self._answers:
             return None
         kept = self._answers.get(key)
         try:
-            return str(kept["digest"]), Asked.from_dict(kept)
+            return Exchange.from_dict(kept)
         except (KeyError, TypeError) as error:
             raise self._damaged(_ANSWERS, key, error) from None
 
-    def keep_answer(self, key: str, digest: str, asked: Asked) -> None:
+    def keep_exchange(self, key: str, exchange: Exchange) -> None:
         """Keep an answer, before it is graded."""
-        self._answers.put(key, {"digest": digest, **asked.to_dict()})
+        self._answers.put(key, exchange.to_dict())
 
     def items(self, key: str) -> list[Item] | None:
         """The items of a sample that was played; None: it was not."""
@@ -101,8 +101,8 @@ class RunFolder:
             for repeat in range(repeats):
                 items = self.items(key_of(sample, repeat))
                 if items is not None:
-                    asked = tuple(self._asked(key_of(sample, repeat)))
-                    yield Play(sample=sample, repeat=repeat, asked=asked, items=items)
+                    exchanges = tuple(self._exchanges(key_of(sample, repeat)))
+                    yield Play(sample=sample, repeat=repeat, items=items, exchanges=exchanges)
 
     def write_samples(self, plays: Iterator[Play]) -> None:
         """Make the samples file anew. Raises OSError."""
@@ -112,10 +112,10 @@ class RunFolder:
                 line = json.dumps(play.to_dict(), ensure_ascii=False)
                 file.write(line.encode(errors="backslashreplace") + b"\n")
 
-    def _asked(self, key: str) -> Iterator[Asked]:
+    def _exchanges(self, key: str) -> Iterator[Exchange]:
         step = 0
-        while (found := self.answer(f"{key}#{step}")) is not None:
-            yield found[1]
+        while (found := self.exchange(f"{key}#{step}")) is not None:
+            yield found
             step += 1
 
     def _begin(self) -> None:

@@ -34,7 +34,7 @@ class ModelAsker:
         model = self._model
         return {
             "model": model.name,
-            "weights": fingerprint(model.checkpoint),
+            "weights": fingerprint(model.checkpoint, with_times=False)[:32],
             "precision": model.precision,
             "dense": model.weights,
             "kv": model.cache_type,

@@ -1,77 +1,76 @@
-"""A sample that was played once: what was asked and answered, and the grades."""
+"""A sample that was asked once: the items that are scored, and the exchanges that they came of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 from gptoss.evals.grade import Item
 from gptoss.evals.question import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A settled question as `Question.to_dict` has it, the seed that it was asked with, and the answer."""
+class Exchange:
+    """A question and what came back.
 
-    question: Mapping[str, object]
+    digest  of the settled question: the answer is to this one and to no other
+    effort  that it was asked with
+    seed    that it was sampled with
+    question
+            settled, as `Question.to_dict` has it
+    """
+
+    digest: str
+    effort: str
     seed: int
     answer: Answer
+    question: Mapping[str, object] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, object]:
-        """All for JSON; `from_dict` reads it."""
-        return {
-            "question": dict(self.question),
-            "seed": self.seed,
-            "answer": self.answer.to_dict(),
-        }
+        """The exchange for JSON; `from_dict` reads it."""
+        return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, object]) -> Asked:
-        """What was kept. Raises KeyError or TypeError for what is none."""
-        answer = Answer.from_dict(data["answer"])  # type: ignore[arg-type]
-        return cls(question=data["question"], seed=data["seed"], answer=answer)  # type: ignore[arg-type]
+    def from_dict(cls, data: Mapping[str, object]) -> Exchange:
+        """An exchange that was kept. Raises KeyError or TypeError for what is none."""
+        given = dict(data)
+        given["answer"] = Answer.from_dict(given["answer"])  # type: ignore[arg-type]
+        return cls(**given)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """One sample, one repeat.
+    """One sample in one repeat.
 
-    sample  its id
-    repeat  from 0
-    asked   in the order of the questions
-    items   what is scored
+    sample     its id
+    repeat     from 0
+    items      what is scored, one for most samples
+    exchanges  in the order in which they were asked
     """
 
     sample: str
     repeat: int
-    asked: Sequence[Asked]
     items: Sequence[Item]
-
-    @property
-    def key(self) -> str:
-        """By which it is kept."""
-        return key_of(self.sample, self.repeat)
+    exchanges: Sequence[Exchange]
 
     def to_dict(self) -> dict[str, object]:
-        """A line of the samples file; `from_dict` reads it."""
+        """The play for JSON; `from_dict` reads it."""
         return {
             "sample": self.sample,
             "repeat": self.repeat,
-            "asked": [each.to_dict() for each in self.asked],
             "items": [each.to_dict() for each in self.items],
+            "exchanges": [each.to_dict() for each in self.exchanges],
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Play:
-        """A line that was kept. Raises KeyError, TypeError or ValueError for what is none."""
-        return cls(
-            sample=data["sample"],  # type: ignore[arg-type]
-            repeat=data["repeat"],  # type: ignore[arg-type]
-            asked=tuple(Asked.from_dict(each) for each in data["asked"]),  # type: ignore[attr-defined]
-            items=tuple(Item.from_dict(each) for each in data["items"]),  # type: ignore[attr-defined]
-        )
+        """A play that was kept. Raises KeyError, TypeError or ValueError for what is none."""
+        given = dict(data)
+        given["items"] = tuple(map(Item.from_dict, given["items"]))  # type: ignore[call-overload]
+        given["exchanges"] = tuple(map(Exchange.from_dict, given["exchanges"]))  # type: ignore[call-overload]
+        return cls(**given)  # type: ignore[arg-type]
 
 
 def key_of(sample: str, repeat: int) -> str:
-    """The key of one sample's repeat."""
+    """Return the key of one sample's repeat."""
     return f"{sample}#{repeat}"

@@ -15,7 +15,7 @@ from gptoss.errors import AnswerError, EngineError, EvalError, GptossError
 from gptoss.evals.asker import Asker, Sampling
 from gptoss.evals.folder import RunFolder
 from gptoss.evals.grade import Item
-from gptoss.evals.play import Asked, Play, key_of
+from gptoss.evals.play import Exchange, Play, key_of
 from gptoss.evals.question import Answer, Question
 from gptoss.evals.suite import Sample, Suite
 
@@ -181,18 +181,25 @@ class _Asking:
         sampling = self.run.settings.sampling
         settled = sampling.settled(question)
         digest = settled.digest()
-        kept = folder.answer(key)
+        kept = folder.exchange(key)
         if kept is not None:
-            if kept[0] != digest:
+            if kept.digest != digest:
                 raise EvalError(
                     f"the question of {key} was another when this run began, so its answer is none to this one; "
                     "begin anew in another folder"
                 )
-            return kept[1].answer
+            return kept.answer
         seed = seed_of(sampling.seed, key)
         async with self.places:
             answer = await self.run.asker.ask(settled, seed)
-        folder.keep_answer(key, digest, Asked(question=settled.to_dict(), seed=seed, answer=answer))
+        kept = Exchange(
+            digest=digest,
+            effort=settled.effort or sampling.effort,
+            seed=seed,
+            answer=answer,
+            question=settled.to_dict(),
+        )
+        folder.keep_exchange(key, kept)
         self.run.watcher.answered(answer)
         return answer
 

@@ -120,12 +120,16 @@ def release(checkpoint: Checkpoint) -> None:
         file.release()
 
 
-def fingerprint(checkpoint: Checkpoint) -> str:
-    """What tells a checkpoint from every other: names, shapes, sizes, times of change and samples of its values."""
+def fingerprint(checkpoint: Checkpoint, *, with_times: bool = True) -> str:
+    """What tells a checkpoint from every other: names, shapes, sizes, times of change and samples of its values.
+
+    `with_times`: False for what is the same of a copy, and on another machine.
+    """
     digest = hashlib.sha256()
     for file in checkpoint.files:
         status = file.status
-        digest.update(f"{file.path.name} {status.st_size} {status.st_mtime_ns}".encode())
+        changed = status.st_mtime_ns if with_times else 0
+        digest.update(f"{file.path.name} {status.st_size} {changed}".encode())
         digest.update(file.header)
         for sample in file.sample(_SAMPLES, _SAMPLE_BYTES):
             digest.update(sample)
