@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 
 from gptoss.chat.events import TurnFinished
 from gptoss.chat.own_thread import on_own_thread
@@ -21,7 +22,7 @@ async def finished_turn(model: LoadedModel, request: TurnRequest) -> Reply:
 
     # A grammar may have to be compiled, and a long prompt takes its time to be rendered.
     turn = await on_own_thread(begin)
-    async with contextlib.aclosing(turn.events_async()) as events:
+    async with contextlib.aclosing(turn.events_async(math.inf)) as events:
         async for event in events:
             if isinstance(event, TurnFinished):
                 return event.reply
@@ -31,4 +32,4 @@ async def finished_turn(model: LoadedModel, request: TurnRequest) -> Reply:
 def places(model: LoadedModel) -> int:
     """Turns to have at once: those that run, and some that wait, so that no place is empty for a moment."""
     running = model.options.max_running
-    return running + max(1, running // 4)
+    return running + max(1, running // 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,9 @@ from gptoss.harmony import (
     ToolCallStarted,
 )
 from gptoss.tokenizer.stop_strings import StopStrings
+
+# Behind a stop string, nothing is generated for longer.
+_LONGEST_PACE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +119,15 @@ class Round:
         yield from self._close()
 
     async def events_async(self, pace_s: float = 0.0) -> AsyncGenerator[TurnEvent, None]:
-        """As `events`, for an event loop; with a pace, deltas that come faster than that are put together."""
+        """As `events`, for an event loop; with a pace, deltas that come faster than that are put together.
+
+        A pace of infinity: all at the end, unless a stop string may end it before.
+        """
+        at_end = math.isinf(pace_s) and not self._stop
+        pace_s = min(pace_s, _LONGEST_PACE_S)
         try:
-            async with contextlib.aclosing(self._generation.batches_async()) as batches:
+            made = self._generation.batches_async(at_end=at_end)
+            async with contextlib.aclosing(made) as batches:
                 async for batch in batches:
                     found = self._read_batch(batch)
                     for event in together(found) if pace_s else found:

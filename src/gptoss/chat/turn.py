@@ -90,7 +90,10 @@ class Turn:
         yield TurnFinished(self._reply())
 
     async def events_async(self, pace_s: float = 0.0) -> AsyncGenerator[TurnEvent, None]:
-        """As `events`, for an event loop; with a pace, deltas that come faster than that are put together."""
+        """As `events`, for an event loop; with a pace, deltas that come faster than that are put together.
+
+        A pace of infinity gives those of a generation at its end, which costs the loop least.
+        """
         try:
             while True:
                 step = self._at_hand()

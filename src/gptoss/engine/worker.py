@@ -69,15 +69,15 @@ class Generation:
                 for token in batch:
                     yield token
 
-    async def batches_async(self) -> AsyncGenerator[list[Token], None]:
-        """As `tokens_async`, all that have come since the last time together."""
+    async def batches_async(self, *, at_end: bool = False) -> AsyncGenerator[list[Token], None]:
+        """As `tokens_async`, all that have come since the last time together; `at_end`: when the request has ended."""
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
         is_awake = False
 
         def wake() -> None:
             nonlocal is_awake
             # A reader that has something to read need not be told of more.
-            if not is_awake:
+            if not is_awake and not (at_end and self.finish_reason is None):
                 is_awake = True
                 loop.call_soon_threadsafe(woken.set)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from gptoss.evals.grade import Item
 from gptoss.evals.question import Answer
@@ -28,7 +28,13 @@ class Exchange:
 
     def to_dict(self) -> dict[str, object]:
         """The exchange for JSON; `from_dict` reads it."""
-        return asdict(self)
+        return {
+            "digest": self.digest,
+            "effort": self.effort,
+            "seed": self.seed,
+            "answer": self.answer.to_dict(),
+            "question": dict(self.question),
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Exchange:

@@ -42,7 +42,17 @@ class Question:
 
     def to_dict(self) -> dict[str, object]:
         """The question for JSON, without what it does not say."""
-        said = asdict(self)
+        said: dict[str, object] = {
+            "messages": list(self.messages),
+            "tools": list(self.tools),
+            "tool_choice": self.tool_choice,
+            "parallel_calls": self.parallel_calls,
+            "response_format": self.response_format,
+            "effort": self.effort,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+        }
         return {name: value for name, value in said.items() if value or isinstance(value, float)}
 
     def digest(self) -> str:
@@ -107,7 +117,15 @@ class Answer:
 
     def to_dict(self) -> dict[str, object]:
         """The answer for JSON; `from_dict` reads it."""
-        return asdict(self)
+        return {
+            "content": self.content,
+            "reasoning": self.reasoning,
+            "calls": [asdict(call) for call in self.calls],
+            "finish_reason": self.finish_reason,
+            "usage": asdict(self.usage),
+            "seconds": self.seconds,
+            "repairs": self.repairs,
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Answer:
