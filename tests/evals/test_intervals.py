@@ -42,7 +42,7 @@ def test_variance_is_that_of_a_clustered_regression(case: dict[str, list[float]]
 @pytest.mark.parametrize("n", [100, 198, 315, 1000])
 @pytest.mark.parametrize("p", [0.1, 0.344, 0.5, 0.688, 0.748, 0.9])
 def test_wilson_covers_by_all_that_can_come(n: int, p: float) -> None:
-    """No run is drawn: each number of right answers counts with its probability, which is a few per cent here at most."""
+    """No run is drawn: each number of right answers counts with its probability, a few per cent at most."""
     held = [
         binomial_of(right, n, p)
         for right in range(n + 1)
