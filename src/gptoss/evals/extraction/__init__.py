@@ -1,0 +1,1 @@
+"""What an answer says, read out of its text by named stages."""
