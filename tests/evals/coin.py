@@ -110,14 +110,19 @@ def run(
     seed: int = 0,
     limit: int | None = None,
     watcher: Silent | None = None,
+    keeps: bool = False,
 ) -> Run:
-    """Play into a folder, to the end."""
+    """Play into a folder, to the end; `keeps`: the folder is still open then."""
     suite = suite or Coins()
     samples = chosen(suite.samples(), limit, seed)
     settings = RunSettings.of(suite, samples, caller, Sampling(seed=seed), repeats)
-    with RunFolder(path, settings.to_dict()) as folder:
+    folder = RunFolder(path, settings.to_dict())
+    try:
         made = Run(suite, samples, caller, settings, folder, watcher or Silent())
         asyncio.run(made.play())
+    finally:
+        if not keeps:
+            folder.close()
     return made
 
 
