@@ -83,13 +83,18 @@ class Exchange:
         *,
         interruption: Interruption,
         has_room: Callable[[], bool],
+        cpu_s: float | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> None:
-        """`tell`: is given what the cell prints, as it comes; characters are whole."""
+        """`tell`: is given what the cell prints, as it comes; characters are whole.
+
+        `cpu_s`: what it may take of the processor's time, seen at each look.
+        """
         self._process = process
         self._limits = limits
         self._interruption = interruption
         self._has_room = has_room
+        self._most_cpu_s = None if cpu_s is None else process.cpu_s() + cpu_s
         self._tell = tell
         self._decoder = _UTF8("replace")
         self._nonce = secrets.token_hex(16)
@@ -134,6 +139,8 @@ class Exchange:
                     # Two seconds more would fill a disk.
                     self._cause = Reason.DISK
                     return
+                if self._cause is None and self._is_worked_off():
+                    until = self._end(Reason.TIMEOUT)
                 if self._cause is not None:
                     # One that came before the cell had begun was for nobody; a cell hears the first alone.
                     self._process.interrupt()
@@ -151,6 +158,9 @@ class Exchange:
             printed = self._answer.stdout.total + self._answer.stderr.total
             if printed > self._limits.written_bytes and self._cause is None:
                 until = self._end(Reason.OUTPUT)
+
+    def _is_worked_off(self) -> bool:
+        return self._most_cpu_s is not None and self._process.cpu_s() > self._most_cpu_s
 
     def _end(self, cause: Reason) -> float:
         """Interrupt the cell; until when it may still answer."""

@@ -113,6 +113,16 @@ class Process:
         for descriptor in (self.commands, self.replies, self.stdout, self.stderr):
             os.set_blocking(descriptor, False)
 
+    def cpu_s(self) -> float:
+        """What it has taken of the processor's time, with all of its threads; 0 once it has ended."""
+        try:
+            with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
+                # Its name may have anything in it, and ends with the last bracket.
+                fields = file.read().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, IndexError, ValueError):
+            return 0.0
+
     def interrupt(self) -> None:
         """As Ctrl-C does."""
         _signal(self._pidfd, signal.SIGINT)

@@ -9,7 +9,7 @@ from gptoss.errors import SandboxError
 from gptoss.tools.sandbox import bubblewrap, plan
 from gptoss.tools.sandbox.environment import environment
 from gptoss.tools.sandbox.folder import Entry, Folder
-from gptoss.tools.sandbox.interpreter import find_interpreter
+from gptoss.tools.sandbox.interpreter import Interpreter, find_interpreter
 from gptoss.tools.sandbox.limits import Limits
 from gptoss.tools.sandbox.process import Process
 from gptoss.tools.sandbox.rung import Rung, RungName
@@ -19,9 +19,10 @@ from gptoss.tools.sandbox.workplace import Workplace, open_folder
 class Sandbox:
     """A sandbox of one conversation. `data` and `process` are there once it was started."""
 
-    def __init__(self, rung: Rung, limits: Limits) -> None:
+    def __init__(self, rung: Rung, limits: Limits, interpreter: Interpreter | None = None) -> None:
         self.rung = rung
         self.limits = limits
+        self._interpreter = interpreter or find_interpreter()
         self.process: Process | None = None
         self.data: Folder | None = None
         self.scratch: Folder | None = None
@@ -82,7 +83,7 @@ class Sandbox:
             self._workplace = None
 
     def _start_in_bubblewrap(self, program: str) -> Process:
-        interpreter, is_root = find_interpreter(), os.geteuid() == 0
+        interpreter, is_root = self._interpreter, os.geteuid() == 0
 
         def wrapper(info: int) -> list[str]:
             return bubblewrap.arguments(
@@ -109,7 +110,7 @@ class Sandbox:
             self._workplace = Workplace(self._owner)
         else:
             self._workplace.renew_scratch()
-        place, interpreter = self._workplace, find_interpreter()
+        place, interpreter = self._workplace, self._interpreter
         process = Process(interpreter, None, environment(str(place.scratch)))
         places = {"data": str(place.data), "scratch": str(place.scratch)}
         try:

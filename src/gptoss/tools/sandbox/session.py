@@ -16,6 +16,7 @@ from gptoss.arguments import require_type
 from gptoss.errors import RequestError, SandboxError
 from gptoss.tools.sandbox.exchange import Answer, Exchange, Interruption
 from gptoss.tools.sandbox.folder import Entry, Folder
+from gptoss.tools.sandbox.interpreter import Interpreter
 from gptoss.tools.sandbox.limits import Limits
 from gptoss.tools.sandbox.output import Output, Reason, printable
 from gptoss.tools.sandbox.rung import Rung
@@ -45,11 +46,14 @@ class Session:
     Cells of one session run one after the other, whoever asks for them. `used` is when the last one ended.
     """
 
-    def __init__(self, rung: Rung, limits: Limits | None = None) -> None:
+    def __init__(
+        self, rung: Rung, limits: Limits | None = None, interpreter: Interpreter | None = None
+    ) -> None:
+        """`interpreter`: which Python it is; None: that of this process."""
         self.rung = rung
         self.limits = limits or Limits()
         self.used = time.monotonic()
-        self._sandbox = Sandbox(rung, self.limits)
+        self._sandbox = Sandbox(rung, self.limits, interpreter)
         # Of cells, and of the folders and the process while they change: files can be read beside a cell that runs.
         self._lock = threading.Lock()
         self._folders = threading.RLock()
@@ -84,10 +88,13 @@ class Session:
         code: str,
         *,
         timeout_s: float | None = None,
+        cpu_s: float | None = None,
         interruption: Interruption | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> Output:
         """What a cell gave; `tell` is given what it prints, as it comes.
+
+        `timeout_s` is by the clock, `cpu_s` of the processor's time, which a busy machine does not use up.
 
         Raises SandboxError where no process can be started, RequestError for what is no code.
         """
@@ -102,7 +109,7 @@ class Session:
                 if own.is_set:
                     return Output(Reason.INTERRUPTED, self.rung.name)
             try:
-                return self._run(code, min(wanted, self.limits.wall_s), own, tell)
+                return self._run(code, min(wanted, self.limits.wall_s), cpu_s, own, tell)
             finally:
                 self._lock.release()
         finally:
@@ -195,6 +202,7 @@ class Session:
         self,
         code: str,
         timeout_s: float,
+        cpu_s: float | None,
         interruption: Interruption,
         tell: Callable[[str], None] | None,
     ) -> Output:
@@ -209,6 +217,7 @@ class Session:
             self.limits,
             interruption=interruption,
             has_room=self._sandbox.has_room,
+            cpu_s=cpu_s,
             tell=tell,
         )
         self._current = interruption
@@ -235,7 +244,7 @@ class Session:
             if self._sandbox.process is None:
                 notes.insert(0, _LOST)
             self.used = time.monotonic()
-            return self._output(answer, before, duration, timeout_s, notes)
+            return self._output(answer, before, duration, (timeout_s, cpu_s), notes)
 
     def _make_room(self, before: dict[str, Entry]) -> str:
         """Remove what a cell wrote beyond its limits, or the next one would end at once; says so."""
@@ -250,11 +259,15 @@ class Session:
         answer: Answer,
         before: dict[str, Entry],
         duration_s: float,
-        timeout_s: float,
+        given: tuple[float, float | None],
         notes: list[str],
     ) -> Output:
         after = {} if self._sandbox.data is None else self._sandbox.data.entries()
         names = () if answer.reason is Reason.DISK else {**before, **after}
+        timeout_s, cpu_s = given
+        stopped = f"{timeout_s:g} s"
+        if cpu_s is not None and duration_s < timeout_s:
+            stopped = f"{cpu_s:g} s of the processor's time"
         changed = [name for name in names if before.get(name) != after.get(name)]
         return Output(
             reason=answer.reason,
@@ -267,14 +280,14 @@ class Session:
             refused=answer.refused,
             duration_s=duration_s,
             is_state_lost=self._sandbox.process is None,
-            notes=(*_ending(answer.reason, timeout_s, self.limits), *notes),
+            notes=(*_ending(answer.reason, stopped, self.limits), *notes),
         )
 
 
-def _ending(reason: Reason, timeout_s: float, limits: Limits) -> tuple[str, ...]:
+def _ending(reason: Reason, stopped: str, limits: Limits) -> tuple[str, ...]:
     """A line about an end that is not the code's own."""
     said = {
-        Reason.TIMEOUT: f"(stopped after {timeout_s:g} s)",
+        Reason.TIMEOUT: f"(stopped after {stopped})",
         Reason.INTERRUPTED: "(stopped by whoever asked for it)",
         Reason.MEMORY: f"(it needed more memory than the {limits.memory_bytes:,} bytes that there are)",
         Reason.OUTPUT: f"(stopped: it printed more than {limits.written_bytes:,} bytes)",
