@@ -1,0 +1,1 @@
+"""Runs programs of answers in the sandbox, against tests that they never see."""
