@@ -55,12 +55,15 @@ def chosen_card(
     return by_name[name]
 
 
-def held_to_data(card: ProtocolCard, what: str, found: int, published: int) -> ProtocolCard:
+def held_to_data(card: ProtocolCard, what: str, found: int, *published: int) -> ProtocolCard:
     """A card that says where the data is not all of what was published; no figure may stand beside such a run."""
-    if found == published:
+    if found in published:
         return card
-    said = f"the data has {found:,} {what}, the published has {published:,}: its figures are of another set"
-    return replace(card, differs=(*card.differs, said), published={})
+    wanted = " or ".join(f"{count:,}" for count in published)
+    said = (
+        f"the data has {found:,} {what}, the published has {wanted}: its figures are of another set"
+    )
+    return changed(card, said)
 
 
 def changed(card: ProtocolCard, said: str) -> ProtocolCard:
