@@ -471,7 +471,9 @@ def test_behind_foreign_text_what_changes_something_is_asked_for(
     assert sent == [1]
 
 
-def paused(model: Any, decisions: dict[str, Decision], messages: list[Message]) -> Reply:
+def paused(
+    model: Any, decisions: dict[str, tuple[Decision, ...]], messages: list[Message]
+) -> Reply:
     request = TurnRequest(
         messages=messages,
         tools=tool_set([asked_tool()]),
@@ -492,7 +494,7 @@ def test_a_turn_that_waits_goes_on_where_it_was(
     (request,) = reply.approvals
     assert (reply.finish_reason, reply.tool_runs) == (FinishReason.TOOL_CALLS, ())
     messages += reply.messages
-    decisions = {request.digest: Decision(is_approved)}
+    decisions = {request.digest: (Decision(is_approved),)}
     done = paused(scripted_model(ANSWER), decisions, messages)
     assert done.content == "It is 5."
     assert results(done) == [

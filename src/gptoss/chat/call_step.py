@@ -43,6 +43,7 @@ class CallStep:
     call       the message
     index      the how-manieth of the turn it is
     tool       None: there is no such tool
+    decided    the decision that was taken before, if one was
     is_beyond  whether the turn has had all the calls that it may have: it is not run
     """
 
@@ -55,6 +56,7 @@ class CallStep:
         *,
         has_read_foreign: bool,
         max_s: float,
+        decided: Decision | None = None,
         is_beyond: bool = False,
         known: tuple[str, ...] = (),
     ) -> None:
@@ -62,6 +64,7 @@ class CallStep:
         self.index = index
         self.tool = tool
         self.result: ToolResult | None = None
+        self.decided = decided
         self._policy = policy
         self._has_read_foreign = has_read_foreign
         self._max_s = max_s
@@ -78,8 +81,7 @@ class CallStep:
         needed, reason = self._policy.needed(self.tool, has_read_foreign=self._has_read_foreign)
         if needed is not Approval.ASK:
             return None
-        request = self.request(reason)
-        return None if request.digest in self._policy.decisions else request
+        return None if self.decided is not None else self.request(reason)
 
     def request(self, reason: str) -> ApprovalRequest:
         """The call as a person is asked for it."""
@@ -131,9 +133,8 @@ class CallStep:
         needed, _ = self._policy.needed(self.tool, has_read_foreign=self._has_read_foreign)
         if needed is Approval.DENY:
             return Decision(False, "calls of this tool are not allowed here")
-        decided = self._policy.decisions.get(digest_of(self.tool, self.call.text))
-        if decided is not None:
-            return decided
+        if self.decided is not None:
+            return self.decided
         return Decision(True) if needed is Approval.ALLOW else Decision(False, _NOBODY)
 
     def _ask(self, request: ApprovalRequest) -> Decision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from gptoss.chat.request import TurnRequest
 from gptoss.chat.tool_policy import Cap
 from gptoss.harmony import Message, Role
 from gptoss.tokenizer import Tokenizer
+from gptoss.tools import Decision, Tool, digest_of
 from gptoss.tools.clipping import clipped
 
 # Of the context, what an answer needs at least; below that no further result is read.
@@ -52,6 +54,7 @@ class ToolLoop:
         self._declared = tuple(request.tools.kinds)
         self._policy = request.policy
         self._limits = request.policy.limits
+        self._decisions = {digest: deque(each) for digest, each in request.policy.decisions.items()}
         self._tokenizer = tokenizer
         self._context = context
         self._began = time.monotonic()
@@ -86,16 +89,25 @@ class ToolLoop:
             self._limits.tool_s - self._tool_s,
             self._limits.wall_s - (time.monotonic() - self._began),
         )
+        tool = self._tools.get(call.recipient or "")
+        decisions = self._decisions_about(tool, call)
         return CallStep(
             call,
             index,
-            self._tools.get(call.recipient or ""),
+            tool,
             self._policy,
             has_read_foreign=self._has_read_foreign,
             max_s=max(left, 1.0),
+            decided=decisions[0] if decisions else None,
             is_beyond=self._has_had_all,
             known=self._declared,
         )
+
+    def _decisions_about(self, tool: Tool | None, call: Message) -> deque[Decision]:
+        """The decisions about such a call that no call has had yet."""
+        if tool is None or not self._decisions:
+            return deque()
+        return self._decisions.get(digest_of(tool, call.text), deque())
 
     @property
     def _has_had_all(self) -> bool:
@@ -109,6 +121,9 @@ class ToolLoop:
         """
         result = step.result
         assert result is not None
+        if step.decided is not None:
+            # It was about one call: the next one like it is asked for again.
+            self._decisions_about(step.tool, step.call).popleft()
         self._tool_s += result.seconds
         key = (step.call.recipient or "", step.call.text, result.text)
         num = self._repetition.count(key)

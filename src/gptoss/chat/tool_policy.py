@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -69,7 +69,8 @@ class ToolPolicy:
     approve_s  seconds that a person has, on an event loop; then the call is denied
     pauses     whether a turn ends, rather than deny, where approval is needed and nobody listens: it goes on when it
                is asked for again with decisions
-    decisions  taken before, by the digest of their call
+    decisions  taken before, by the digest of their call, each for one call: of the same call several times, in their
+               order
     """
 
     limits: LoopLimits = field(default_factory=LoopLimits)
@@ -77,7 +78,7 @@ class ToolPolicy:
     approve: Approver | None = None
     approve_s: float = 300.0
     pauses: bool = False
-    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    decisions: Mapping[str, Sequence[Decision]] = field(default_factory=dict)
 
     def needed(self, tool: Tool, *, has_read_foreign: bool) -> tuple[Approval, str]:
         """What a call of the tool needs, and why.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,7 +34,7 @@ class CallRuns:
     output        the response's items, which theirs are among
     container_id  in which Python runs
     has_images    whether pictures of its calls are told
-    requests      ids of the items that asked for calls, by their name and arguments
+    waiting       see `Hosted`
     """
 
     def __init__(
@@ -42,10 +43,10 @@ class CallRuns:
         container_id: str,
         *,
         has_images: bool,
-        requests: Mapping[tuple[str, str], str],
+        waiting: Mapping[tuple[str, str], Sequence[str]],
     ) -> None:
         self._output = output
-        self._requests = requests
+        self._waiting = {call: deque(ids) for call, ids in waiting.items()}
         self._container_id = container_id
         self._has_images = has_images
         self._runs: dict[int, _Run] = {}
@@ -80,9 +81,14 @@ class CallRuns:
         for index in sorted(self._runs):
             yield self._close(index)
 
+    def take_waiting(self, recipient: str, arguments: str) -> str | None:
+        """The id of the item that has asked for such a call, if one has that waits; each is for one call."""
+        ids = self._waiting.get((recipient, arguments))
+        return ids.popleft() if ids else None
+
     def _begin_item(self, index: int, recipient: str, arguments: str) -> Iterator[Unplaced]:
         name = recipient.removeprefix(f"{FUNCTIONS}.")
-        request = self._requests.get((name, arguments))
+        request = self.take_waiting(recipient, arguments)
         item = self.code() if recipient == PYTHON.name else OpenMcpCall(name, request)
         place: dict[str, Any] = {"output_index": len(self._output), "item_id": item.id}
         yield self._changed("response.output_item.added", item.item("in_progress"), place)

@@ -9,7 +9,7 @@ from gptoss.chat.tool_policy import LoopLimits, ToolPolicy
 from gptoss.errors import listed, shown
 from gptoss.server.containers.containers import Container, Containers
 from gptoss.server.hosted_tools import refusal_of
-from gptoss.server.responses.mcp_call import decisions_of, requests_of
+from gptoss.server.responses.approvals import approvals_of
 from gptoss.server.responses.request import ResponseRequest
 from gptoss.server.responses.types.code_calls import (
     AutoContainer,
@@ -30,14 +30,14 @@ from gptoss.tools.sandbox import Hold
 class Hosted:
     """Tools of one response that the server runs, how far they may go, and the container of its Python.
 
-    requests  see `requests_of`
+    waiting   ids of the items that ask for the calls that wait, by recipient and arguments
     hold      of the container, until the response is written
     """
 
     tools: tuple[Tool, ...] = ()
     policy: ToolPolicy = field(default_factory=ToolPolicy)
     container_id: str = ""
-    requests: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    waiting: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
     hold: Hold | None = None
 
     def release(self) -> None:
@@ -101,14 +101,15 @@ class HostedTools:
                 session = self._containers.session(container)
                 hold = session.hold()
                 tools.append(python_tool(session))
+        approvals = approvals_of(items)
         by_recipient = {tool.recipient: tool for tool in tools}
         policy = ToolPolicy(
             LoopLimits(calls=body.max_tool_calls),
             floor=floor,
             pauses=True,
-            decisions=decisions_of(items, by_recipient),
+            decisions=approvals.decided(by_recipient),
         )
-        return Hosted(tuple(tools), policy, container_id, requests_of(items), hold)
+        return Hosted(tuple(tools), policy, container_id, approvals.waiting_ids, hold)
 
     def _functions(self, tool: McpTool, where: str) -> list[Tool]:
         """Those that a request allows."""

@@ -8,9 +8,10 @@ from gptoss.chat.blocks import Block, Blocks
 from gptoss.errors import shown
 from gptoss.harmony import Channel, DeveloperContent, Message, Role
 from gptoss.server.client_tools import CLIENT_CALLS
+from gptoss.server.responses.approvals import approvals_of
 from gptoss.server.responses.call_items import call_message, output_text
 from gptoss.server.responses.code_call import code_message, code_output
-from gptoss.server.responses.mcp_call import UNDECIDED, mcp_message, mcp_output
+from gptoss.server.responses.mcp_call import mcp_message, mcp_output
 from gptoss.server.responses.store import KeptItem
 from gptoss.server.responses.types.calls import (
     MOST_ID_CHARACTERS,
@@ -179,10 +180,10 @@ def blocks_of(items: Sequence[AnyItem], tools: ToolSet) -> list[Block]:
 
     tools  that the request declares
 
-    Raises ApiError for a result of a call that is not there.
+    Raises ApiError for a result of a call that is not there, and as `approvals_of`.
     """
     made = Blocks()
-    run, open_requests = _approvals(items)
+    approvals = approvals_of(items)
     for item, leads_to_call in zip(items, _leading_to_calls(items), strict=True):
         match item:
             case InputMessage() | OutputMessage():
@@ -199,10 +200,10 @@ def blocks_of(items: Sequence[AnyItem], tools: ToolSet) -> list[Block]:
                 made.call(mcp_message(item), item.id)
                 made.result(item.id, mcp_output(item))
             case McpApprovalRequest():
-                if item.id not in run:
+                if item.id not in approvals.settled:
                     made.call(mcp_message(item), item.id)
-                    if item.id not in open_requests:
-                        made.result(item.id, UNDECIDED)
+                    if (told := approvals.told(item)) is not None:
+                        made.result(item.id, told)
             case McpApprovalResponse():
                 pass
             case _ if isinstance(item, Call):
@@ -217,21 +218,6 @@ def blocks_of(items: Sequence[AnyItem], tools: ToolSet) -> list[Block]:
                         param="input",
                     )
     return made.blocks
-
-
-def _approvals(items: Sequence[AnyItem]) -> tuple[set[str], set[str]]:
-    """Ids of requests whose calls have been run, and of those that the conversation ends with: these may be now."""
-    run = {
-        item.approval_request_id
-        for item in items
-        if isinstance(item, McpCall) and item.approval_request_id is not None
-    }
-    last: set[str] = set()
-    for item in reversed(items):
-        if not isinstance(item, McpApprovalRequest | McpApprovalResponse):
-            break
-        last.add(item.id)
-    return run, last
 
 
 def _leading_to_calls(items: Sequence[AnyItem]) -> list[bool]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 from gptoss.chat.reply import CallRecord
-from gptoss.errors import shown
 from gptoss.harmony import Channel, Message, Role
 from gptoss.server.responses.items import Unplaced
-from gptoss.server.responses.types.calls import MOST_ID_CHARACTERS
-from gptoss.server.responses.types.items import AnyItem
 from gptoss.server.responses.types.mcp_calls import (
     LABEL,
     McpApprovalRequest,
-    McpApprovalResponse,
     McpArgumentsDelta,
     McpArgumentsDone,
     McpCall,
@@ -24,14 +20,9 @@ from gptoss.server.responses.types.mcp_calls import (
     McpStatus,
 )
 from gptoss.server.shared.ids import new_id
-from gptoss.server.wire_errors import ApiError
-from gptoss.tools import FUNCTIONS, ApprovalRequest, Decision, Tool, digest_of
+from gptoss.tools import FUNCTIONS
 
 _JSON = "<|constrain|>json"
-_PREFIX = "mcpr_"
-# Of a digest, enough that nobody finds another call with the same.
-_DIGEST_CHARACTERS = 32
-UNDECIDED = "error: nobody has decided whether the call may run. Nothing was done."
 _NOT_SENT = "(the output of this call was not sent back)"
 
 
@@ -52,54 +43,6 @@ def mcp_output(call: McpCall) -> str:
         case McpProtocolFailure(message=message):
             return f"error: {message}"
     return _NOT_SENT
-
-
-def approval_item(request: ApprovalRequest) -> McpApprovalRequest:
-    """The item that asks for a call. Its id holds what it is bound to: tool, definition and arguments."""
-    return McpApprovalRequest(
-        id=f"{_PREFIX}{request.digest[:_DIGEST_CHARACTERS]}{new_id('')}",
-        type="mcp_approval_request",
-        server_label=LABEL,
-        name=request.recipient.removeprefix(f"{FUNCTIONS}."),
-        arguments=request.arguments,
-    )
-
-
-def decisions_of(items: Sequence[AnyItem], tools: Mapping[str, Tool]) -> dict[str, Decision]:
-    """What people have decided, by the digest of the call; a call whose tool has changed since is asked for again.
-
-    Raises ApiError for a decision about what was not asked for.
-    """
-    asked = {item.id: item for item in items if isinstance(item, McpApprovalRequest)}
-    found: dict[str, Decision] = {}
-    for item in items:
-        if not isinstance(item, McpApprovalResponse):
-            continue
-        request = asked.get(item.approval_request_id)
-        if request is None:
-            got = shown(item.approval_request_id, MOST_ID_CHARACTERS)
-            raise ApiError(
-                400,
-                f"got a decision about {got}, but no mcp_approval_request with that id stands before it; send it too, "
-                "or previous_response_id",
-                param="input",
-            )
-        tool = tools.get(f"{FUNCTIONS}.{request.name}")
-        if tool is None:
-            continue
-        digest = digest_of(tool, mcp_message(request).text)
-        if request.id.startswith(f"{_PREFIX}{digest[:_DIGEST_CHARACTERS]}"):
-            found[digest] = Decision(item.approve, item.reason)
-    return found
-
-
-def requests_of(items: Sequence[AnyItem]) -> dict[tuple[str, str], str]:
-    """Ids of the items that asked for calls, by the calls' name and arguments; of several, the last one's."""
-    return {
-        (item.name, mcp_message(item).text): item.id
-        for item in items
-        if isinstance(item, McpApprovalRequest)
-    }
 
 
 class OpenMcpCall:

@@ -89,7 +89,7 @@ class Responses:
             ignored=body.ignored,
             container_id=read[-1].hosted.container_id,
             has_images=CODE_OUTPUTS in (body.include or ()),
-            requests=read[-1].hosted.requests,
+            waiting=read[-1].hosted.waiting,
             release=read[-1].hosted.release,
         )
         echo = body.echo(name, run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from gptoss.harmony import (
     ToolCallStarted,
 )
 from gptoss.server.fan_in import StreamWriter
+from gptoss.server.responses.approvals import approval_item
 from gptoss.server.responses.call_runs import CallRuns
 from gptoss.server.responses.calls import (
     OpenClientCall,
@@ -32,7 +33,7 @@ from gptoss.server.responses.calls import (
 )
 from gptoss.server.responses.code_call import OpenCodeCall
 from gptoss.server.responses.items import OpenItem, OpenMessage, OpenReasoning, Unplaced
-from gptoss.server.responses.mcp_call import HeldCall, approval_item
+from gptoss.server.responses.mcp_call import HeldCall
 from gptoss.server.responses.types.calls import ItemStatus
 from gptoss.server.responses.types.events import (
     ItemChange,
@@ -78,7 +79,7 @@ class Wanted:
     ignored        fields of the request that do nothing
     container_id   in which the server runs Python
     has_images     whether pictures of its calls are told
-    requests       see `requests_of`
+    waiting        see `Hosted`
     release        lets go of the container
     """
 
@@ -90,7 +91,7 @@ class Wanted:
     ignored: tuple[str, ...] = ()
     container_id: str = ""
     has_images: bool = False
-    requests: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    waiting: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
     release: Callable[[], None] = lambda: None
 
 
@@ -119,7 +120,7 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
             self._output,
             wanted.container_id,
             has_images=wanted.has_images,
-            requests=wanted.requests,
+            waiting=wanted.waiting,
         )
         self._numbers = itertools.count()
         self._tokens: list[Token] = []
@@ -276,7 +277,8 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
             return self.fail(ApiError(503, "the server ended before the response was finished"))
         ended = self._numbered(self._runs.close())
         for request in reply.approvals:
-            ended += self._whole(approval_item(request))
+            before = self._runs.take_waiting(request.recipient, request.arguments)
+            ended += self._whole(approval_item(request, before))
         is_whole = reply.finish_reason in (FinishReason.STOP, FinishReason.TOOL_CALLS)
         if is_whole:
             events = self._said_nothing()

@@ -1,0 +1,148 @@
+"""Calls of a conversation that a person is asked for: which of them wait, and what was decided of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gptoss.errors import shown
+from gptoss.server.responses.mcp_call import mcp_message
+from gptoss.server.responses.types.calls import MOST_ID_CHARACTERS
+from gptoss.server.responses.types.items import AnyItem
+from gptoss.server.responses.types.mcp_calls import (
+    LABEL,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+)
+from gptoss.server.shared.ids import new_id
+from gptoss.server.wire_errors import ApiError
+from gptoss.tools import FUNCTIONS, ApprovalRequest, Decision, Tool, digest_of
+
+# A digest, of which so much is enough that nobody finds another call with the same; a number of the call's own; and
+# how often it was asked for before.
+_ID = re.compile(r"mcpr_([0-9a-f]{32})([0-9a-f]{24})(?:_([0-9]{1,6}))?")
+_DIGEST_CHARACTERS = 32
+_UNKNOWN = (
+    "no mcp_approval_request with that id stands before it; send it too, or previous_response_id"
+)
+_PASSED = "the conversation went on, and its call does not wait any more; leave the decision out, and ask anew"
+_SECOND = "there is one about it already; leave the second out"
+_UNDECIDED = "error: nobody has decided whether the call may run. Nothing was done."
+_DENIED = "error: the call was not allowed. Nothing was done."
+_NOT_RUN = "error: the call was allowed, but it was not run. Nothing was done."
+
+# A call's recipient and arguments.
+_Call = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """The requests of a conversation.
+
+    waiting    those that it ends with, in their order: their calls may be run now
+    settled    ids of those whose calls stand elsewhere: they have run, or were asked for again
+    decisions  by a request's id
+    """
+
+    waiting: tuple[McpApprovalRequest, ...]
+    settled: frozenset[str]
+    decisions: Mapping[str, Decision]
+
+    @property
+    def waiting_ids(self) -> dict[_Call, list[str]]:
+        """Ids of those that wait, by their call: of the same call several times, in their order."""
+        found: dict[_Call, list[str]] = {}
+        for request in self.waiting:
+            call = mcp_message(request)
+            found.setdefault((call.recipient or "", call.text), []).append(request.id)
+        return found
+
+    def decided(self, tools: Mapping[str, Tool]) -> dict[str, list[Decision]]:
+        """The decisions about those that wait, by the digest of the call: each is for one call.
+
+        A call whose tool has changed since it was asked for has none.
+        """
+        found: dict[str, list[Decision]] = {}
+        for request in self.waiting:
+            call = mcp_message(request)
+            tool, decision = tools.get(call.recipient or ""), self.decisions.get(request.id)
+            if tool is None or decision is None:
+                continue
+            digest = digest_of(tool, call.text)
+            if _bound_to(request.id) == digest[:_DIGEST_CHARACTERS]:
+                found.setdefault(digest, []).append(decision)
+        return found
+
+    def told(self, request: McpApprovalRequest) -> str | None:
+        """What the model reads in the place of the call's result; None where it waits for one."""
+        if any(each.id == request.id for each in self.waiting):
+            return None
+        decision = self.decisions.get(request.id)
+        if decision is None:
+            return _UNDECIDED
+        return _NOT_RUN if decision.is_approved else _DENIED
+
+
+def approvals_of(items: Sequence[AnyItem]) -> Approvals:
+    """The requests of a conversation, of which those at its end wait, and the decisions about them.
+
+    Raises ApiError for a decision about what was not asked for, or does not wait any more, and for a second one.
+    """
+    requests = [item for item in items if isinstance(item, McpApprovalRequest)]
+    last = {_instance(request.id): request for request in requests}
+    waiting: dict[str, McpApprovalRequest] = {}
+    decisions: dict[str, Decision] = {}
+    for item in items:
+        if isinstance(item, McpApprovalRequest):
+            waiting[_instance(item.id)] = item
+        elif isinstance(item, McpApprovalResponse):
+            # Whoever was asked for a call twice may answer either time.
+            about = _instance(item.approval_request_id)
+            if about not in last:
+                raise _refused(item, _UNKNOWN)
+            if about not in waiting:
+                raise _refused(item, _PASSED)
+            if waiting[about].id in decisions:
+                raise _refused(item, _SECOND)
+            decisions[waiting[about].id] = Decision(item.approve, item.reason)
+        elif not item.type.endswith("_output"):
+            # Results of calls that the client runs may come with the decisions.
+            waiting = {}
+    again = {each.id for each in requests if last[_instance(each.id)] is not each}
+    ran = {item.approval_request_id or "" for item in items if isinstance(item, McpCall)}
+    return Approvals(tuple(waiting.values()), frozenset(ran | again), decisions)
+
+
+def approval_item(request: ApprovalRequest, before: str | None) -> McpApprovalRequest:
+    """The item that asks for a call. Its id holds what it is bound to: tool, definition and arguments.
+
+    before  id of the item that has asked for that very call, where one has
+    """
+    found = _ID.fullmatch(before or "")
+    number = found[2] if found else new_id("")
+    more = f"_{int(found[3] or 1) + 1}" if found else ""
+    return McpApprovalRequest(
+        id=f"mcpr_{request.digest[:_DIGEST_CHARACTERS]}{number}{more}",
+        type="mcp_approval_request",
+        server_label=LABEL,
+        name=request.recipient.removeprefix(f"{FUNCTIONS}."),
+        arguments=request.arguments,
+    )
+
+
+def _refused(item: McpApprovalResponse, why: str) -> ApiError:
+    got = shown(item.approval_request_id, MOST_ID_CHARACTERS)
+    return ApiError(400, f"got a decision about {got}, but {why}", param="input")
+
+
+def _bound_to(request_id: str) -> str | None:
+    found = _ID.fullmatch(request_id)
+    return found[1] if found else None
+
+
+def _instance(request_id: str) -> str:
+    """The call's own number, which stays where it is asked for again; of an id of others, the id."""
+    found = _ID.fullmatch(request_id)
+    return found[2] if found else request_id
