@@ -186,17 +186,18 @@ def scripted_model(tiny_directory: Path, nano_tokenizer: Tokenizer) -> ScriptedM
 def scripted_nano(nano_tokenizer: Tokenizer) -> Script:
     """As `scripted_model`, with room for long conversations."""
 
-    def make(markup: str) -> LoadedModel:
-        directory = nano.checkpoint_path()
-        plain = open_transformer(directory, "bf16", Backend(threads=1))
-        script = ids_of(markup, nano_tokenizer)
-        transformer = ScriptedTransformer(plain, nano_tokenizer, script, 0.0)
-        options = EngineOptions(speculates=False)
-        return LoadedModel(
-            "scripted", open_checkpoint(directory), nano_tokenizer, transformer, options=options
-        )
+    return lambda markup: nano_that_writes(markup, nano_tokenizer)
 
-    return make
+
+def nano_that_writes(markup: str, tokenizer: Tokenizer) -> LoadedModel:
+    """A model of nano's shape that writes that, one turn after the other."""
+    directory = nano.checkpoint_path()
+    plain = open_transformer(directory, "bf16", Backend(threads=1))
+    transformer = ScriptedTransformer(plain, tokenizer, ids_of(markup, tokenizer), 0.0)
+    options = EngineOptions(speculates=False)
+    return LoadedModel(
+        "scripted", open_checkpoint(directory), tokenizer, transformer, options=options
+    )
 
 
 def ids_of(markup: str, tokenizer: Tokenizer) -> list[int]:

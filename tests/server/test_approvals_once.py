@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -36,7 +37,9 @@ def ran() -> list[tuple[int, int]]:
     return []
 
 
-def counting(make_client: MakeClient, model: Any, ran: list[tuple[int, int]]) -> TestClient:
+def counting(
+    make_client: MakeClient, model: Any, ran: list[tuple[int, int]], **settings: Any
+) -> TestClient:
     """A client of a server that asks before it adds, and says what it has added."""
 
     def add(a: int, b: int) -> int:
@@ -46,7 +49,9 @@ def counting(make_client: MakeClient, model: Any, ran: list[tuple[int, int]]) ->
 
     tool = function_tool(add)
     return make_client(
-        model, tools=ChosenTools(functions=(tool,), floor={tool.recipient: Approval.ASK})
+        model,
+        tools=ChosenTools(functions=(tool,), floor={tool.recipient: Approval.ASK}),
+        **settings,
     )
 
 
@@ -199,3 +204,15 @@ def test_results_of_the_client_come_with_a_decision(
     made = post(client, **asked(given, previous_response_id=first["id"], tools=[OWN, FIND]))
     assert [item["type"] for item in made["output"]] == ["mcp_call", "message"]
     assert ran == [(2, 3)]
+
+
+def test_what_is_kept_no_longer_cannot_be_decided(
+    make_client: MakeClient,
+    scripted_nano: Script,
+    ran: list[tuple[int, int]],
+) -> None:
+    client = counting(make_client, scripted_nano(call() + ANSWER), ran, store_s=1.0)
+    first, request = paused(client)
+    time.sleep(2.5)
+    late = asked([decision(request)], previous_response_id=first["id"])
+    assert (client.post("/v1/responses", json=late).status_code, ran) == (404, [])

@@ -34,15 +34,22 @@ LONG = {
 
 @contextmanager
 def serving(
-    *options: str, log: Path, num_files: int | None = None, **variables: str
+    *options: str,
+    log: Path,
+    num_files: int | None = None,
+    program: str = "gptoss",
+    **variables: str,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The address of a server that is ready, and its process; which may have so many files open."""
+    """The address of a server that is ready, and its process; which may have so many files open.
+
+    program  the module that is run
+    """
 
     def limit() -> None:
         if num_files is not None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (num_files, num_files))
 
-    command = [sys.executable, "-m", "gptoss", "serve", "--port", "0", *options]
+    command = [sys.executable, "-m", program, "serve", "--port", "0", *options]
     environment = {**os.environ, **variables}
     with log.open("wb") as file:
         process = subprocess.Popen(command, stderr=file, env=environment, preexec_fn=limit)
