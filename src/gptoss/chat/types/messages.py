@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import WithJsonSchema
+from pydantic import ConfigDict, WithJsonSchema
 from typing_extensions import TypeAliasType
 
-from gptoss.chat.types.parts import PART_UNREAD, placeholder
+from gptoss.chat.types.parts import PART_UNREAD, none_of, placeholder
 from gptoss.chat.types.words import NAME, Word
 from gptoss.forms import Form, Ignored, Kinds, Refused
 
@@ -49,9 +49,16 @@ class RefusalPart(Form):
 class UnreadPart(Form):
     """What a tool gave and the model cannot read: it is told that something stood there."""
 
+    # What has a text is one.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["text"]},
+            "then": {"properties": {"text": {"type": "null"}}},
+        }
+    )
     left_out = "the model reads text alone"
 
-    type: Any
+    type: Annotated[Any, none_of("text", "refusal")]
 
     @property
     def text(self) -> str:

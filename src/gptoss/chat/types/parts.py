@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from pydantic import WithJsonSchema
+
 from gptoss.errors import shortened
 from gptoss.forms import Ignored, Unread
 
@@ -15,6 +17,11 @@ PART_UNREAD: Mapping[str, Unread] = {
     "citations": Ignored("sources of a text are no part of it"),
     "logprobs": Ignored("the model reads words, not how likely they were"),
 }
+
+
+def none_of(*kinds: str) -> WithJsonSchema:
+    """An annotation for the type of what cannot be read: a document that describes it says any but these."""
+    return WithJsonSchema({"not": {"enum": [None, *kinds]}})
 
 
 def joined(texts: Iterable[str]) -> str:

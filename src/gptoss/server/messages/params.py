@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 from typing_extensions import TypeAliasType
 
-from gptoss.chat.types.parts import PART_UNREAD, joined, placeholder
+from gptoss.chat.types.parts import PART_UNREAD, joined, none_of, placeholder
 from gptoss.chat.types.tools import CALLER, TOOL_UNREAD
 from gptoss.chat.types.words import Word
 from gptoss.forms import Form, Ignored, Kinds, unless
@@ -92,12 +93,25 @@ class ToolReferenceParam(Form):
         return f"Found the tool {self.tool_name}."
 
 
+_NO_TEXT_SOURCE: JsonDict = {
+    "type": "object",
+    "properties": {"type": {"not": {"enum": ["text", "content"]}}},
+}
+
+
 class UnreadBlockParam(Form):
     """What a tool gave and the model cannot read: it is told that something stood there."""
 
+    # A document, if its source is no text.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"type": {"const": "document"}}},
+            "then": {"properties": {"source": _NO_TEXT_SOURCE}, "required": ["source"]},
+        }
+    )
     left_out = "the model reads text alone"
 
-    type: Any
+    type: Annotated[Any, none_of("text", "search_result", "tool_reference")]
 
     @property
     def text(self) -> str:

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from gptoss.chat.types import parts
-from gptoss.chat.types.parts import PART_UNREAD, placeholder
+from gptoss.chat.types.parts import PART_UNREAD, none_of, placeholder
 from gptoss.forms import Form, Kinds
 from gptoss.server.exchanged import IfNull, Sent
 from gptoss.server.replies import Nothing, Reply
 from gptoss.server.shared.logprobs import TokenLogprobs
+
+_READABLE = ("input_text", "output_text", "text", "reasoning_text", "summary_text", "refusal")
 
 
 class TextParam(Form):
@@ -36,7 +38,7 @@ class UnreadParam(Form):
 
     left_out = "the model reads text alone"
 
-    type: Any
+    type: Annotated[Any, none_of(*_READABLE)]
 
     @property
     def text(self) -> str:
@@ -73,9 +75,6 @@ class SummaryText(Reply):
 
     type: Literal["summary_text"]
     text: str
-
-
-_READABLE = ("input_text", "output_text", "text", "reasoning_text", "summary_text", "refusal")
 
 
 def _is_no_text(part: Mapping[str, Any]) -> bool:
