@@ -11,6 +11,8 @@ from typing import Any
 
 import schemathesis
 
+from gptoss.server.hosted_tools import is_hosted
+
 Json = dict[str, Any]
 
 # So that the whole run takes minutes: no check looks at how much is written.
@@ -100,7 +102,8 @@ def _declare(body: Json) -> None:
         body["tools"] = [_tool_of(each, index) for index, each in enumerate(named)]
         if not named:
             body["tool_choice"] = "auto"
-    elif choice == "required" and not body.get("tools"):
+    elif choice == "required" and all(map(is_hosted, body.get("tools") or ())):
+        # Those that the server would have to run may be left out.
         body["tool_choice"] = "auto"
     if isinstance(body.get("tools"), list):
         # Those without a name have that of their type.
