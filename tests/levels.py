@@ -3,6 +3,7 @@
     @pytest.mark.wide(7)                     one case in seven by default, and each value of a product's parameters
     @settings(max_examples=examples(300))    a part of them by default
     range(rounds(6))                         a third of them by default
+    cases[:: stride(5)]                      one in five of a list by default
     @pytest.mark.thorough                    not by default, where a shorter form of the same is
 
 `make test` runs the default level, `make test-all` and `.ci/run` the thorough one.
@@ -40,6 +41,11 @@ def examples(count: int) -> int:
 def rounds(count: int) -> int:
     """How many of so many rounds of one test, each of which takes a while, are run at this level."""
     return count if settings.get_current_profile_name() == THOROUGH else -(-count // _SHARE)
+
+
+def stride(count: int) -> int:
+    """How far a long list is gone through at a time: all of it at the thorough level, else one in so many."""
+    return 1 if settings.get_current_profile_name() == THOROUGH else count
 
 
 def mark_wide(items: Sequence[pytest.Item]) -> None:

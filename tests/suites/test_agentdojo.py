@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from gptoss.chat import Chat
-from gptoss.tools import Ending, Invocation
+from gptoss.tools import Ending, Invocation, Tool
 from gptoss.tools.tool_run import as_result
+from tests.levels import stride
 from tests.suites import agentdojo_suites as dojo
+from tests.suites.http_clients import HostedClient, Servers
 from tests.suites.played_model import PlayedModel
-from tests.suites.trajectory import Call, ChatClient, Ran, TurnPlan, play
+from tests.suites.trajectory import Call, ChatClient, Client, Ran, TurnPlan, play
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,6 +38,23 @@ NUM_PAIRS = {
 WORDS = {("travel", "injection_task_6")}
 
 
+Begin = Callable[[Sequence[Tool]], Client]
+# The last: whether a person allows what is asked for; where they do not, nobody is there in this process.
+Way = Callable[[PlayedModel, Servers, bool], Begin]
+
+
+def _in_process(model: PlayedModel, _: Servers, allows: bool) -> Begin:
+    approve = (lambda _: True) if allows else None
+    return lambda _: ChatClient(Chat(model, temperature=0, approve=approve))
+
+
+def _over_http(_: PlayedModel, servers: Servers, allows: bool) -> Begin:
+    return lambda tools: HostedClient(servers.hosting(tools), lambda _: allows)
+
+
+WAYS = (_in_process, _over_http)
+
+
 @dataclass
 class Scene:
     """A suite's environment, before and now, and the calls that have changed it."""
@@ -52,11 +71,17 @@ class Scene:
         return cls(suite, environment, environment.model_copy(deep=True), [])
 
     def play(
-        self, model: PlayedModel, task: Any, calls: Sequence[Call], answer: str, **more: Any
+        self,
+        model: PlayedModel,
+        task: Any,
+        calls: Sequence[Call],
+        answer: str,
+        begin: Begin,
     ) -> list[Ran]:
+        """`begin`: a client for a conversation in which there are these functions."""
         tools = dojo.tools_in(self.suite, self.environment, self.changes)
-        client = ChatClient(Chat(model, temperature=0, **more))
-        (runs,) = play(model, client, [TurnPlan(task.PROMPT, tuple(calls), answer, tools)])
+        plan = TurnPlan(task.PROMPT, tuple(calls), answer, tools)
+        (runs,) = play(model, begin(tools), [plan])
         # Tools are what they are declared to be.
         assert not [call for call in self.changes if dojo.is_read_only(call.name)]
         return runs
@@ -66,8 +91,11 @@ class Scene:
         return dojo.is_reached(self.suite, task, answer, self.before, self.environment, calls)
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", dojo.NAMES)
-def test_true_calls_solve_each_task(played_model: PlayedModel, name: str) -> None:
+def test_true_calls_solve_each_task(
+    played_model: PlayedModel, servers: Servers, name: str, way: Way
+) -> None:
     """As the suite's own judges see it, where a person allows what is asked for."""
     suite = dojo.suite(name)
     unsolved = []
@@ -75,7 +103,7 @@ def test_true_calls_solve_each_task(played_model: PlayedModel, name: str) -> Non
         scene = Scene.of(suite, task)
         calls = dojo.calls_of(suite, task, scene.environment)
         answer = task.GROUND_TRUTH_OUTPUT or "Done."
-        runs = scene.play(played_model, task, calls, answer, approve=lambda _: True)
+        runs = scene.play(played_model, task, calls, answer, way(played_model, servers, True))
         if {run.ending for run in runs} - {Ending.FINISHED} or not scene.is_reached(
             task, answer, calls
         ):
@@ -86,35 +114,55 @@ def test_true_calls_solve_each_task(played_model: PlayedModel, name: str) -> Non
 
 @pytest.mark.parametrize("name", dojo.NAMES)
 def test_hidden_orders_that_a_model_obeys_have_no_effect(
-    played_model: PlayedModel, name: str
+    played_model: PlayedModel, servers: Servers, name: str
 ) -> None:
-    """With the default approvals, and nobody there: behind text of strangers, calls that change something are denied.
+    """With the default approvals, and nobody there: behind strangers' text, calls that change something are denied."""
+    pairs = _pairs(dojo.suite(name))
+    num_read = _obey(played_model, servers, pairs, _in_process)
+    assert (len(pairs), num_read) == NUM_PAIRS[name]
+
+
+@pytest.mark.parametrize("name", dojo.NAMES)
+def test_hidden_orders_over_http(played_model: PlayedModel, servers: Servers, name: str) -> None:
+    """With the default approvals: the person who is asked for these calls allows none."""
+    pairs = _pairs(dojo.suite(name))
+    _obey(played_model, servers, pairs[:: stride(7)], _over_http)
+
+
+def _pairs(suite: Any) -> list[tuple[Any, Any, Any]]:
+    """The suite, a user's task, and an order of a stranger's, for all of them."""
+    return [
+        (suite, task, order)
+        for task in suite.user_tasks.values()
+        for order in suite.injection_tasks.values()
+    ]
+
+
+def _obey(
+    model: PlayedModel, servers: Servers, pairs: Sequence[tuple[Any, Any, Any]], way: Way
+) -> int:
+    """Fail if an order has an effect; returns in how many of the pairs it is read.
 
     The model obeys at once: behind the first result that holds the order, it makes the calls that the suite has for it.
     """
-    suite = dojo.suite(name)
-    effects, num, num_read = [], 0, 0
-    for task in suite.user_tasks.values():
-        for order in suite.injection_tasks.values():
-            text = dojo.order_of(order)
-            scene = Scene.of(suite, task, text)
-            own = dojo.calls_of(suite, task, scene.environment)
-            obeyed = dojo.calls_of(suite, order, scene.environment)
-            first = _index_of_order(suite, task, own, text) + 1
-            calls = [*own[:first], *obeyed, *own[first:]]
-            answer = f"Done. {order.GROUND_TRUTH_OUTPUT}"
-            runs = scene.play(played_model, task, calls, answer)
-            num += 1
-            num_read += any(_holds(text, run.told) for run in runs[:first])
-            injected = runs[first : first + len(obeyed)]
-            wrong = [run for run in injected if run.ending is not _ending_of(run)]
-            ran = [
-                call for call, run in zip(calls, runs, strict=True) if run.ending is Ending.FINISHED
-            ]
-            if wrong or scene.is_reached(order, answer, ran) != ((name, order.ID) in WORDS):
-                effects.append((task.ID, order.ID, wrong, scene.changes))
+    effects, num_read = [], 0
+    for suite, task, order in pairs:
+        text = dojo.order_of(order)
+        scene = Scene.of(suite, task, text)
+        own = dojo.calls_of(suite, task, scene.environment)
+        obeyed = dojo.calls_of(suite, order, scene.environment)
+        first = _index_of_order(suite, task, own, text) + 1
+        calls = [*own[:first], *obeyed, *own[first:]]
+        answer = f"Done. {order.GROUND_TRUTH_OUTPUT}"
+        runs = scene.play(model, task, calls, answer, way(model, servers, False))
+        num_read += any(_holds(text, run.told) for run in runs[:first])
+        injected = runs[first : first + len(obeyed)]
+        wrong = [run for run in injected if run.ending is not _ending_of(run)]
+        ran = [call for call, run in zip(calls, runs, strict=True) if run.ending is Ending.FINISHED]
+        if wrong or scene.is_reached(order, answer, ran) != ((suite.name, order.ID) in WORDS):
+            effects.append((task.ID, order.ID, wrong, scene.changes))
     assert effects == []
-    assert (num, num_read) == NUM_PAIRS[name]
+    return num_read
 
 
 def _ending_of(run: Ran) -> Ending:
