@@ -30,7 +30,7 @@ def estimate(mean: float, low: float, high: float, **more: object) -> Estimate:
             estimate(-0.0002, -0.1, 0.1, unit=Unit.DIFFERENCE),
             "0.0 points (−10.0 to +10.0, n 12,032)",
         ),
-        (estimate(1234.5, 2.345, math.inf, unit=Unit.NUMBER), "1,234 (2.35 to any, n 12,032)"),
+        (estimate(1234.5, 2.345, math.inf, unit=Unit.NUMBER), "1,234 (2.35 to infinite, n 12,032)"),
     ],
 )
 def test_text_has_interval_and_n(made: Estimate, text: str) -> None:

@@ -41,7 +41,7 @@ def test_ratios_cover() -> None:
 def test_nothing_right_has_no_bound() -> None:
     found = ratio([100.0] * 9, [0.0] * 9, range(9))
     assert math.isinf(found.mean)
-    assert str(found) == "any (any to any, n 9)"
+    assert str(found) == "infinite (no bounds, n 9)"
     assert found.to_dict()["mean"] is None
     seldom = ratio([100.0] * 9, [1.0] + [0.0] * 8, range(9))
     assert seldom.mean == 900.0
@@ -69,4 +69,10 @@ def test_quartiles_are_values_that_came() -> None:
     assert str(found) == "4 (2 to 8, n 8), half of them from 2 to 7"
     equal = spread([9] * 50, range(50))
     assert (equal.median.low, equal.median.high) == (9, 9)
-    assert spread([3], ["a"]).median.mean == 3
+
+
+@pytest.mark.parametrize("n", [1, 5, 6])
+def test_the_median_of_few_has_no_bounds(n: int) -> None:
+    found = spread([3.0] * n, range(n))
+    assert str(found.median) == ("3 (3 to 3, n 6)" if n == 6 else f"3 (no bounds, n {n})")
+    assert found.to_dict()["median"]["low"] == (3 if n == 6 else None)  # type: ignore[index]

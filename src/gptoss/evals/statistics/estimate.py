@@ -63,7 +63,9 @@ class Estimate:
     def __str__(self) -> str:
         mark = {Unit.SHARE: " %", Unit.DIFFERENCE: " points", Unit.NUMBER: ""}[self.unit]
         low, high = self._told(self.low), self._told(self.high)
-        return f"{self._told(self.mean)}{mark} ({low} to {high}, {self.size})"
+        has_bounds = math.isfinite(self.low) or math.isfinite(self.high)
+        interval = f"{low} to {high}" if has_bounds else "no bounds"
+        return f"{self._told(self.mean)}{mark} ({interval}, {self.size})"
 
     @property
     def size(self) -> str:
@@ -88,8 +90,6 @@ class Estimate:
         }
 
     def _told(self, value: float) -> str:
-        if math.isinf(value):
-            return "any"
         match self.unit:
             case Unit.SHARE:
                 return f"{100 * value:.1f}"
@@ -98,7 +98,14 @@ class Estimate:
                 text = f"{100 * value:+.1f}"
                 return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
             case Unit.NUMBER:
-                return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+                return number_text(value)
+
+
+def number_text(value: float) -> str:
+    """A number to three digits at least."""
+    if math.isinf(value):
+        return "infinite"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def rounded(value: float | None) -> float | None:

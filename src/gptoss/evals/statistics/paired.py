@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from gptoss.evals.statistics.distributions import (
 from gptoss.evals.statistics.estimate import CONFIDENCE, Estimate, Method, Unit, rounded
 from gptoss.evals.statistics.intervals import wilson
 
+_Name = TypeVar("_Name", bound=Hashable)
 _UPPER = 0.5 + CONFIDENCE / 2
 # 65,536 ways to choose signs; beyond that t is close.
 _MOST_FLIPPED = 16
@@ -150,12 +152,13 @@ def _sign_p(differing: Floats) -> float:
     return float((reached >= abs(differing.sum()) - 1e-9).mean())
 
 
-def holm(probabilities: Mapping[str, float]) -> dict[str, float]:
+def holm(probabilities: Mapping[_Name, float]) -> dict[_Name, float]:
     """Adjust the p of several comparisons so that any false alarm among them is as rare as one alone may be.
 
     Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979).
     """
-    adjusted, largest = {}, 0.0
+    adjusted: dict[_Name, float] = {}
+    largest = 0.0
     for rank, (name, p) in enumerate(sorted(probabilities.items(), key=lambda each: each[1])):
         largest = max(largest, min(1.0, (len(probabilities) - rank) * p))
         adjusted[name] = largest

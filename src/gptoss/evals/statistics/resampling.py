@@ -10,12 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from gptoss.evals.statistics.clusters import ClusterSums, Floats
-from gptoss.evals.statistics.estimate import CONFIDENCE, Estimate, Method, Unit, rounded
+from gptoss.evals.statistics.estimate import (
+    CONFIDENCE,
+    Estimate,
+    Method,
+    Unit,
+    number_text,
+    rounded,
+)
 from gptoss.evals.statistics.intervals import mean_score
 
 RESAMPLES = 2000
 # Of drawn clusters at a time: a few megabytes.
 _DRAWN_AT_ONCE = 1 << 19
+# 2 * 0.5 ** 6 is below 1 in 20.
+_FEWEST = 6
 
 
 def ratio(
@@ -67,7 +76,12 @@ class Spread:
     upper: float
 
     def __str__(self) -> str:
-        return f"{self.median}, half of them from {self.lower:,.0f} to {self.upper:,.0f}"
+        return f"{self.median}, {self.quartiles}"
+
+    @property
+    def quartiles(self) -> str:
+        """The lower and the upper one in words."""
+        return f"half of them from {number_text(self.lower)} to {number_text(self.upper)}"
 
     def to_dict(self) -> dict[str, object]:
         """The spread for JSON."""
@@ -81,8 +95,9 @@ class Spread:
 def spread(values: npt.ArrayLike, clusters: Sequence[Hashable]) -> Spread:
     """The quartiles of numbers.
 
-    The median's interval ends at the quantiles of the bounds of the share of observations that lie below it. Source:
-    Woodruff, Confidence intervals for medians and other position measures, JASA 47 (1952).
+    The median's interval ends at the quantiles of the bounds of the share of observations that lie below it. Of fewer
+    than six clusters, all may lie on one side of it once in 20 times: there are no bounds then. Source: Woodruff,
+    Confidence intervals for medians and other position measures, JASA 47 (1952).
     """
     observed = np.asarray(values, np.float64)
     order = np.argsort(observed, kind="stable")
@@ -92,8 +107,9 @@ def spread(values: npt.ArrayLike, clusters: Sequence[Hashable]) -> Spread:
     is_below = np.empty(len(order))
     is_below[order] = np.arange(len(order)) < len(order) / 2
     below = mean_score(is_below, clusters)
-    bounds = [below.low, below.high]
-    low, high = np.quantile(ordered, bounds, method="inverted_cdf")
+    low, high = np.quantile(ordered, [below.low, below.high], method="inverted_cdf")
+    if below.clusters < _FEWEST:
+        low, high = -math.inf, math.inf
     return Spread(
         lower=float(lower),
         median=Estimate(
