@@ -1,1 +1,15 @@
 """What a run found, told with intervals: as JSON, Markdown and a page; and two runs on the same items compared."""
+
+from gptoss.evals.report.facts import RunFacts
+from gptoss.evals.report.report import Evaluated, report_document, report_json, written
+from gptoss.evals.report.summary import Summary, summarise
+
+__all__ = [
+    "Evaluated",
+    "RunFacts",
+    "Summary",
+    "report_document",
+    "report_json",
+    "summarise",
+    "written",
+]

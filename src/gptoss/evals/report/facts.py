@@ -1,0 +1,87 @@
+"""What a report says of a run beside its figures: rules, data, settings, and what it may be compared with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from gptoss.evals.asker import Sampling
+from gptoss.evals.suite import ProtocolCard, Source
+
+_EFFORTS = ("low", "medium", "high")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """A run, as its report states it.
+
+    skipped   rows of the files that are no samples, counted by the reason
+    asked     samples that the run asks
+    samples   those that the suite has
+    identity  of whoever answered
+    command   as it was typed
+    failures  plays that could not be played to their end, with the reason
+    """
+
+    suite: str
+    card: ProtocolCard
+    sampling: Sampling
+    repeats: int
+    asked: int
+    samples: int
+    identity: Mapping[str, object]
+    command: str
+    sources: Sequence[Source] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+    def deviations(self) -> list[str]:
+        """Settings that are not the protocol's, each as `NAME is X, the protocol's is Y`."""
+        pairs = [("repeats", self.repeats, self.card.repeats)]
+        pairs += [
+            (name, getattr(self.sampling, name), getattr(self.card, name))
+            for name in ("temperature", "top_p", "max_tokens")
+        ]
+        return [
+            f"{name} is {_said(own)}, the protocol's is {_said(wanted)}"
+            for name, own, wanted in pairs
+            if own != wanted
+        ]
+
+    def obstacles(self, label: str) -> list[str]:
+        """Reasons why this run's score must not be held beside the published figure of that label."""
+        found = []
+        if self.asked < self.samples:
+            found.append(f"{self.asked:,} of {self.samples:,} samples were asked")
+        if self.failures:
+            found.append(f"{len(self.failures):,} plays were not answered")
+        found += self.deviations()
+        found += [
+            f"{source.name} is not the published file"
+            if source.known is False
+            else f"nothing is known of the hash of {source.name}"
+            for source in self.sources
+            if source.known is not True
+        ]
+        named = [effort for effort in _EFFORTS if re.search(rf"\b{effort}\b", label)]
+        if named and self.sampling.effort not in named:
+            found.append(f"the effort is {self.sampling.effort}, the figure's is {named[0]}")
+        return found
+
+    def to_dict(self) -> dict[str, object]:
+        """The facts for JSON; `from_dict` reads them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> RunFacts:
+        """Facts that were kept. Raises KeyError or TypeError for what are none."""
+        given = dict(data)
+        given["card"] = ProtocolCard(**given["card"])  # type: ignore[arg-type]
+        given["sampling"] = Sampling(**given["sampling"])  # type: ignore[arg-type]
+        given["sources"] = [Source(**each) for each in given["sources"]]  # type: ignore[attr-defined]
+        return cls(**given)  # type: ignore[arg-type]
+
+
+def _said(value: float | None) -> str:
+    return "what the context holds" if value is None else f"{value:,}"
