@@ -111,12 +111,13 @@ def run(
     limit: int | None = None,
     watcher: Silent | None = None,
     keeps: bool = False,
+    regrades: bool = False,
 ) -> Run:
     """Play into a folder, to the end; `keeps`: the folder is still open then."""
     suite = suite or Coins()
     samples = chosen(suite.samples(), limit, seed)
     settings = RunSettings.of(suite, samples, caller, Sampling(seed=seed), repeats)
-    folder = RunFolder(path, settings.to_dict())
+    folder = RunFolder(path, settings.to_dict(), regrades=regrades)
     try:
         made = Run(suite, samples, caller, settings, folder, watcher or Silent())
         asyncio.run(made.play())

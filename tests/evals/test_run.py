@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from gptoss.errors import EvalError, OutputError
 from gptoss.evals.choice import chosen
 from gptoss.evals.folder import SAMPLES, RunFolder
+from gptoss.evals.grade import Grade
 from gptoss.evals.play import Play
 from gptoss.evals.run import seed_of
 from gptoss.evals.suite import Sample
@@ -218,3 +220,30 @@ def test_samples_that_are_none() -> None:
         chosen([], None, 0)
     with pytest.raises(EvalError, match="got a limit of 0"):
         chosen([Sample(id="x")], 0, 0)
+
+
+def test_graded_again(tmp_path: Path) -> None:
+    """Another version of the rules asks nothing, keeps the old grades, and has its own."""
+    run(tmp_path, Caller(1.0))
+    before = (tmp_path / "grades.jsonl").read_bytes()
+    stricter, caller = _Stricter(), Caller(1.0)
+    with pytest.raises(EvalError, match="version was '1', now '2'"):
+        run(tmp_path, caller, suite=stricter)
+    for number in (1, 2):
+        run(tmp_path, caller, suite=stricter, regrades=True)
+        assert caller.asked == []
+        assert {play.items[0].grade.score for play in plays(tmp_path)} == {0.5}
+        assert (tmp_path / f"grades.jsonl.{number}").exists()
+    assert (tmp_path / "grades.jsonl.1").read_bytes() == before
+    with pytest.raises(EvalError, match="caller was"):
+        run(tmp_path, Caller(0.3), suite=stricter, regrades=True)
+
+
+class _Stricter(Coins):
+    def __init__(self) -> None:
+        super().__init__()
+        self.card = replace(self.card, version="2")
+
+    async def play(self, sample, repeat, ask):  # type: ignore[no-untyped-def]
+        (item,) = await super().play(sample, repeat, ask)
+        return [replace(item, grade=Grade.share(item.grade.score / 2))]

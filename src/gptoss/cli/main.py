@@ -16,6 +16,7 @@ from gptoss.cli.cache import cache
 from gptoss.cli.chat import chat
 from gptoss.cli.complete import complete
 from gptoss.cli.doctor import doctor
+from gptoss.cli.evaluation.command import evaluation
 from gptoss.cli.export import export
 from gptoss.cli.fit import fit
 from gptoss.cli.info import info
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 for command in (chat, complete, serve, pull, doctor, export, info, fit, bench, sandbox, synth):
     app.command(cls=SourcedCommand)(command)
+app.add_typer(evaluation, name="eval")
 app.add_typer(models, name="models")
 app.add_typer(cache, name="cache")
 

@@ -18,6 +18,8 @@ _SETTINGS = "run.json"
 _ANSWERS = "answers.jsonl"
 _GRADES = "grades.jsonl"
 SAMPLES = "samples.jsonl"
+# Settings that change grades alone.
+_OF_GRADES = ("version", "judge")
 _MOST_BYTES = 1 << 24
 
 
@@ -30,14 +32,21 @@ class RunFolder:
     samples.jsonl  both together, by sample: made anew when a run ends
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, object]) -> None:
+    def __init__(
+        self, path: Path, settings: Mapping[str, object], *, regrades: bool = False
+    ) -> None:
         """Begin a run, or go on with one of the same settings.
+
+        regrades  grade the answers that are there again, also by another version or judge; the old grades are kept
+                  beside the new ones
 
         Raises EvalError for a folder of another run, or one that is none; OutputError for what cannot be written.
         """
         self.path = path
         self.settings = dict(settings)
         kept = settings_of(path) if (path / _SETTINGS).exists() else None
+        if kept is not None and regrades:
+            kept |= {name: self.settings.get(name) for name in _OF_GRADES}
         if kept is None:
             self._begin()
         elif differing := differences(kept, self.settings):
@@ -46,6 +55,9 @@ class RunFolder:
             )
         self._answers = Journal(path / _ANSWERS)
         try:
+            if kept is not None and regrades:
+                self._write_settings()
+                _set_aside(path / _GRADES)
             self._grades = Journal(path / _GRADES)
         except BaseException:
             self._answers.close()
@@ -123,17 +135,29 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             if any(self.path.iterdir()):
                 raise EvalError(f"{self.path} is no run's folder, and not empty; choose a new one")
-            text = json.dumps(self.settings, indent=2, ensure_ascii=False, sort_keys=True)
-            with whole_file(self.path / _SETTINGS) as file:
-                file.write(text.encode(errors="backslashreplace") + b"\n")
+            self._write_settings()
         except OSError as error:
             raise EvalError(f"cannot write {self.path}: {error.strerror}") from None
+
+    def _write_settings(self) -> None:
+        text = json.dumps(self.settings, indent=2, ensure_ascii=False, sort_keys=True)
+        with whole_file(self.path / _SETTINGS) as file:
+            file.write(text.encode(errors="backslashreplace") + b"\n")
 
     def _damaged(self, name: str, key: str, error: Exception) -> EvalError:
         return EvalError(
             f"{self.path / name} holds {shown(key)} in another form ({error}); it is of another version, or damaged: "
             "begin anew in another folder"
         )
+
+
+def _set_aside(path: Path) -> None:
+    """Give a file another name, if it is there: the first of `NAME.1`, `NAME.2` that is free."""
+    if path.exists():
+        number = 1
+        while (other := path.with_name(f"{path.name}.{number}")).exists():
+            number += 1
+        path.rename(other)
 
 
 def settings_of(path: Path) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+import gptoss
 from gptoss.batch.turns import finished_turn, places
 from gptoss.chat.conversation import conversation
 from gptoss.chat.reply import Reply
@@ -33,6 +34,7 @@ class ModelAsker:
         """Name, weights by their fingerprint, and all that may change a token."""
         model = self._model
         return {
+            "gptoss": gptoss.__version__,
             "model": model.name,
             "weights": fingerprint(model.checkpoint, with_times=False)[:32],
             "precision": model.precision,

@@ -37,6 +37,19 @@ class Watcher(Protocol):
         """A sample could not be played to its end; the same run asks it again when it is gone on with."""
 
 
+class Unwatched:
+    """Watches nothing."""
+
+    def answered(self, answer: Answer) -> None:
+        """Let it be."""
+
+    def played(self, items: Sequence[Item]) -> None:
+        """Let it be."""
+
+    def failed(self, sample: str, reason: str) -> None:
+        """Let it be."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """All that decides what a run finds, but for the samples themselves."""

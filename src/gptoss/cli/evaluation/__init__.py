@@ -1,0 +1,1 @@
+"""`gptoss eval`: suites of samples, asked, graded, reported and compared."""

@@ -1,0 +1,229 @@
+"""`gptoss eval`: its subcommands, of which asking suites needs no name."""
+
+from __future__ import annotations
+
+import asyncio
+import json as json_module
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from gptoss.cli import flags
+from gptoss.cli.interruption import interruptible
+from gptoss.cli.model_options import takes_model
+from gptoss.cli.option_sources import SourcedCommand
+from gptoss.errors import EvalError
+
+if TYPE_CHECKING:
+    from gptoss.cli.evaluation.wishes import Wishes
+    from gptoss.evals.report import Evaluated
+    from gptoss.runtime import ModelOptions
+
+_RUN = "run"
+# As `grep` says that it found nothing: samples that nobody answered.
+_INCOMPLETE = 1
+
+
+class _Suites(TyperGroup):
+    """Takes `gptoss eval SUITE` for `gptoss eval run SUITE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command's name where only what it is asked for was said."""
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = [_RUN, *args]
+        return super().parse_args(ctx, args)
+
+
+evaluation = typer.Typer(
+    cls=_Suites,
+    no_args_is_help=True,
+    help="Ask suites of questions, grade the answers and report, each figure with its interval. "
+    "`gptoss eval SUITE` is `gptoss eval run SUITE`.",
+)
+
+
+@evaluation.command(_RUN, cls=SourcedCommand)
+@takes_model()
+def run(
+    suites: Annotated[
+        list[str],
+        typer.Argument(metavar="SUITE...", help="Names as `gptoss eval list` shows them."),
+    ],
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[SUITE=]PATH", help="A benchmark's file or folder; may be given several times."
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A benchmark's rules. Default: aa-v3."),
+    ] = None,
+    reasoning: Annotated[
+        str,
+        typer.Option(
+            "--reasoning",
+            "-r",
+            metavar="LEVELS",
+            help="low, medium, high, or several with commas between them.",
+        ),
+    ] = "medium",
+    limit: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Ask so many samples, spread over the categories."),
+    ] = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Default: the protocol's.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(metavar="N", help="Samples of a generated suite.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Of samples, their order, and answers.")
+    ] = 0,
+    temperature: Annotated[
+        float | None, typer.Option(metavar="T", help="Default: the protocol's.")
+    ] = None,
+    top_p: Annotated[
+        float | None, typer.Option("--top-p", metavar="P", help="Default: the protocol's.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="New tokens of an answer at most, reasoning included. Default: the protocol's.",
+        ),
+    ] = None,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Ask a server with an OpenAI-compatible API instead of a model in this process; "
+            "several that answer alike share the work.",
+        ),
+    ] = None,
+    server_model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="As the server calls it. Default: its first."),
+    ] = None,
+    key_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The server's API key. Default: $OPENAI_API_KEY."),
+    ] = None,
+    at_once: Annotated[
+        int, typer.Option(min=1, max=1024, metavar="N", help="Questions open at a server.")
+    ] = 16,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL|self", help="Who judges where programs cannot: a server, or the model."
+        ),
+    ] = None,
+    judge_model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="As the judge's server calls it.")
+    ] = None,
+    sandbox_python: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="The Python whose packages generated code may use."),
+    ] = None,
+    grader: Annotated[
+        str,
+        typer.Option(metavar="subprocess|official", help="How LiveCodeBench's programs are run."),
+    ] = "subprocess",
+    regrade: Annotated[
+        bool,
+        typer.Option(
+            "--regrade", help="Grade the answers again that are there, such as by a newer version."
+        ),
+    ] = False,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Answers, grades, report. Default: evals/MODEL."),
+    ] = None,
+    json: flags.Json = False,
+    *,
+    options: ModelOptions,
+) -> None:
+    """Ask suites of a model, or of a server, and report the scores.
+
+    Every answer is kept when it comes: after Ctrl-C, a crash or a power cut, the same command goes on. Exits with 1
+    where samples were not answered.
+    """
+    from gptoss.cli.evaluation.wishes import Wishes, data_of, efforts_of
+
+    wishes = Wishes(
+        suites=list(dict.fromkeys(suites)),
+        data=data_of(suites, data or ()),
+        efforts=efforts_of(reasoning),
+        protocol=protocol,
+        limit=limit,
+        repeats=repeats,
+        size=size,
+        seed=seed,
+        temperature=temperature,
+        top_p=top_p,
+        max_tokens=max_tokens,
+        judge=judge,
+        judge_model=judge_model,
+        sandbox_python=None if sandbox_python is None else Path(sandbox_python).expanduser(),
+        grader=grader,
+        regrades=regrade,
+        out=None if out is None else Path(out).expanduser(),
+    )
+    with interruptible("the same command goes on"):
+        if server:
+            asked = _ask_server(wishes, server, server_model, key_file, at_once, json)
+            found = asyncio.run(asked)
+        else:
+            if server_model or key_file:
+                raise EvalError("got --server-model or --key-file without --server; say which one")
+            found = _ask_model(wishes, options, json)
+    if json:
+        from gptoss.evals.report import report_json
+
+        print(json_module.dumps(report_json(found), ensure_ascii=False))
+    if any(each.facts.failures for each in found):
+        raise typer.Exit(_INCOMPLETE)
+
+
+def _ask_model(wishes: Wishes, options: ModelOptions, json: bool) -> list[Evaluated]:
+    from gptoss.cli.evaluation.session import Session
+    from gptoss.cli.loading import announce, offer_pull, open_model
+    from gptoss.cli.output import Screen
+    from gptoss.evals.model_asker import ModelAsker
+
+    offer_pull(options)
+    with open_model(options) as model:
+        announce(model, options)
+        screen = None if json else Screen()
+        session = Session(wishes, ModelAsker(model), model, screen, _command())
+        return asyncio.run(session.run())
+
+
+async def _ask_server(
+    wishes: Wishes,
+    urls: list[str],
+    model: str | None,
+    key_file: str | None,
+    at_once: int,
+    json: bool,
+) -> list[Evaluated]:
+    from gptoss.cli.evaluation.askers import server_asker
+    from gptoss.cli.evaluation.session import Session
+    from gptoss.cli.output import Screen
+
+    asker = await server_asker(urls, model, key_file, at_once)
+    try:
+        session = Session(wishes, asker, None, None if json else Screen(), _command())
+        return await session.run()
+    finally:
+        await asker.close()
+
+
+def _command() -> str:
+    """The command as it was typed."""
+    return shlex.join(["gptoss", *sys.argv[1:]])
