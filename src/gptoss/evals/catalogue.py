@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,32 @@ class SuiteOptions:
     sandbox_python: Path | None = None
     grader: str = "subprocess"
     rung: Rung | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A suite as a list shows it.
+
+    about  the first line of its module
+    """
+
+    name: str
+    about: str
+    needs_data: bool
+
+
+def entries() -> list[Entry]:
+    """All suites in the order in which they are shown."""
+    named: list[tuple[str, object, bool]] = [
+        *((name, opener, True) for name, opener in BENCHMARKS.items()),
+        *((name, suite, False) for name, suite in GENERATED.items()),
+    ]
+    found = []
+    for name, made, needs_data in named:
+        text = inspect.getdoc(inspect.getmodule(made)) or ""
+        about = text.partition("\n")[0].removesuffix(".")
+        found.append(Entry(name=name, about=about, needs_data=needs_data))
+    return found
 
 
 def open_suite(name: str, options: SuiteOptions) -> Suite:

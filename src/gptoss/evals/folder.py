@@ -182,3 +182,33 @@ def differences(
         elif old != new:
             found.append(f"{where} was {shown(old)}, now {shown(new)}")
     return found
+
+
+def plays_of(path: Path) -> Iterator[Play]:
+    """The plays of a run's folder, one by one from its samples file. Raises EvalError."""
+    file = path / SAMPLES
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    yield Play.from_dict(json.loads(line))
+                except (KeyError, TypeError, ValueError) as error:
+                    raise EvalError(
+                        f"line {number} of {file} holds no play ({error}); run the same command again, which makes "
+                        "the file anew"
+                    ) from None
+    except OSError as error:
+        raise EvalError(f"cannot read {file}: {error.strerror}") from None
+
+
+def runs_in(path: Path) -> dict[str, Path]:
+    """The folders of runs in a folder, by their names; of a run's own folder, that alone under an empty name.
+
+    Raises EvalError where there is none.
+    """
+    if (path / _SETTINGS).exists():
+        return {"": path}
+    found = {each.parent.name: each.parent for each in sorted(path.glob(f"*/{_SETTINGS}"))}
+    if not found:
+        raise EvalError(f"{path} holds no run; wanted a folder that gptoss eval wrote")
+    return found

@@ -227,3 +227,46 @@ async def _ask_server(
 def _command() -> str:
     """The command as it was typed."""
     return shlex.join(["gptoss", *sys.argv[1:]])
+
+
+@evaluation.command("compare")
+def compare(
+    before: Annotated[str, typer.Argument(metavar="A", help="A folder of `gptoss eval`.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="Another one, of the same suites.")],
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Although protocols, versions, judges or data differ.")
+    ] = False,
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where a report is written as well.")
+    ] = None,
+    json: flags.Json = False,
+) -> None:
+    """Compare two runs item by item: the difference, its interval, and whether chance alone would bring it."""
+    from gptoss.cli.evaluation.compare import compare_folders, show
+
+    paths = [Path(each).expanduser() for each in (before, after)]
+    found = compare_folders(paths[0], paths[1], anyway=anyway)
+    show(found, None if out is None else Path(out).expanduser(), json=json)
+
+
+@evaluation.command("list")
+def list_suites(json: flags.Json = False) -> None:
+    """Show the suites: published benchmarks, for which you bring the data, and those that are made from a seed."""
+    from gptoss.cli.output import Screen
+    from gptoss.evals.catalogue import entries
+
+    found = entries()
+    if json:
+        facts = [
+            {"name": each.name, "needs_data": each.needs_data, "about": each.about}
+            for each in found
+        ]
+        print(json_module.dumps({"suites": facts}))
+        return
+    screen = Screen()
+    for needs_data, title in ((True, "with data that you bring"), (False, "made from a seed")):
+        screen.write(f"{title}\n", "dim")
+        for each in found:
+            if each.needs_data is needs_data:
+                screen.write(f"  {each.name:<16}", "bold")
+                screen.write(f"{each.about}\n")
