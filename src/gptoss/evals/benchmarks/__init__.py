@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from gptoss.errors import EvalError, listed, shown
 from gptoss.evals.benchmarks.gpqa import open_gpqa
+from gptoss.evals.benchmarks.hle import open_hle
 from gptoss.evals.benchmarks.livecodebench import open_livecodebench
 from gptoss.evals.benchmarks.mmlu_pro import open_mmlu_pro
 from gptoss.evals.benchmarks.options import BenchmarkOptions
@@ -15,6 +16,7 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkOptions], Suite]] = {
     "mmlu-pro": open_mmlu_pro,
     "gpqa-diamond": open_gpqa,
     "livecodebench": open_livecodebench,
+    "hle": open_hle,
 }
 
 
