@@ -6,6 +6,7 @@ with Session(choose_rung()) as session:
 """
 
 from gptoss.tools.sandbox.exchange import Interruption
+from gptoss.tools.sandbox.interpreter import Interpreter, find_interpreter, other_interpreter
 from gptoss.tools.sandbox.ladder import Look, choose_rung, look_at
 from gptoss.tools.sandbox.limits import Limits
 from gptoss.tools.sandbox.output import Output, Reason, Stream
@@ -15,6 +16,7 @@ from gptoss.tools.sandbox.session import Hold, Session
 
 __all__ = [
     "Hold",
+    "Interpreter",
     "Interruption",
     "Limits",
     "Look",
@@ -26,5 +28,7 @@ __all__ = [
     "Session",
     "Stream",
     "choose_rung",
+    "find_interpreter",
     "look_at",
+    "other_interpreter",
 ]

@@ -32,9 +32,12 @@ main(commands, replies, sent["plan"])
 """
 
 
-def first_words(plan: dict[str, Any]) -> bytes:
-    """What a process is sent first: the modules, compiled by this interpreter, which is the one there, and a plan."""
-    return framed({"modules": _modules(), "plan": plan})
+def first_words(plan: dict[str, Any], *, is_alike: bool = True) -> bytes:
+    """What a process is sent first: the modules and a plan.
+
+    The modules are compiled if its interpreter `is_alike`, and text for any other.
+    """
+    return framed({"modules": _modules() if is_alike else _sources(), "plan": plan})
 
 
 def framed(value: dict[str, Any]) -> bytes:
@@ -46,6 +49,10 @@ def framed(value: dict[str, Any]) -> bytes:
 @cache
 def _modules() -> list[tuple[str, CodeType]]:
     """Names and code of the modules, packages first."""
+    return [(name, compile(source, "<sandbox>", "exec")) for name, source in _sources()]
+
+
+def _sources() -> list[tuple[str, str]]:
     above = _PACKAGE.split(".")
     packages = [(".".join(above[: n + 1]), "__path__ = []\n") for n in range(len(above))]
     folder = Path(__file__).parent / "inside"
@@ -53,4 +60,4 @@ def _modules() -> list[tuple[str, CodeType]]:
         (f"{_PACKAGE}.{name}", (folder / f"{name}.py").read_text(encoding="utf-8"))
         for name in FILES
     ]
-    return [(name, compile(source, "<sandbox>", "exec")) for name, source in packages + modules]
+    return packages + modules

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
+import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from gptoss.errors import SandboxError, shown
 
 # Shared libraries and what they read. Each is taken where it is there.
 _SYSTEM = (
@@ -16,19 +22,30 @@ _SYSTEM = (
 )
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 _PACKAGES = ("site-packages", "dist-packages")
+# Another interpreter says it of itself.
+_ASK = """
+import importlib.util, json, os, sys
+executable = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+prefixes = [sys.base_prefix, sys.base_exec_prefix]
+magic = importlib.util.MAGIC_NUMBER.hex()
+print(json.dumps({"executable": executable, "prefixes": prefixes, "path": sys.path, "magic": magic}))
+"""
+_MOST_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
     """An interpreter, and what it reads.
 
-    own    folders and files of the interpreter itself
-    sites  folders of installed packages
+    own        folders and files of the interpreter itself, and whatever else may be read
+    sites      folders of installed packages
+    is_alike   whether it runs what this process's interpreter compiles
     """
 
     executable: str
     own: tuple[str, ...]
     sites: tuple[str, ...]
+    is_alike: bool = True
 
     def readable(self) -> list[str]:
         """Everything that code may read, but for its own folder; none lies beneath another."""
@@ -49,15 +66,43 @@ def find_interpreter() -> Interpreter:
     """The interpreter of this process, without its virtual environment but with that one's packages."""
     # The environment's own executable leads to the base one, which lies elsewhere (uv, pyenv, conda: in a home folder).
     executable = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
-    prefixes = dict.fromkeys((sys.base_prefix, sys.base_exec_prefix))
+    return _interpreter(executable, (sys.base_prefix, sys.base_exec_prefix), sys.path)
+
+
+def other_interpreter(path: Path) -> Interpreter:
+    """The interpreter at a path, such as that of a virtual environment, with its packages. Raises SandboxError."""
+    try:
+        asked = subprocess.run(
+            [path, "-I", "-c", _ASK], capture_output=True, timeout=_MOST_S, check=True
+        )
+        said = json.loads(asked.stdout)
+        executable, prefixes, folders = said["executable"], said["prefixes"], said["path"]
+        is_alike = bytes.fromhex(said["magic"]) == importlib.util.MAGIC_NUMBER
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError, KeyError) as error:
+        raise SandboxError(
+            f"got {shown(str(path))}, which does not run as a Python ({type(error).__name__}); "
+            "wanted the path of an interpreter, such as `venv/bin/python`"
+        ) from None
+    return _interpreter(executable, prefixes, folders, is_alike=is_alike)
+
+
+def _interpreter(
+    executable: str, prefixes: Iterable[str], folders: Iterable[str], *, is_alike: bool = True
+) -> Interpreter:
     # Not whole prefixes: one may be the root of everything.
-    own = [os.path.join(prefix, name) for prefix in prefixes for name in ("lib", "lib64", "share")]
+    own = [
+        os.path.join(prefix, name)
+        for prefix in dict.fromkeys(prefixes)
+        for name in ("lib", "lib64", "share")
+    ]
     sites = [
         os.path.abspath(path)
-        for path in sys.path
+        for path in folders
         if os.path.basename(path) in _PACKAGES and os.path.isdir(path)
     ]
-    return Interpreter(executable, (executable, *own), tuple(dict.fromkeys(sites)))
+    return Interpreter(
+        executable, (executable, *own), tuple(dict.fromkeys(sites)), is_alike=is_alike
+    )
 
 
 def _is_beneath(path: str, folder: str) -> bool:

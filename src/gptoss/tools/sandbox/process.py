@@ -58,6 +58,7 @@ class Process:
             command = [*wrapper(inner_info), *command]
             passed.append(inner_info)
         self._is_wrapped = wrapper is not None
+        self._is_alike = interpreter.is_alike
         try:
             # Nothing of the host's is in its environment, nor in that of what starts it, which can be read inside.
             start = _spawner().submit(
@@ -90,7 +91,7 @@ class Process:
             # By a number alone, another process could be meant once this one has ended.
             self._whole = os.pidfd_open(self.pid)
             self._offer()
-            _send(self.commands, first_words(plan), until)
+            _send(self.commands, first_words(plan, is_alike=self._is_alike), until)
             size = int.from_bytes(_receive(self.replies, 4, until), "big")
             said = json.loads(_receive(self.replies, min(size, _MOST_WORDS), until))
             if plan["pid"] == 2 and "ready" in said:

@@ -121,6 +121,6 @@ def _keep_own(shown: TracebackException, depth: int) -> None:
         # A chain that goes on and on says nothing new.
         shown.__cause__ = shown.__context__ = None
         return
-    for other in (shown.__cause__, shown.__context__, *(shown.exceptions or ())):
+    for other in (shown.__cause__, shown.__context__, *(getattr(shown, "exceptions", None) or ())):
         if other is not None:
             _keep_own(other, depth + 1)
