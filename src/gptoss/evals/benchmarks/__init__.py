@@ -10,6 +10,7 @@ from gptoss.evals.benchmarks.hle import open_hle
 from gptoss.evals.benchmarks.livecodebench import open_livecodebench
 from gptoss.evals.benchmarks.mmlu_pro import open_mmlu_pro
 from gptoss.evals.benchmarks.options import BenchmarkOptions
+from gptoss.evals.benchmarks.scicode import open_scicode
 from gptoss.evals.suite import Suite
 
 BENCHMARKS: Mapping[str, Callable[[BenchmarkOptions], Suite]] = {
@@ -17,6 +18,7 @@ BENCHMARKS: Mapping[str, Callable[[BenchmarkOptions], Suite]] = {
     "gpqa-diamond": open_gpqa,
     "livecodebench": open_livecodebench,
     "hle": open_hle,
+    "scicode": open_scicode,
 }
 
 
