@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gptoss.errors import ContextLengthError, EvalError, SandboxError
+from gptoss.errors import EvalError, SandboxError
 from gptoss.evals.benchmarks import BenchmarkOptions, open_benchmark
 from gptoss.evals.grade import Item, Outcome
 from gptoss.evals.question import Answer, Question
@@ -135,14 +135,18 @@ def test_the_official_protocol_asks_for_the_background(folder: Path) -> None:
 
 
 def test_a_full_context_fails_the_rest_of_a_problem(suite: Suite) -> None:
-    def reply(question: Question) -> str:
-        if _step(question) == "501.2":
-            raise ContextLengthError(200_000, 131_072)
+    asked_for = []
+
+    def reply(question: Question) -> Answer | str:
+        asked_for.append(_step(question))
+        if asked_for[-1] == "501.2":
+            return Answer.too_long()
         return _answers(lambda _: "right")(question)
 
     items = play(suite, _by_id(suite, "501"), reply)
     assert _outcomes(items) == {"501.1": "right", "501.2": "cut off", "501.3": "cut off"}
     assert "no room for this step" in items[1].grade.reason
+    assert asked_for == ["501.1", "501.2"]
 
 
 def test_an_answer_without_a_program_or_that_is_cut_off(suite: Suite) -> None:

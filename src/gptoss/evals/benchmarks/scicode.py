@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gptoss.errors import ContextLengthError, EvalError, SandboxError, listed
+from gptoss.errors import EvalError, SandboxError, listed
 from gptoss.evals.benchmarks.options import (
     ARTIFICIAL_ANALYSIS,
     BenchmarkOptions,
@@ -157,10 +157,8 @@ class SciCode:
                 continue
             code, grade = "", _FULL
             if not is_full:
-                try:
-                    code, grade = await self._played(sample, codes, ask)
-                except ContextLengthError:
-                    is_full = True
+                code, grade = await self._played(sample, codes, ask)
+                is_full = grade is _FULL
             codes.append(code)
             items.append(Item(id=number, grade=grade, cluster=sample.id, category=sample.category))
         return items
@@ -171,6 +169,8 @@ class SciCode:
         step = steps[len(codes)]
         message = step_message(steps, codes, dependencies, has_background=self._has_background)
         answer = await ask(Question.of(message))
+        if answer.finish_reason == "context":
+            return "", _FULL
         code = without_imports(first_block(without_leaks(answer.content)))
         if not code.strip():
             return "", Grade.missing(is_cut_off=answer.is_cut_off, reason="it has no program")
@@ -206,7 +206,7 @@ class SciCode:
             "given": given,
             "dependencies": str(row["required_dependencies"] or ""),
         }
-        return Sample(id=name, category={"problem": name}, data=data)
+        return Sample(id=name, data=data)
 
     def _given_code(self, number: str) -> str:
         for path in self._data:
