@@ -11,11 +11,12 @@ import pytest
 
 from gptoss.errors import AnswerError, EvalError, RequestError
 from gptoss.evals.benchmarks import BenchmarkOptions, open_benchmark
-from gptoss.evals.benchmarks.calibration import calibration_error, judged_share
 from gptoss.evals.benchmarks.exact import exact_grade
 from gptoss.evals.benchmarks.judge import judged_grade
-from gptoss.evals.grade import Grade, Item, Outcome
+from gptoss.evals.grade import Outcome
+from gptoss.evals.play import Play
 from gptoss.evals.question import Answer, Question
+from gptoss.evals.report.summary import summarise
 from gptoss.evals.suite import Ask, Suite
 from tests.evals.players import DATA, asked, play, text_of
 
@@ -184,30 +185,22 @@ def test_choices_are_matched_by_their_letter() -> None:
         assert exact_grade(said, "B", is_choice=True, is_cut_off=False).outcome is outcome
 
 
-def _item(confidence: float | None, score: float, stage: str = "judge") -> Item:
-    outcome = Outcome.UNGRADED if stage == "judge failed" else Outcome.RIGHT
-    grade = Grade(outcome=outcome, score=score, stage=stage, details={"confidence": confidence})
-    return Item(id="x", grade=grade, cluster="x")
+def test_a_report_tells_how_often_the_judge_made_sense_and_the_calibration() -> None:
+    said = iter([JUDGEMENTS[0]["said"], JUDGEMENTS[1]["said"], "nonsense", JUDGEMENTS[0]["said"]])
 
+    async def judge(_: Question) -> Answer:
+        return Answer(content=next(said))
 
-def test_the_calibration_error_by_hand() -> None:
-    assert calibration_error([]) is None
-    assert calibration_error([_item(None, 1)]) is None
-    assert calibration_error([_item(1.0, 1), _item(1.0, 0)]) == pytest.approx(0.5)
-    # Two bins of two: 0.2 stated and half right, 0.9 stated and all right.
-    items = [_item(0.2, 0), _item(0.2, 1), _item(0.9, 1), _item(0.9, 1)]
-    expected = (0.5 * 0.3**2 + 0.5 * 0.1**2) ** 0.5
-    assert calibration_error(items, 2) == pytest.approx(expected)
-    # One more goes into the last bin.
-    assert calibration_error([*items, _item(0.9, 1)], 2) == pytest.approx(
-        (2 / 5 * 0.3**2 + 3 / 5 * 0.1**2) ** 0.5
-    )
-    assert calibration_error([*items, _item(0.9, 0, "judge failed")], 2) == pytest.approx(expected)
-
-
-def test_the_share_of_judgements_that_made_sense() -> None:
-    assert judged_share([_item(1, 1, "exact match")]) is None
-    assert (
-        judged_share([_item(1, 1), _item(1, 0), _item(1, 1), _item(None, 0, "judge failed")])
-        == 0.75
-    )
+    suite = _suite(judge=judge, judge_name="self")
+    plays = []
+    for sample in suite.samples()[:4]:
+        items = play(suite, sample, lambda _: "Answer: 129\nConfidence: 80%")
+        plays.append(Play(sample=sample.id, repeat=0, exchanges=(), items=tuple(items)))
+    summary = summarise(plays)
+    assert summary.judged is not None
+    assert (summary.judged.mean, summary.judged.n) == (0.75, 4)
+    assert summary.calibration is not None
+    # 0.8, 0.55 and 0.8 were stated, of which two are right.
+    assert summary.calibration.mean == pytest.approx(abs(2.15 / 3 - 2 / 3))
+    assert summary.calibration.n == 3
+    assert summary.ungraded == 1

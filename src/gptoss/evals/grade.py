@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
+# Stages of what a judge grades: one that makes sense, and one that does not, or is not there.
+JUDGED, JUDGE_FAILED = "judge", "judge failed"
+
 
 class Outcome(StrEnum):
     """How an item ended. All but UNGRADED count in the score; UNGRADED is counted beside it."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from gptoss.errors import EvalError, RequestError
 from gptoss.evals.benchmarks.exact import exact_grade
-from gptoss.evals.benchmarks.judge import FAULT, judge_question, judged_grade
+from gptoss.evals.benchmarks.judge import judge_question, judged_grade
 from gptoss.evals.benchmarks.options import (
     ARTIFICIAL_ANALYSIS,
     BenchmarkOptions,
@@ -19,7 +19,7 @@ from gptoss.evals.benchmarks.options import (
 )
 from gptoss.evals.data.table import Table, Wanted, find_files
 from gptoss.evals.extraction.leaks import without_leaks
-from gptoss.evals.grade import Grade, Item
+from gptoss.evals.grade import JUDGE_FAILED, Grade, Item
 from gptoss.evals.question import Question
 from gptoss.evals.suite import Ask, ProtocolCard, Sample, Source
 
@@ -141,7 +141,7 @@ class Hle:
             said = await judge(judge_question(question, text, right))
         except RequestError as error:
             # It is too long for this judge, such as one with a smaller context.
-            return Grade.unknown(f"the judge cannot be asked: {error}", stage=FAULT)
+            return Grade.unknown(f"the judge cannot be asked: {error}", stage=JUDGE_FAILED)
         return judged_grade(said, right)
 
     def _sample(self, name: str, row: Mapping[str, Any]) -> Sample | None:

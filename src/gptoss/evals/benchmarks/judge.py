@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from gptoss.evals.extraction.leaks import without_leaks
-from gptoss.evals.grade import Grade
+from gptoss.evals.grade import JUDGE_FAILED, JUDGED, Grade
 from gptoss.evals.question import Answer, Question
 
-JUDGED, FAULT = "judge", "judge failed"
 _MOST_TOKENS = 4096
 _FIELDS = ("extracted_final_answer", "reasoning", "correct", "confidence")
 _FORMAT = {
@@ -85,12 +84,12 @@ def judged_grade(said: Answer, right: str) -> Grade:
         shown = said.content.strip()[:120]
         return Grade.unknown(
             f"the judge says neither yes nor no{cut}: {shown!r}",
-            stage=FAULT,
+            stage=JUDGE_FAILED,
             details={"right": right},
         )
     if verdict == "yes" and found.lower() in ("", "none"):
         return Grade.unknown(
-            "the judge says yes to no answer", stage=FAULT, details={"right": right}
+            "the judge says yes to no answer", stage=JUDGE_FAILED, details={"right": right}
         )
     details = {
         "right": right,

@@ -19,7 +19,7 @@ MIXED = "mixed"
 
 @dataclass(frozen=True, slots=True)
 class ItemRecord:
-    """An item of a play, and the category as pairs."""
+    """An item of a play, and the category as pairs. `confidence`: from 0 to 1, as its answer states it."""
 
     id: str
     cluster: str
@@ -27,6 +27,7 @@ class ItemRecord:
     score: float
     stage: str
     category: tuple[tuple[str, str], ...]
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ def _record(play: Play) -> PlayRecord:
                 item.grade.score,
                 item.grade.stage,
                 tuple(item.category.items()),
+                _confidence(item.grade.details.get("confidence")),
             )
             for item in play.items
         ),
@@ -98,6 +100,10 @@ def _record(play: Play) -> PlayRecord:
         finishes=tuple(sorted(Counter(each.finish_reason for each in answers).items())),
         repaired=(sum(map(bool, known)), len(known)),
     )
+
+
+def _confidence(stated: object) -> float | None:
+    return float(stated) if isinstance(stated, (int, float)) and 0 <= stated <= 1 else None
 
 
 def _outcome(outcomes: list[Outcome]) -> Outcome:

@@ -173,6 +173,10 @@ def _answers(summary: Summary, level: int) -> Iterator[Block]:
     if summary.repaired is not None:
         entries["answers that left the chat format"] = str(summary.repaired)
     entries |= {f"ended with {plain(name)}": str(share) for name, share in summary.finishes.items()}
+    if summary.judged is not None:
+        entries["judgements that made sense"] = str(summary.judged)
+    if summary.calibration is not None:
+        entries["calibration error of stated confidence"] = str(summary.calibration)
     yield Pairs(entries)
     if summary.stages:
         yield Heading("By which way an answer was read", 3)

@@ -8,10 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gptoss.evals.grade import Outcome
+from gptoss.evals.grade import JUDGE_FAILED, JUDGED, Outcome
 from gptoss.evals.play import Play
 from gptoss.evals.report.records import ItemRecord, PlayRecord, records
-from gptoss.evals.statistics import Estimate, Spread, mean_score, ratio, spread
+from gptoss.evals.statistics import (
+    Estimate,
+    Spread,
+    calibration_error,
+    mean_score,
+    ratio,
+    spread,
+)
 
 # Of stages and finish reasons; further ones are counted together.
 _MOST_NAMES = 12
@@ -94,6 +101,9 @@ class Summary:
     outcomes    shares of all items, ungraded ones among them
     stages      by which an answer was found, shares of the graded items
     finishes    why answers ended, shares of them
+    judged      share of a judge's answers that made sense; None: none was asked
+    calibration
+                error of the confidence that graded items state; None: none states any
     repaired    share of answers that left the chat format; None: nobody counted
     outcome_tokens, effort_tokens
                 by the outcome of a play, and by the effort that it was asked with
@@ -110,6 +120,8 @@ class Summary:
     outcomes: Mapping[str, Estimate]
     stages: Mapping[str, Estimate]
     finishes: Mapping[str, Estimate]
+    judged: Estimate | None
+    calibration: Estimate | None
     cut_off: Estimate | None
     repaired: Estimate | None
     prompt_tokens: int
@@ -132,6 +144,8 @@ class Summary:
             "outcomes": _dicts(self.outcomes),
             "stages": _dicts(self.stages),
             "finishes": _dicts(self.finishes),
+            "judged": _dict(self.judged),
+            "calibration": _dict(self.calibration),
             "cut_off": _dict(self.cut_off),
             "repaired": _dict(self.repaired),
             "tokens": {
@@ -166,6 +180,8 @@ def summarise(plays: Iterable[Play], *, wall_s: float | None = None) -> Summary:
         outcomes=_outcomes(items),
         stages=_stages(graded),
         finishes=_finishes(answers),
+        judged=_judged(items),
+        calibration=_calibration(graded),
         cut_off=_cut_off(answers) if answers else None,
         repaired=_repaired(answers),
         prompt_tokens=sum(play.usage.prompt_tokens for play in kept),
@@ -222,6 +238,24 @@ def _stages(items: Sequence[ItemRecord]) -> dict[str, Estimate]:
     """Of all graded items; those of suites with one way alone have none."""
     shares = _shares([item.stage for item in items], [item.cluster for item in items])
     return {stage: share for stage, share in shares.items() if stage}
+
+
+def _judged(items: Sequence[ItemRecord]) -> Estimate | None:
+    asked = [item for item in items if item.stage in (JUDGED, JUDGE_FAILED)]
+    if not asked:
+        return None
+    return mean_score([item.stage == JUDGED for item in asked], [item.cluster for item in asked])
+
+
+def _calibration(items: Sequence[ItemRecord]) -> Estimate | None:
+    stated = [(item.confidence, item) for item in items if item.confidence is not None]
+    if not stated:
+        return None
+    return calibration_error(
+        [confidence for confidence, _ in stated],
+        [item.score for _, item in stated],
+        [item.cluster for _, item in stated],
+    )
 
 
 def _finishes(plays: Sequence[PlayRecord]) -> dict[str, Estimate]:

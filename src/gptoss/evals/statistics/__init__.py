@@ -1,5 +1,6 @@
 """Intervals, comparisons and plans of evaluations, over plain arrays and NumPy alone."""
 
+from gptoss.evals.statistics.calibration import calibration_error
 from gptoss.evals.statistics.estimate import CONFIDENCE, Estimate, Method, Unit, rounded
 from gptoss.evals.statistics.intervals import mean_score
 from gptoss.evals.statistics.paired import Difference, holm, mcnemar, p_text, paired_difference
@@ -14,6 +15,7 @@ __all__ = [
     "Method",
     "Spread",
     "Unit",
+    "calibration_error",
     "detectable_between",
     "detectable_from",
     "holm",
