@@ -25,7 +25,7 @@ _ARTIFICIAL_ANALYSIS = tuple(
         r"([A-Z])\s?[^\w]",
     )
 )
-# evaluate_from_api.py of TIGER-AI-Lab/MMLU-Pro: the first match of the first that has one.
+# The script that TIGER-AI-Lab/MMLU-Pro gives for models behind an API: the first match of the first that has one.
 _MMLU_PRO = (
     re.compile(r"answer is \(?([A-J])\)?"),
     re.compile(r"[aA]nswer:\s?([A-J])"),
