@@ -56,7 +56,7 @@ def test_a_timeout_is_told_from_a_wrong_answer() -> None:
     suite = _suite(time_limit_s=0.5)
     (item,) = play(suite, suite.samples()[0], lambda _: _fenced("while True: pass"))
     assert (item.grade.outcome, item.grade.stage) == (Outcome.WRONG, "time limit")
-    assert item.grade.reason.startswith("time limit on test 1 of 3: (stopped after 0.5 s")
+    assert item.grade.reason.startswith("time limit on test 1 of 3: (stopped after ")
     assert any("0.5 s, not 6 s" in each for each in suite.card.differs)
 
 
@@ -187,7 +187,7 @@ def test_who_does_not_wait_any_more_ends_the_program() -> None:
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         asyncio.run(run())
-    # Of the 18 s that it had.
+    # Of the 30 s that it had.
     assert time.monotonic() - began < 12
 
 
