@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from gptoss.evals.generated.draws import Draws
 # Different tasks of a cell of one digit that are taken, of some forty at least, and how many more a digit brings.
 _ROOM, _ROOM_A_DIGIT = 20, 30
 _MOST_ATTEMPTS = 1000
+_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def draw_task(cell: Cell, draws: Draws) -> tuple[str, int]:
     """A question and its answer, which is none of the numbers in the question."""
     for _ in range(_MOST_ATTEMPTS):
         text, answer = _KINDS[cell.kind](cell.level, draws)
-        if str(abs(answer)) not in text.replace("?", " ").replace(",", " ").split():
+        if str(abs(answer)) not in _DIGITS.findall(text):
             return text, answer
     raise AssertionError("most answers are no number of their question")
 

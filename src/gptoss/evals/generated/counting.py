@@ -20,6 +20,8 @@ _COMMON, _TIMES, _RARE_TIMES = 5, 30, 3
 _FREQUENT = 3
 # Of the frequent form: so many words, whose shares fall with this power of their rank.
 _RANKS, _FALL = 120, 1.5
+# Tokens that the first word may take more than others, for lack of a space before it.
+_FIRST_WORD = 4
 _SYLLABLES = [f"{consonant}{vowel}" for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
 _CODED = re.compile(r"\b(?:[bdfgklmnprstvz][aeiou]){3,4}\b")
 
@@ -89,6 +91,7 @@ class Counting(LongSuite):
     def _words(self, sample: Sample, draws: Draws, num_tokens: int) -> list[str]:
         data: Mapping[str, Any] = sample.data
         count = self.options.count_tokens
+        num_tokens -= _FIRST_WORD
         if data["form"] == "common":
             words = [word for word in data["words"] for _ in range(_TIMES)]
             left = num_tokens - count(f" {' '.join(words)}")

@@ -56,9 +56,9 @@ class LongSuite(OneQuestionSuite):
         """The prompt, of the sample's length in tokens at most."""
         data: Mapping[str, Any] = sample.data
         draws = Draws(self.name, self.version, data["text"])
-        asked = self.asked(sample)
-        count = self.options.count_tokens
-        return f"{self.long_part(sample, draws, _length(sample) - FRAME_TOKENS - count(asked))}\n\n{asked}"
+        asked = f"\n\n{self.asked(sample)}"
+        room = _length(sample) - FRAME_TOKENS - self.options.count_tokens(asked)
+        return f"{self.long_part(sample, draws, room)}{asked}"
 
     def question(self, sample: Sample) -> Question:
         """The long text and what is asked of it."""
