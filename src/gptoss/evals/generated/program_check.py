@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gptoss.chat.own_thread import on_own_thread
-from gptoss.tools.sandbox import Limits, Output, Reason, Rung, Session
+from gptoss.evals.code.running import tested
+from gptoss.tools.sandbox import Interruption, Limits, Output, Reason, Rung, Session
 
 _FENCED = re.compile(r"```[\w+-]*[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
 # Of the function's own file and of all inputs together, which take a thousandth of that.
@@ -47,17 +47,18 @@ def function_in(content: str, name: str) -> tuple[str, str] | None:
 
 async def run_function(rung: Rung, code: str, inputs: Sequence[Any]) -> Ran:
     """Run `solve` of some code over inputs. Raises SandboxError where no sandbox can be built."""
-    return await on_own_thread(lambda: _run(rung, code, inputs))
+    return await tested(lambda stop: _run(rung, code, inputs, stop))
 
 
-def _run(rung: Rung, code: str, inputs: Sequence[Any]) -> Ran:
+def _run(rung: Rung, code: str, inputs: Sequence[Any], stop: Interruption) -> Ran:
     # Known to nobody before the code was run, so that what it prints is not taken for this.
     mark = secrets.token_hex(16)
     with Session(rung, _LIMITS) as session:
-        defined = session.run(code)
+        defined = session.run(code, interruption=stop)
         if not defined.is_good:
             return Ran(fault=_fault(defined))
-        output = session.run(_HARNESS.format(mark=mark, inputs=json.dumps(inputs)))
+        harness = _HARNESS.format(mark=mark, inputs=json.dumps(inputs))
+        output = session.run(harness, interruption=stop)
     line = next((each for each in str(output.stdout).splitlines() if each.startswith(mark)), None)
     if line is None:
         return Ran(fault=_fault(output))
