@@ -89,7 +89,7 @@ def test_answers_are_those_of_the_questions() -> None:
 def test_a_large_run_has_longer_numbers_where_short_ones_end() -> None:
     samples = Arithmetic(GeneratedOptions(size=len(CELLS) * 90)).samples()
     sums = [each for each in samples if each.category["kind"] == "sum"]
-    ones = [each for each in sums if each.category["difficulty"] == "sum, 1 digits"]
+    ones = [each for each in sums if each.category["difficulty"] == "sum, 1 digit"]
     assert len(ones) == 20
     texts = [each.data["text"] for each in samples]
     assert len(set(texts)) == len(texts)

@@ -31,8 +31,9 @@ class Cell:
     @property
     def category(self) -> dict[str, str]:
         """As a report groups."""
-        what = "steps" if self.kind == "chain" else "digits"
-        return {"kind": self.kind, "difficulty": f"{self.kind}, {self.level} {what}"}
+        what = "step" if self.kind == "chain" else "digit"
+        difficulty = f"{self.kind}, {self.level} {what}{'s' * (self.level != 1)}"
+        return {"kind": self.kind, "difficulty": difficulty}
 
 
 def draw_task(cell: Cell, draws: Draws) -> tuple[str, int]:
