@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import plots, speed_tables
+from benchmarks import nano_suites, plots, speed_tables
 from benchmarks.figures import by_kind, read, spread
 from benchmarks.speed_tables import AMD, DEFAULT, ISA, SHORT_NAMES, STORED, TASKS
 
 README, PERFORMANCE = Path("README.md"), Path("docs/performance.md")
-STRUCTURED, SERVER = Path("docs/structured.md"), Path("docs/server.md")
+STRUCTURED, SERVER, NANO = Path("docs/structured.md"), Path("docs/server.md"), Path("docs/nano.md")
 
 
 def draw() -> None:
@@ -128,6 +128,7 @@ def pages() -> dict[Path, str]:
     put(made, STRUCTURED, "structured", structured_table())
     put(made, SERVER, "load", load_text())
     put(made, SERVER, "soak", soak_text())
+    put(made, NANO, "suites", nano_suites.table())
     return made
 
 
