@@ -68,7 +68,7 @@ class CallStep:
         self._policy = policy
         self._has_read_foreign = has_read_foreign
         self._max_s = max_s
-        self._is_beyond = is_beyond
+        self.is_beyond = is_beyond
         self._known = known
         self._run: ToolRun | None = None
         self._is_cancelled = False
@@ -76,7 +76,7 @@ class CallStep:
     @property
     def waiting(self) -> ApprovalRequest | None:
         """The call as a person is asked for it, if one must be asked and none has decided."""
-        if self.tool is None or self._is_beyond:
+        if self.tool is None or self.is_beyond:
             return None
         needed, reason = self._policy.needed(self.tool, has_read_foreign=self._has_read_foreign)
         if needed is not Approval.ASK:
@@ -165,7 +165,7 @@ class CallStep:
             got = shown(self.call.recipient or "")
             self.result = ToolResult(f"error: got the tool {got}, wanted {names}", Ending.SKIPPED)
             return None
-        if self._is_beyond:
+        if self.is_beyond:
             self.result = ToolResult(_BEYOND, Ending.SKIPPED)
             return None
         if not decision.is_approved:

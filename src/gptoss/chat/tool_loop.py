@@ -15,7 +15,7 @@ from gptoss.chat.request import TurnRequest
 from gptoss.chat.tool_policy import Cap
 from gptoss.harmony import Message, Role
 from gptoss.tokenizer import Tokenizer
-from gptoss.tools import Decision, Tool, digest_of
+from gptoss.tools import Decision, Tool, ToolResult, digest_of
 from gptoss.tools.clipping import clipped
 
 # Of the context, what an answer needs at least; below that no further result is read.
@@ -99,7 +99,7 @@ class ToolLoop:
             has_read_foreign=self._has_read_foreign,
             max_s=max(left, 1.0),
             decided=decisions[0] if decisions else None,
-            is_beyond=self._has_had_all,
+            is_beyond=self._is_at_end,
             known=self._declared,
         )
 
@@ -108,6 +108,16 @@ class ToolLoop:
         if tool is None or not self._decisions:
             return deque()
         return self._decisions.get(digest_of(tool, call.text), deque())
+
+    @property
+    def _is_at_end(self) -> bool:
+        """Whether no further call is run, those of the round that wait their turn among them."""
+        return self.capped is not None or self._has_had_all or self._is_out_of_time
+
+    @property
+    def _is_out_of_time(self) -> bool:
+        took = time.monotonic() - self._began
+        return took >= self._limits.wall_s or self._tool_s >= self._limits.tool_s
 
     @property
     def _has_had_all(self) -> bool:
@@ -125,12 +135,8 @@ class ToolLoop:
             # It was about one call: the next one like it is asked for again.
             self._decisions_about(step.tool, step.call).popleft()
         self._tool_s += result.seconds
-        key = (step.call.recipient or "", step.call.text, result.text)
-        num = self._repetition.count(key)
-        if num >= self._limits.repeated_most:
-            self.capped = self.capped or Cap.REPETITION
-        is_new = num < self._limits.repeated
-        told = self._told(result.text, result.whole, num_prompt) if is_new else _REPEATED
+        # What says that nothing was done is short, and no result.
+        told = result.text if step.is_beyond else self._told_once(step.call, result, num_prompt)
         self.last_tokens = len(self._tokenizer.encode(told))
         self._result_tokens += self.last_tokens
         if step.tool is not None and step.tool.is_foreign:
@@ -148,12 +154,20 @@ class ToolLoop:
             self.capped = Cap.ROUNDS
         elif self._has_had_all:
             self.capped = Cap.CALLS
-        elif time.monotonic() - self._began >= self._limits.wall_s:
-            self.capped = Cap.WALL_TIME
-        elif self._tool_s >= self._limits.tool_s:
-            self.capped = Cap.TOOL_TIME
+        elif self._is_out_of_time:
+            is_by_tools = self._tool_s >= self._limits.tool_s
+            self.capped = Cap.TOOL_TIME if is_by_tools else Cap.WALL_TIME
         elif self._result_tokens >= self._limits.results_tokens:
             self.capped = Cap.RESULTS
+
+    def _told_once(self, call: Message, result: ToolResult, num_prompt: int) -> str:
+        """A result as the model reads it, unless it has read it again and again."""
+        num = self._repetition.count((call.recipient or "", call.text, result.text))
+        if num >= self._limits.repeated_most:
+            self.capped = self.capped or Cap.REPETITION
+        if num >= self._limits.repeated:
+            return _REPEATED
+        return self._told(result.text, result.whole, num_prompt)
 
     def _told(self, text: str, whole: str | None, num_prompt: int) -> str:
         room = self._context - num_prompt - self._context // _ANSWER_SHARE
