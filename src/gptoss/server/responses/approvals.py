@@ -62,13 +62,23 @@ class Approvals:
     def decided(self, tools: Mapping[str, Tool]) -> dict[str, list[Decision]]:
         """The decisions about those that wait, by the digest of the call: each is for one call.
 
-        A call whose tool has changed since it was asked for has none.
+        A call whose tool has changed since it was asked for has none. Raises ApiError where a call may run, and the
+        request does not declare its tool.
         """
         found: dict[str, list[Decision]] = {}
         for request in self.waiting:
             call = mcp_message(request)
-            tool, decision = tools.get(call.recipient or ""), self.decisions.get(request.id)
-            if tool is None or decision is None:
+            decision, tool = self.decisions.get(request.id), tools.get(call.recipient or "")
+            if decision is None:
+                continue
+            if tool is None and decision.is_approved:
+                raise ApiError(
+                    400,
+                    f"got yes to a call of {shown(request.name)}, which the request does not declare; send the tools "
+                    "that the call was made with",
+                    param="tools",
+                )
+            if tool is None:
                 continue
             digest = digest_of(tool, call.text)
             if _bound_to(request.id) == digest[:_DIGEST_CHARACTERS]:

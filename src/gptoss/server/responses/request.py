@@ -235,8 +235,9 @@ class ResponseRequest(SamplingFields):
         require_few(sum(len(block) for block in blocks), settings)
         if not blocks and not self.instructions:
             raise ApiError(400, "got no input, wanted text or items", param="input")
-        # The model is told of none where it must not call any.
-        told = ToolSet() if self.tool_choice == "none" else tools
+        # The model is told of none where it must not call any; what a person has allowed is run all the same.
+        is_decided = policy is not None and bool(policy.decisions)
+        told = tools if is_decided or self.tool_choice != "none" else ToolSet()
         return TurnRequest(
             messages=[message for block in blocks for message in block],
             effort=effort_of(self.effort),
