@@ -132,20 +132,29 @@ def _answer_calls(body: Json) -> None:
     """Results of calls that were made before them."""
     is_called = False
     ids: set[str] = set()
+    # Of the calls that were made last: a result without an id is one of theirs.
+    last: list[str] = []
     for message in body.get("messages") or ():
         blocks = message["content"] if isinstance(message.get("content"), list) else []
-        for call in [*(message.get("tool_calls") or ()), *blocks]:
-            is_called = is_called or "function" in call or "custom" in call
-            ids |= {call["id"]} if isinstance(call.get("id"), str) else set()
+        calls = [*(message.get("tool_calls") or ()), *blocks]
+        made = [each["id"] for each in calls if isinstance(each.get("id"), str)]
+        if message.get("function_call") or any(map({"function", "custom"}.intersection, calls)):
+            is_called, last = True, made
+        ids.update(made)
         for block in blocks:
             if block.get("type") == "tool_result" and block["tool_use_id"] not in ids:
                 block.clear()
                 block.update(type="text", text="a")
-        if message["role"] in ("tool", "function"):
-            if message.get("tool_call_id") not in ids:
-                message.pop("tool_call_id", None)
+        if message["role"] in ("tool", "function") and message.get("tool_call_id") not in ids:
+            message.pop("tool_call_id", None)
             if not is_called:
                 message["name"] = message.get("name") or "f"
+            elif last:
+                message.update(role="tool", tool_call_id=last[-1])
+                message.pop("name", None)
+            else:
+                message.clear()
+                message.update(role="user", content="a")
     if body.get("messages") and body["messages"][-1]["role"] == "assistant":
         # Anthropic's API goes on with one that is text.
         body["messages"].append({"role": "user", "content": "a"})
