@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gptoss.errors import SchemaError, listed, shown
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RecipientChoice:
+    """A choice by recipients, of whoever knows them; they are declared.
+
+    mode       whether one of them is called
+    allowed    which may be
+    restricts  whether no other may be called in all of the turn, rather than at once
+    """
+
+    mode: ToolChoice
+    allowed: tuple[str, ...]
+    restricts: bool = False
+
+
 def tool_choice_of(
     choice: object, declared: Mapping[str, str]
 ) -> tuple[ToolChoice, tuple[str, ...] | None]:
@@ -27,7 +42,7 @@ def tool_choice_of(
               {"type": KIND} for a client's or built-in one whose kind is its name, or
               {"type": "allowed_tools", "mode", "tools"};
               what stands in "function", "custom" or "allowed_tools" may also stand beside "type", as the Responses API
-              has it
+              has it; or a RecipientChoice
     declared  recipients of the declared tools, and the kind of each. A name means `functions.NAME`, else the tool of
               that very recipient; with "namespace" beside it, `NAMESPACE.NAME`
 
@@ -37,15 +52,19 @@ def tool_choice_of(
         return (ToolChoice.AUTO if declared else ToolChoice.NONE), None
     if isinstance(choice, str) and choice in tuple(ToolChoice):
         return ToolChoice(choice), None
+    if isinstance(choice, RecipientChoice):
+        return choice.mode, choice.allowed
     chosen = _checked(choice)
     if chosen.type == "allowed_tools":
-        allowed = tuple(_recipient(each, declared) for each in chosen.tools)
+        allowed = tuple(recipient_of(each, declared) for each in chosen.tools)
         return ToolChoice(chosen.mode), allowed
-    return ToolChoice.REQUIRED, (_recipient(chosen, declared),)
+    return ToolChoice.REQUIRED, (recipient_of(chosen, declared),)
 
 
 def restricts(choice: object) -> bool:
     """Whether a choice says which tools may be called at all, rather than which one is called now."""
+    if isinstance(choice, RecipientChoice):
+        return choice.restricts
     kind = choice.get("type") if isinstance(choice, Mapping) else getattr(choice, "type", None)
     return kind == "allowed_tools"
 
@@ -60,8 +79,8 @@ def _checked(choice: object) -> ChosenTools | UntypedChoice | BuiltInChoice:
     return made
 
 
-def _recipient(chosen: NamedOrUntyped | BuiltInChoice, declared: Mapping[str, str]) -> str:
-    """Of a tool that is named in a choice."""
+def recipient_of(chosen: NamedOrUntyped | BuiltInChoice, declared: Mapping[str, str]) -> str:
+    """The recipient of a tool that is named in a choice. Raises SchemaError for one that is not declared."""
     name, space, kind = chosen.name, chosen.namespace, chosen.type
     meant = (f"functions.{name}", name) if space is None else (f"{space}.{name}",)
     found = [recipient for recipient in meant if recipient in declared]

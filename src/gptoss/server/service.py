@@ -15,6 +15,7 @@ from gptoss.runtime import LoadedModel
 from gptoss.server.containers.containers import Containers
 from gptoss.server.files.store import FileLimits, FileStore
 from gptoss.server.held import HeldBytes
+from gptoss.server.hosted.tools import HostedTools
 from gptoss.server.metrics import Metrics
 from gptoss.server.pools import Pools
 from gptoss.server.settings import ServerSettings
@@ -53,6 +54,7 @@ class Service:
         self.containers = Containers(
             SandboxPool() if settings.tools.has_python else None, self.files
         )
+        self.hosted = HostedTools(settings.tools, self.containers)
         self._open_model = open_model
         self._model: LoadedModel | None = None
         self._failure: str | None = None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from typing_extensions import TypeAliasType
-
 from gptoss.forms import Form, Kinds, Typed
 
 # Tools that the client runs, and that have nothing to be declared with but their type.
@@ -93,7 +91,11 @@ class AllowedToolList(Form):
 
     mode: Literal["auto", "required"] = "auto"
     """Whether one of them may or must be called."""
-    tools: list[Annotated[NamedOrUntyped, Kinds("type", unnamed="any", nested=NESTED_CHOICES)]]
+    tools: list[
+        Annotated[
+            NamedOrUntyped | BuiltInChoice, Kinds("type", unnamed="any", nested=NESTED_CHOICES)
+        ]
+    ]
 
 
 class NestedAllowedTools(Form):
@@ -112,12 +114,7 @@ class FlatAllowedTools(AllowedToolList):
 ChoiceName = Literal["auto", "none", "required"]
 ChosenTools = NamedChoice | FlatAllowedTools
 NESTED = (*NESTED_CHOICES, NestedAllowedTools)
-# Of Python callers alone: a server has no built-in tools.
+# Of Python callers: a server's are in `gptoss.server.hosted.choices`.
 OwnChoice = Annotated[
     ChosenTools | UntypedChoice | BuiltInChoice, Kinds("type", unnamed="any", nested=NESTED)
 ]
-ToolChoice = TypeAliasType(
-    "ToolChoice",
-    ChoiceName
-    | Annotated[ChosenTools | UntypedChoice, Kinds("type", unnamed="any", nested=NESTED)],
-)

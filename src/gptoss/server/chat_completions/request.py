@@ -10,12 +10,12 @@ from pydantic.config import JsonDict
 from gptoss.chat.conversation import conversation
 from gptoss.chat.request import TurnLimits, TurnRequest
 from gptoss.chat.tools import declared_tool, tool_set
-from gptoss.chat.types.choices import ToolChoice
 from gptoss.chat.types.formats import AnswerFormat
 from gptoss.chat.types.messages import ChatMessage
 from gptoss.chat.types.tools import NESTED_TOOLS, Tool
 from gptoss.forms import Ignored, Kinds, Refused
 from gptoss.server.client_tools import CLIENT_TOOLS
+from gptoss.server.hosted.choices import ChatToolChoice, choice_of
 from gptoss.server.hosted_tools import HostedTool, is_hosted
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire import (
@@ -84,7 +84,7 @@ class ChatRequest(SamplingFields):
     """The conversation."""
     tools: Annotated[list[_Tool], Tools] | None = None
     """What the model may call. Calls are held to the schemas."""
-    tool_choice: ToolChoice | None = None
+    tool_choice: ChatToolChoice | None = None
     """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""
     parallel_tool_calls: bool | None = None
     """Whether one answer may have several calls; true unless said otherwise."""
@@ -144,7 +144,7 @@ class ChatRequest(SamplingFields):
             effort=effort_of(self.reasoning_effort),
             reasons=self.reasoning_effort != "none",
             tools=tools,
-            tool_choice=self.tool_choice,
+            tool_choice=choice_of(self.tool_choice, tools),
             parallel_calls=self.parallel_tool_calls is not False,
             response_format=self.response_format,
             sampling=self.sampling(top),

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gptoss.errors import shown
+from gptoss.server.hosted.declared import LABEL
 from gptoss.server.responses.mcp_call import mcp_message
 from gptoss.server.responses.types.calls import MOST_ID_CHARACTERS
 from gptoss.server.responses.types.items import AnyItem
 from gptoss.server.responses.types.mcp_calls import (
-    LABEL,
     McpApprovalRequest,
     McpApprovalResponse,
     McpCall,

@@ -34,7 +34,7 @@ class CallRuns:
     output        the response's items, which theirs are among
     container_id  in which Python runs
     has_images    whether pictures of its calls are told
-    waiting       see `Hosted`
+    waiting       see `Approvals.waiting_ids`
     """
 
     def __init__(

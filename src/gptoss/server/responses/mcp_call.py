@@ -7,9 +7,9 @@ from functools import partial
 
 from gptoss.chat.reply import CallRecord
 from gptoss.harmony import Channel, Message, Role
+from gptoss.server.hosted.declared import LABEL
 from gptoss.server.responses.items import Unplaced
 from gptoss.server.responses.types.mcp_calls import (
-    LABEL,
     McpApprovalRequest,
     McpArgumentsDelta,
     McpArgumentsDone,

@@ -19,13 +19,12 @@ from gptoss.chat.types.formats import (
     TextFormat,
 )
 from gptoss.forms import Ignored, Refused, unless
-from gptoss.harmony import PYTHON
+from gptoss.server.hosted.choices import ResponseToolChoice, choice_of
 from gptoss.server.responses.tools import echoed_choice, tools_of
-from gptoss.server.responses.types.code_calls import CodeInterpreterChoice
 from gptoss.server.responses.types.echoed_tools import echoed_tools
 from gptoss.server.responses.types.items import AdditionalTools, AnyItem, InputItem
 from gptoss.server.responses.types.response import ReasoningSettings, Response, TextSettings
-from gptoss.server.responses.types.tools import ResponseTool, ResponseToolChoice
+from gptoss.server.responses.types.tools import ResponseTool
 from gptoss.server.settings import ServerSettings
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wire import (
@@ -244,7 +243,7 @@ class ResponseRequest(SamplingFields):
             reasons=self.effort != "none",
             instructions=self.instructions,
             tools=told,
-            tool_choice=_own_choice(self.tool_choice),
+            tool_choice=choice_of(self.tool_choice, told),
             parallel_calls=self.parallel_tool_calls is not False,
             response_format=self.text.format if self.text else None,
             sampling=self.sampling((self.top_logprobs or 0) if self.has_logprobs else None),
@@ -288,11 +287,6 @@ class ResponseRequest(SamplingFields):
             usage=None,
             user=self.user,
         )
-
-
-def _own_choice(choice: ResponseToolChoice | None) -> object:
-    """A tool choice by the names that the model knows."""
-    return {"type": PYTHON.name} if isinstance(choice, CodeInterpreterChoice) else choice
 
 
 def require_few(num_items: int, settings: ServerSettings) -> None:

@@ -19,10 +19,12 @@ from gptoss.errors import ContextLengthError
 from gptoss.runtime import LoadedModel
 from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.held import CountedReply
+from gptoss.server.hosted.tools import Hosted
 from gptoss.server.operation.tokens import prompt_ids, rendered
 from gptoss.server.pool import IsGone
 from gptoss.server.replies import sent
-from gptoss.server.responses.hosted import Hosted, HostedTools
+from gptoss.server.responses.approvals import approvals_of
+from gptoss.server.responses.hosted import hosted_of
 from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import (
     CODE_OUTPUTS,
@@ -57,7 +59,6 @@ class Responses:
         self._store = ResponseStore(settings.store, settings.store_s, settings.store_bytes)
         self._seal = Seal(seal_key(settings.seal_key_file, settings.store))
         self._runs = Runs(service, self._store)
-        self._hosted = HostedTools(settings.tools, service.containers)
 
     async def create(self, body: ResponseRequest, request: Request) -> Response:
         """Answer a conversation: at once, as a stream, or in the background."""
@@ -70,7 +71,7 @@ class Responses:
             read.append(self._read(body, owner, model, is_gone, are_run=True))
             return read[-1].asked
 
-        run = self._hosted.types
+        run = self._service.hosted.types
         try:
             started = await unless_gone(request.receive, self._service.begin(owner, ask))
         except ContextLengthError as error:
@@ -79,6 +80,7 @@ class Responses:
             echo = body.echo(name, run)
             return self._overflow(ResponseWriter(echo, model.tokenizer, Wanted()), error)
         (turn,) = started.turns
+        items = [each.item for each in read[-1].context]
         seal = partial(self._seal.close, owner) if ENCRYPTED in (body.include or ()) else None
         wanted = Wanted(
             has_logprobs=body.has_logprobs,
@@ -89,7 +91,7 @@ class Responses:
             ignored=body.ignored,
             container_id=read[-1].hosted.container_id,
             has_images=CODE_OUTPUTS in (body.include or ()),
-            waiting=read[-1].hosted.waiting,
+            waiting=approvals_of(items).waiting_ids,
             release=read[-1].hosted.release,
         )
         echo = body.echo(name, run)
@@ -219,7 +221,7 @@ class Responses:
         context += reader.read(given)
         body.ignore(*reader.ignored)
         items = [each.item for each in context]
-        hosted = self._hosted.asked(body, items, owner, are_run=are_run)
+        hosted = hosted_of(self._service.hosted, body, items, owner, are_run=are_run)
         tools = body.declared(items, hosted.tools)
         blocks = blocks_of(items, tools)
         if body.truncation == "auto":

@@ -11,23 +11,27 @@ from pydantic import TypeAdapter
 from gptoss.chat.tools import declared_tool, tool_set
 from gptoss.chat.types.choices import (
     ClientRunChoice,
-    FlatAllowedTools,
     NamedOrUntyped,
     UntypedChoice,
 )
 from gptoss.errors import shown
 from gptoss.harmony import BROWSER, PYTHON, ToolDescription
 from gptoss.server.client_tools import CLIENT_TOOLS
+from gptoss.server.hosted.choices import (
+    CodeInterpreterChoice,
+    FlatAllowedTools,
+    HostedChoice,
+    McpChoice,
+    ResponseToolChoice,
+)
+from gptoss.server.hosted.declared import CodeInterpreterTool, McpTool
 from gptoss.server.hosted_tools import HostedTool
-from gptoss.server.responses.types.code_calls import CodeInterpreterChoice, CodeInterpreterTool
-from gptoss.server.responses.types.mcp_calls import McpTool
 from gptoss.server.responses.types.tools import (
     ClientRunTool,
     EchoedAllowedTools,
     EchoedChoice,
     NamespaceTool,
     ResponseTool,
-    ResponseToolChoice,
     ShellTool,
     Skill,
 )
@@ -94,12 +98,21 @@ def echoed_choice(choice: ResponseToolChoice | None) -> EchoedChoice:
     if isinstance(choice, ClientRunChoice) and choice.type == "local_shell":
         # OpenAI's types have no choice of it alone; this one means the same.
         return EchoedAllowedTools(type="allowed_tools", mode="required", tools=[choice])
-    if isinstance(choice, CodeInterpreterChoice):
-        return choice
+    if isinstance(choice, HostedChoice):
+        return _echoed_hosted(choice)
     if isinstance(choice, FlatAllowedTools):
-        tools = [_echoed_name(each) for each in choice.tools]
+        tools = [
+            _echoed_hosted(each) if isinstance(each, HostedChoice) else _echoed_name(each)
+            for each in choice.tools
+        ]
         return EchoedAllowedTools(mode=choice.mode, type=choice.type, tools=tools)
     return _echoed_name(choice)
+
+
+def _echoed_hosted(choice: HostedChoice) -> HostedChoice:
+    if isinstance(choice, CodeInterpreterChoice) or choice.name is not None:
+        return choice
+    return McpChoice(type=choice.type, server_label=choice.server_label)
 
 
 def _check_name(name: str, where: str, known: Container[str]) -> None:

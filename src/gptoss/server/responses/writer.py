@@ -79,7 +79,7 @@ class Wanted:
     ignored        fields of the request that do nothing
     container_id   in which the server runs Python
     has_images     whether pictures of its calls are told
-    waiting        see `Hosted`
+    waiting        see `Approvals.waiting_ids`
     release        lets go of the container
     """
 

@@ -6,43 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gptoss.chat.types.choices import KindAlone
-from gptoss.chat.types.tools import CALLER, TOOL_UNREAD
-from gptoss.forms import Form, Ignored, Kinds, unless
+from gptoss.chat.types.tools import CALLER
+from gptoss.forms import Kinds
 from gptoss.server.exchanged import Exchanged, IfNull, OrElse
+from gptoss.server.hosted.declared import AutoContainer
 from gptoss.server.replies import ABSENT, Count, Reply
 from gptoss.server.responses.types.calls import ItemId
-
-_AUTO_UNREAD = {
-    "memory_limit": Ignored("the operator's limits hold"),
-    "network_policy": Ignored("a container has no network", unless({"type": "disabled"})),
-}
-
-
-class AutoContainer(Form):
-    """A container that is made, or the one of the conversation's last call."""
-
-    unread = _AUTO_UNREAD
-
-    type: Literal["auto"]
-    file_ids: list[str] | None = None
-    """Files that are put into it."""
-
-
-class CodeInterpreterTool(Form):
-    """Python that the server runs for the model, in a container, if it runs any (`--tools python`)."""
-
-    unread = TOOL_UNREAD
-
-    type: Literal["code_interpreter"]
-    container: str | AutoContainer | None = None
-    """A container's id, or how one is made."""
-
-
-class CodeInterpreterChoice(KindAlone):
-    """That Python is called."""
-
-    type: Literal["code_interpreter"]
 
 
 class DeclaredCodeInterpreter(Reply):

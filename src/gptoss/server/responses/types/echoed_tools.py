@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from gptoss.chat.types.tools import FlatFunctionTool, FlatGrammarFormat, Tool
+from gptoss.server.hosted.declared import CodeInterpreterTool, McpTool
 from gptoss.server.hosted_tools import HostedTool
-from gptoss.server.responses.types.code_calls import (
-    CodeInterpreterTool,
-    DeclaredCodeInterpreter,
-)
-from gptoss.server.responses.types.mcp_calls import DeclaredMcp, McpTool
+from gptoss.server.responses.types.code_calls import DeclaredCodeInterpreter
+from gptoss.server.responses.types.mcp_calls import DeclaredMcp
 from gptoss.server.responses.types.tools import (
     ClientRunTool,
     DeclaredCustomTool,

@@ -2,67 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gptoss.chat.types.tools import CALLER, TOOL_UNREAD
-from gptoss.forms import Form, Ignored, Kinds
+from gptoss.chat.types.tools import CALLER
+from gptoss.forms import Kinds
 from gptoss.server.exchanged import Exchanged, IfNull, OrElse
+from gptoss.server.hosted.declared import LABEL, ApprovalFilter, ToolFilter
 from gptoss.server.replies import ABSENT, Count, Reply
 from gptoss.server.responses.types.calls import ItemId
-
-# The one that a server has: functions of its operator's file.
-LABEL = "gptoss"
-
-
-def is_own(tool: Mapping[str, Any]) -> bool:
-    """Whether a tool of the type `mcp` is the operator's functions, and no server elsewhere."""
-    elsewhere = tool.get("server_url") or tool.get("connector_id") or tool.get("tunnel_id")
-    return tool.get("type") == "mcp" and tool.get("server_label") == LABEL and not elsewhere
-
-
-class ToolFilter(Form):
-    """Some of the functions."""
-
-    tool_names: list[str] | None = None
-    """Their names."""
-    read_only: bool | None = None
-    """Those that change nothing."""
-
-
-class ApprovalFilter(Form):
-    """Which functions need approval."""
-
-    always: ToolFilter | None = None
-    """These do, whatever the operator has set."""
-    never: ToolFilter | None = None
-    """These do where the operator has set it."""
-
-
-_TOOL_UNREAD = {
-    **TOOL_UNREAD,
-    "server_description": Ignored("the functions have descriptions of their own"),
-    "headers": Ignored("nothing is sent elsewhere"),
-    "authorization": Ignored("nothing is sent elsewhere"),
-    "server_url": Ignored("the functions are the server's own"),
-    "connector_id": Ignored("the functions are the server's own"),
-    "tunnel_id": Ignored("the functions are the server's own"),
-}
-
-
-class McpTool(Form):
-    """Functions of the server's operator, which the server runs for the model (`--tools-module`)."""
-
-    unread = _TOOL_UNREAD
-
-    type: Literal["mcp"]
-    server_label: Literal["gptoss"]
-    allowed_tools: list[str] | ToolFilter | None = None
-    """Which of them; all unless said otherwise."""
-    require_approval: Literal["always", "never"] | ApprovalFilter | None = None
-    """What needs approval beyond what the operator asks for; a request can only ask for more."""
 
 
 class DeclaredMcp(Reply):

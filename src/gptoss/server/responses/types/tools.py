@@ -8,14 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypeAliasType
 
-from gptoss.chat.types.choices import (
-    NESTED,
-    ChoiceName,
-    ChosenTools,
-    ClientRun,
-    NamedChoice,
-    NamedOrUntyped,
-)
+from gptoss.chat.types.choices import ChoiceName, ClientRun, NamedChoice, NamedOrUntyped
 from gptoss.chat.types.formats import TextFormat
 from gptoss.chat.types.tools import (
     TOOL_UNREAD,
@@ -26,14 +19,12 @@ from gptoss.chat.types.tools import (
 )
 from gptoss.chat.types.words import Word
 from gptoss.forms import Form, Kinds, field_fault
-from gptoss.server.hosted_tools import HostedTool, is_hosted, refusal_of
+from gptoss.server.hosted.choices import HostedChoice
+from gptoss.server.hosted.declared import CodeInterpreterTool, McpTool, is_own
+from gptoss.server.hosted_tools import HostedTool, is_hosted
 from gptoss.server.replies import ABSENT, Reply
-from gptoss.server.responses.types.code_calls import (
-    CodeInterpreterChoice,
-    CodeInterpreterTool,
-    DeclaredCodeInterpreter,
-)
-from gptoss.server.responses.types.mcp_calls import DeclaredMcp, McpTool, is_own
+from gptoss.server.responses.types.code_calls import DeclaredCodeInterpreter
+from gptoss.server.responses.types.mcp_calls import DeclaredMcp
 
 
 def _flat(tool: object) -> object:
@@ -116,14 +107,6 @@ ResponseTool = TypeAliasType(
         BeforeValidator(_flat),
     ],
 )
-# A choice says its type here.
-ResponseToolChoice = TypeAliasType(
-    "ResponseToolChoice",
-    ChoiceName
-    | Annotated[
-        ChosenTools | CodeInterpreterChoice, Kinds("type", nested=NESTED, refusal=refusal_of)
-    ],
-)
 
 
 class DeclaredFunction(Reply):
@@ -181,7 +164,7 @@ class EchoedAllowedTools(Reply):
 
     mode: Literal["auto", "required"]
     type: Literal["allowed_tools"]
-    tools: list[NamedOrUntyped]
+    tools: list[NamedOrUntyped | HostedChoice]
 
 
-EchoedChoice = ChoiceName | NamedChoice | EchoedAllowedTools | CodeInterpreterChoice
+EchoedChoice = ChoiceName | NamedChoice | EchoedAllowedTools | HostedChoice
