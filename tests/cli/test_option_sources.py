@@ -176,3 +176,13 @@ def test_what_kubernetes_says_of_a_service_is_no_port() -> None:
 def test_no_key_beyond_this_machine_says_both_ways() -> None:
     with pytest.raises(ServerError, match="give --api-key-file or GPTOSS_API_KEY"):
         ServerSettings(host="0.0.0.0")
+
+
+def test_tools_in_chat_completions_are_off_unless_said(started: dict[str, Any]) -> None:
+    assert _serve("--tools", "python") == ""
+    assert not started["settings"].has_chat_tools
+    assert _serve(GPTOSS_TOOLS="python", GPTOSS_CHAT_TOOLS="1") == ""
+    assert started["settings"].has_chat_tools
+    assert _serve("--chat-tools") == (
+        "got --chat-tools without tools, wanted --tools or --tools-module"
+    )

@@ -81,7 +81,8 @@ def printed_by_chat(block: Block, model: LoadedModel, patch: pytest.MonkeyPatch)
 
 def printed_by_server(block: Block, model: LoadedModel) -> str:
     """What its request is answered with."""
-    settings = ServerSettings(tools=ChosenTools(has_python=True))
+    is_chat = "/v1/chat/completions" in block.code
+    settings = ServerSettings(tools=ChosenTools(has_python=True), has_chat_tools=is_chat)
     service = Service(settings, lambda: model)
     (body,) = _BODY.findall(block.code)
     with TestClient(create_app(service), base_url="http://localhost") as client:
@@ -89,7 +90,8 @@ def printed_by_server(block: Block, model: LoadedModel) -> str:
         while not service.is_ready and time.monotonic() < latest:
             time.sleep(0.01)
         json = {"Content-Type": "application/json"}
-        return client.post("/v1/responses", content=body, headers=json).text
+        path = "/v1/chat/completions" if is_chat else "/v1/responses"
+        return client.post(path, content=body, headers=json).text
 
 
 @pytest.mark.parametrize("place", PAIRS)
@@ -103,8 +105,9 @@ def test_what_is_shown_is_printed(
     except SandboxError as error:
         pytest.skip(str(error))
     if shown.language == "json":
-        thought, answer = re.findall(r'"text":"(.*?)"', shown.code)
-        (code,) = re.findall(r'"code":"(.*?)"', shown.code)
+        said = re.findall(r'"(?:text|content|reasoning)":"(.*?)"', shown.code)
+        answer, thought = sorted(said, key=lambda each: each.startswith("I "))
+        (code,) = re.findall(r'"(?:code|arguments)":"(.*?)"', shown.code)
         text = f"thinking:\n{thought}\n\ncall 1: python:\n{code}\n\n{answer}"
         printed = printed_by_server(block, scripted_nano(script_of(text)))
     else:

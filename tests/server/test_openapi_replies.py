@@ -139,7 +139,7 @@ def test_every_route_answers_as_the_document_says(
     of_tools(nano, lambda markup: Asker(lambda: make_client(scripted_nano(markup)), documented))
 
     def hosting(markup: str) -> Asker:
-        kept = make_client(scripted_nano(markup), tools=HOSTED)
+        kept = make_client(scripted_nano(markup), tools=HOSTED, has_chat_tools=True)
         return Asker(lambda: kept, documented)
 
     of_hosted_tools(hosting)
@@ -192,7 +192,18 @@ def of_hosted_tools(scripted: Callable[[str], Asker]) -> None:
         asker = scripted(script + FINAL)
         body = asked(tools=tools, stream=is_streamed, max_tool_calls=9, **outputs)
         made = asker.ask("POST", RESPONSES, body)
+        pictures = {"include": outputs["include"], "max_tool_calls": 9}
+        asker = scripted(script + FINAL)
+        asker.ask("POST", CHAT, sums(tools=tools, stream=is_streamed, **pictures))
+    cut = sums(tools=[python], max_tokens=6)
+    scripted(RUN.format("print(1)")).both(CHAT, cut)
     made = scripted(script).ask("POST", RESPONSES, asked(tools=tools, **outputs))
+    whole = {"type": "mcp", "server_label": "gptoss"}
+    for choice in ({**whole, "name": "add"}, whole):
+        scripted(ADD + FINAL).ask("POST", RESPONSES, asked(tools=tools, tool_choice=choice))
+        some_of = {"type": "allowed_tools", "mode": "auto"}
+        some_of |= {"tools": [choice, {"type": "code_interpreter"}]}
+        scripted(FINAL).ask("POST", RESPONSES, asked(tools=tools, tool_choice=some_of))
     asker = scripted(RUN.format("1") + ADD + FINAL + FINAL)
     forced = asked(tools=[python, waits], tool_choice={"type": "code_interpreter"})
     waiting = asker.ask("POST", RESPONSES, forced)

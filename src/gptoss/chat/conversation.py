@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from gptoss.chat.blocks import Blocks, result_of
+from gptoss.chat.executed import Steps
 from gptoss.chat.types.messages import (
     AssistantCall,
     AssistantMessage,
@@ -63,21 +64,31 @@ class _Reader:
         return self._blocks.messages
 
     def read_assistant(self, message: AssistantMessage, where: str) -> None:
-        """The chain of thought, what was said, and the calls."""
+        """The chain of thought, what was said, the calls that were run meanwhile, and those that are to be."""
         # The first that says something counts.
         given = (message.reasoning, message.reasoning_content, message.thinking)
         reasoning = next((text for text in map(_text, given) if text), "")
-        if reasoning:
-            self.say(Message(Role.ASSISTANT, reasoning, Channel.ANALYSIS))
+        steps = Steps(message.executed_tools or (), reasoning, _text(message.content))
+        for step in steps.each(where):
+            self._think(step.thought)
+            if step.said:
+                self.say(Message(Role.ASSISTANT, step.said, Channel.COMMENTARY))
+            self._blocks.call(step.call)
+            self._blocks.result(None, step.result)
+        self._think(steps.thought)
         calls = [(call, f"tool_calls.{n}") for n, call in enumerate(message.tool_calls or ())]
         if message.function_call is not None:
             calls.append((message.function_call, "function_call"))
-        text = _text(message.content) or message.refusal or ""
-        if text or not (calls or reasoning):
+        text = steps.said or message.refusal or ""
+        if text or not (calls or reasoning or message.executed_tools):
             channel = Channel.COMMENTARY if calls else Channel.FINAL
             self.say(Message(Role.ASSISTANT, text, channel))
         for call, place in calls:
             self._read_call(call, f"{where}.{place}")
+
+    def _think(self, text: str) -> None:
+        if text:
+            self.say(Message(Role.ASSISTANT, text, Channel.ANALYSIS))
 
     def _read_call(self, call: AssistantCall, where: str) -> None:
         recipient = f"functions.{call.name}"

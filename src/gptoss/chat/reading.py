@@ -17,6 +17,8 @@ from gptoss.harmony import (
 
 # Stands between two chains of thought where both are told as one text.
 THOUGHT_BREAK = "\n"
+# Likewise between what is said before a call that is run, and what is said after it.
+SAID_BREAK = "\n\n"
 
 _TEXTS = (ContentDelta, ReasoningDelta, PreambleDelta)
 _Kind = type[ReasoningDelta | PreambleDelta | ContentDelta | ToolCallStarted]

@@ -212,6 +212,14 @@ def serve(
             help="A Python file whose functions the server runs for the model.",
         ),
     ] = None,
+    chat_tools: Annotated[
+        bool,
+        _variable(
+            "CHAT_TOOLS",
+            "--chat-tools/--no-chat-tools",
+            help="Run these tools in chat completions too, an extension; otherwise in responses alone.",
+        ),
+    ] = False,
     approval: Annotated[
         list[str] | None,
         _variable(
@@ -245,6 +253,13 @@ def serve(
     from gptoss.server.transport.limits import ConnectionLimits
     from gptoss.tools.chosen import ToolOptions, chosen_tools
 
+    chosen = chosen_tools(
+        ToolOptions(
+            tools or (), None if tools_module is None else Path(tools_module), approval or ()
+        )
+    )
+    if chat_tools and chosen.is_empty:
+        raise ServerError("got --chat-tools without tools, wanted --tools or --tools-module")
     settings = ServerSettings(
         host=host,
         port=port,
@@ -264,11 +279,8 @@ def serve(
             idle_s=idle_timeout,
             write_s=write_timeout,
         ),
-        tools=chosen_tools(
-            ToolOptions(
-                tools or (), None if tools_module is None else Path(tools_module), approval or ()
-            )
-        ),
+        tools=chosen,
+        has_chat_tools=chat_tools,
     )
     # Later there is no terminal to ask at.
     offer_pull(options)

@@ -101,6 +101,7 @@ class ServerSettings:
     files_bytes       of all files together
     max_files         how many there may be
     tools             what the server runs for the model
+    has_chat_tools    whether chat completions may ask for these too
 
     Raises ServerError for an address beyond this machine without a key.
     """
@@ -130,6 +131,7 @@ class ServerSettings:
     files_bytes: int = 16 << 30
     max_files: int = 50_000
     tools: ChosenTools = field(default_factory=ChosenTools)
+    has_chat_tools: bool = False
 
     def __post_init__(self) -> None:
         if not self.is_local and not self.keys.digests:

@@ -68,7 +68,13 @@ def streamed_events(
     running: Sequence[Running],
     sources: Sequence[AsyncGenerator[_Event, None]],
     writer: StreamWriter[_Event, bytes],
+    release: Callable[[], None] = lambda: None,
 ) -> StreamingResponse:
-    """The reply that is the stream of some answers: see `stream_events`."""
+    """The reply that is the stream of some answers: see `stream_events`; `release` lets go of what they need."""
+
+    def on_end() -> None:
+        service.forget(running)
+        release()
+
     told = stream_events(service, running, sources, writer)
-    return streamed(told, service.settings.ping_s, lambda: service.forget(running))
+    return streamed(told, service.settings.ping_s, on_end)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 from typing_extensions import TypeAliasType
 
 from gptoss.chat.types.parts import PART_UNREAD, none_of, placeholder
@@ -164,6 +164,36 @@ AssistantCall = TypeAliasType(
 )
 
 
+_EXECUTED_UNREAD = {
+    "index": Ignored("they stand in their order", lambda _: True),
+    "status": Ignored("the output says it", lambda _: True),
+    "code_results": Ignored("the model sees no pictures", lambda _: True),
+}
+
+
+class ExecutedTool(Form):
+    """A call that was run while the message was written, as replies of this server have it, and of others."""
+
+    unread = _EXECUTED_UNREAD
+
+    id: Any = None
+    """Is not needed."""
+    type: str
+    """`code_interpreter` or `python`: Python; anything else: a function."""
+    name: Word | None = None
+    """Of the function."""
+    arguments: str | None = None
+    """JSON as text, or Python."""
+    output: str | None = None
+    """What the model has read of the result; null: the call was not finished."""
+    container_id: str | None = None
+    """In which Python ran."""
+    reasoning_index: Annotated[int, Field(ge=0)] | None = None
+    """How many characters of the message's reasoning stand before it; null: all."""
+    content_index: Annotated[int, Field(ge=0)] | None = None
+    """How many characters of the message's content stand before it; null: none."""
+
+
 class AssistantMessage(Form):
     """What the assistant said. Its reasoning is taken from the first of three fields that says something."""
 
@@ -179,6 +209,8 @@ class AssistantMessage(Form):
     """The same, as other servers call it."""
     thinking: Content | None = None
     """The same, as datasets call it."""
+    executed_tools: list[ExecutedTool] | None = None
+    """Calls that were run while it was written, in their order, which the model sees again."""
     tool_calls: list[AssistantCall] | None = None
     function_call: FlatFunctionCall | None = None
     """A call as it was before there were tools. Its result has no id."""

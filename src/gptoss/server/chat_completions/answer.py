@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gptoss.chat import TurnEvent
-from gptoss.chat.events import TextTokens
-from gptoss.chat.reading import THOUGHT_BREAK
+from gptoss.chat.events import TextTokens, ToolRunFinished, ToolRunStarted
+from gptoss.chat.reading import SAID_BREAK, THOUGHT_BREAK
 from gptoss.harmony import (
     ContentDelta,
     MessageFinished,
@@ -27,6 +27,7 @@ from gptoss.server.chat_completions.chunks import (
     CustomCallDelta,
     CustomTextDelta,
 )
+from gptoss.server.chat_completions.executed import ExecutedToolDelta, RunCall
 from gptoss.server.chat_completions.reply import ChatLogprobs, ChatReplyMessage
 from gptoss.server.shared.ids import new_id
 from gptoss.server.shared.logprobs import TokenLogprobs, logprobs_of
@@ -40,30 +41,49 @@ class ChatAnswer:
 
     tools      that may be called
     tokenizer  spells tokens, if they are told with their probabilities
+    container_id  in which the server runs Python
+    has_images    whether pictures of its calls are told
     """
 
-    def __init__(self, tools: ToolSet, tokenizer: Tokenizer | None) -> None:
+    def __init__(
+        self,
+        tools: ToolSet,
+        tokenizer: Tokenizer | None,
+        container_id: str = "",
+        *,
+        has_images: bool = False,
+    ) -> None:
         self._tools = tools
         self._tokenizer = tokenizer
+        self._container_id = container_id
+        self._has_images = has_images
         self._reasoning: list[str] = []
         self._content: list[str] = []
         self._calls: list[_FunctionCall | _CustomCall] = []
         self._logprobs: list[TokenLogprobs] = []
         self._num_told = 0
-        self._has_break = False
+        self._has_break = self._has_said_break = False
+        # By which of the turn's calls they are.
+        self._runs: dict[int, RunCall] = {}
 
     def read(self, event: TurnEvent) -> ChatDelta | None:
         """What an event adds; None where it says nothing."""
         match event:
             case ContentDelta(text) | PreambleDelta(text):
-                self._content.append(text)
-                return ChatDelta(content=text)
+                return self._said(text)
             case ReasoningDelta(text):
                 return self._thought(text)
-            case ToolCallStarted(_, recipient):
-                return self._begin_call(recipient)
+            case ToolCallStarted(index, recipient):
+                return self._begin_call(index, recipient)
+            case ToolCallDelta(index, text) if index in self._runs:
+                return _executed(self._runs[index].add(text))
             case ToolCallDelta(_, text):
                 return self._calls[-1].add(text)
+            case ToolRunStarted(index, recipient, arguments) if index not in self._runs:
+                return _executed(self._begin_run(index, recipient).begin(arguments))
+            case ToolRunFinished(index, record):
+                self._has_said_break = bool(self._content)
+                return _executed(self._runs[index].finish(record))
             case MessageFinished():
                 self._has_break = bool(self._reasoning)
             case TextTokens(tokens) if self._tokenizer is not None:
@@ -100,6 +120,8 @@ class ChatAnswer:
             reasoning=reasoning or None,
             reasoning_content=reasoning or None,
         )
+        if self._runs:
+            made.executed_tools = [run.whole() for run in self._runs.values()]
         if self._calls:
             made.tool_calls = [call.whole() for call in self._calls]
         return made
@@ -111,8 +133,29 @@ class ChatAnswer:
         self._reasoning.append(text)
         return ChatDelta(reasoning=text, reasoning_content=text)
 
-    def _begin_call(self, recipient: str) -> ChatDelta:
+    def _said(self, text: str) -> ChatDelta:
+        if self._has_said_break:
+            text = SAID_BREAK + text
+            self._has_said_break = False
+        self._content.append(text)
+        return ChatDelta(content=text)
+
+    def _begin_run(self, index: int, recipient: str) -> RunCall:
+        made = RunCall(
+            len(self._runs),
+            recipient,
+            container_id=self._container_id,
+            has_images=self._has_images,
+            thought=sum(map(len, self._reasoning)),
+            said=sum(map(len, self._content)),
+        )
+        self._runs[index] = made
+        return made
+
+    def _begin_call(self, turn_index: int, recipient: str) -> ChatDelta:
         tool = self._tools.tool_by_recipient.get(recipient)
+        if tool is not None and tool.run is not None:
+            return _executed(self._begin_run(turn_index, recipient).begin())
         name, index = recipient.removeprefix(f"{FUNCTIONS}."), len(self._calls)
         call: _FunctionCall | _CustomCall
         if tool is None or tool.kind != "custom":
@@ -121,6 +164,10 @@ class ChatAnswer:
             call = _CustomCall(index, name, WrappedText() if tool.is_wrapped else None)
         self._calls.append(call)
         return call.begin()
+
+
+def _executed(delta: ExecutedToolDelta) -> ChatDelta:
+    return ChatDelta(executed_tools=[delta])
 
 
 class _FunctionCall:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from gptoss import chat
 from gptoss.chat.round import Progress
+from gptoss.server.chat_completions.executed import ExecutedToolDelta
 from gptoss.server.chat_completions.reply import (
     ChatLogprobs,
     ChatUsage,
@@ -81,6 +82,8 @@ class ChatDelta(Reply):
     tool_calls: Annotated[list[CallDelta | CustomCallDelta], Field(min_length=1, max_length=1)] = (
         ABSENT
     )
+    executed_tools: Annotated[list[ExecutedToolDelta], Field(min_length=1, max_length=1)] = ABSENT
+    """A call that the server runs. Our extension."""
 
 
 class ChatChunkChoice(Reply):

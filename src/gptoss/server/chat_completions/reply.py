@@ -9,6 +9,7 @@ from pydantic import Field
 
 from gptoss import chat, engine
 from gptoss.server.chat_completions.calls import AnyCall
+from gptoss.server.chat_completions.executed import ExecutedTool
 from gptoss.server.replies import ABSENT, Count, Nothing, Reply, UnixSeconds
 from gptoss.server.shared.extension import Extension
 from gptoss.server.shared.logprobs import TokenLogprobs
@@ -39,8 +40,10 @@ class ChatReplyMessage(Reply):
     """The chain of thought, raw: not meant for an application's users. Null where there is none. Our extension."""
     reasoning_content: str | None
     """The same, as other servers call it."""
+    executed_tools: Annotated[list[ExecutedTool], Field(min_length=1)] = ABSENT
+    """Calls that the server ran meanwhile, in their order, where it has run any. Our extension."""
     tool_calls: list[AnyCall] = ABSENT
-    """Only where tools are called."""
+    """Only where tools are called that the client runs."""
 
 
 class ChatChoice(Reply):

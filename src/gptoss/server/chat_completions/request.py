@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
@@ -16,6 +17,8 @@ from gptoss.chat.types.tools import NESTED_TOOLS, Tool
 from gptoss.forms import Ignored, Kinds, Refused
 from gptoss.server.client_tools import CLIENT_TOOLS
 from gptoss.server.hosted.choices import ChatToolChoice, choice_of
+from gptoss.server.hosted.declared import CodeInterpreterTool, McpTool, is_own
+from gptoss.server.hosted.tools import Hosted
 from gptoss.server.hosted_tools import HostedTool, is_hosted
 from gptoss.server.settings import ServerSettings
 from gptoss.server.wire import (
@@ -54,6 +57,15 @@ _UNREAD = {
 }
 
 
+# As the Responses API calls it.
+CODE_OUTPUTS = "code_interpreter_call.outputs"
+
+
+def _is_left_out(tool: Mapping[str, Any]) -> bool:
+    """Whether the server would have to run it, and cannot."""
+    return is_hosted(tool) and tool.get("type") != "code_interpreter" and not is_own(tool)
+
+
 def _refusal(kind: object) -> str | None:
     """The reason why there is no tool of that type here, with what to do instead; None if nobody has it."""
     if kind in (*CLIENT_TOOLS, "namespace"):
@@ -62,8 +74,8 @@ def _refusal(kind: object) -> str | None:
 
 
 _Tool = Annotated[
-    Tool | HostedTool,
-    Kinds("type", unnamed="function", nested=NESTED_TOOLS, rest=is_hosted, refusal=_refusal),
+    Tool | CodeInterpreterTool | McpTool | HostedTool,
+    Kinds("type", unnamed="function", nested=NESTED_TOOLS, rest=_is_left_out, refusal=_refusal),
 ]
 
 
@@ -86,6 +98,10 @@ class ChatRequest(SamplingFields):
     """What the model may call. Calls are held to the schemas."""
     tool_choice: ChatToolChoice | None = None
     """Whether it may, must or must not call them, or which. `auto` unless said otherwise."""
+    max_tool_calls: Annotated[int, Field(ge=1)] | None = None
+    """Calls of tools that the server runs at most; then it answers. Our extension."""
+    include: list[Literal["code_interpreter_call.outputs"]] | None = None
+    """Whether pictures that the server's Python makes are told. Our extension."""
     parallel_tool_calls: bool | None = None
     """Whether one answer may have several calls; true unless said otherwise."""
     response_format: AnswerFormat | None = None
@@ -118,8 +134,16 @@ class ChatRequest(SamplingFields):
     modalities: Annotated[list[Literal["text"]], Field(min_length=1)] | None = None
     """The model writes text."""
 
-    def asked(self, settings: ServerSettings) -> TurnRequest:
-        """Raises ApiError and GptossError for what cannot be met."""
+    @property
+    def has_images(self) -> bool:
+        """Whether pictures are told."""
+        return CODE_OUTPUTS in (self.include or ())
+
+    def asked(self, settings: ServerSettings, hosted: Hosted) -> TurnRequest:
+        """The turn that it asks for; `hosted`: tools of it that the server runs.
+
+        Raises ApiError and GptossError for what cannot be met.
+        """
         num = self.n or 1
         if num > settings.max_answers:
             raise ApiError(400, f"got n {num}, wanted at most {settings.max_answers}", param="n")
@@ -131,12 +155,11 @@ class ChatRequest(SamplingFields):
             )
         if self.top_logprobs is not None and not self.logprobs:
             raise ApiError(400, "got top_logprobs without logprobs", param="top_logprobs")
-        return self._turn(num)
+        return self._turn(num, hosted)
 
-    def _turn(self, num: int) -> TurnRequest:
-        tools = tool_set(
-            declared_tool(t) for t in self.tools or () if not isinstance(t, HostedTool)
-        )
+    def _turn(self, num: int, hosted: Hosted) -> TurnRequest:
+        own = [declared_tool(t) for t in self.tools or () if isinstance(t, Tool)]
+        tools = tool_set([*own, *hosted.tools])
         most = self.max_completion_tokens or self.max_tokens
         top = (self.top_logprobs or 0) if self.logprobs else None
         return TurnRequest(
@@ -151,4 +174,5 @@ class ChatRequest(SamplingFields):
             limits=TurnLimits.of(most, self.reasoning_tokens, self.stop or ()),
             num=num,
             continues=self.continue_final_message or False,
+            policy=hosted.policy,
         )

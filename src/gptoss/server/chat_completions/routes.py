@@ -9,10 +9,12 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from gptoss import chat
+from gptoss.chat.request import TurnRequest
 from gptoss.runtime import LoadedModel
 from gptoss.server.caller import owner_of, unless_gone
 from gptoss.server.chat_completions.answer import ChatAnswer
 from gptoss.server.chat_completions.chunks import Chunks
+from gptoss.server.chat_completions.hosted import hosted_of
 from gptoss.server.chat_completions.reply import (
     ChatChoice,
     ChatCompletion,
@@ -22,6 +24,8 @@ from gptoss.server.chat_completions.reply import (
 from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.chat_completions.writer import ChatWriter
 from gptoss.server.fan_in import turn_events
+from gptoss.server.hosted.tools import Hosted
+from gptoss.server.pool import IsGone
 from gptoss.server.replies import sent
 from gptoss.server.service import Service
 from gptoss.server.shared.extension import extension_of
@@ -44,11 +48,21 @@ async def create_chat_completion(service: Service, body: ChatRequest, request: R
     """Answer a conversation, at once or as a stream."""
     # A server that is about to end has no model for new requests.
     name, model = service.require_model(body.model), service.model
-    begun = service.begin(owner_of(request), lambda _: body.asked(service.settings))
-    started = await unless_gone(request.receive, begun)
-    turns = started.turns
+    owner = owner_of(request)
+    read: list[Hosted] = []
+
+    def ask(_: IsGone) -> TurnRequest:
+        read.append(hosted_of(service, body, owner, are_run=True))
+        return body.asked(service.settings, read[-1])
+
+    started = await unless_gone(request.receive, service.begin(owner, ask))
+    turns, hosted = started.turns, read[-1]
     tokenizer = model.tokenizer if body.logprobs else None
-    answers = [ChatAnswer(started.request.tools, tokenizer) for _ in turns]
+    container_id = hosted.container_id
+    answers = [
+        ChatAnswer(started.request.tools, tokenizer, container_id, has_images=body.has_images)
+        for _ in turns
+    ]
     if body.stream:
         options = body.stream_options
         has_usage = options is not None and options.include_usage is True
@@ -60,9 +74,12 @@ async def create_chat_completion(service: Service, body: ChatRequest, request: R
             turn_events(service, turn, None if index else every_s)
             for index, turn in enumerate(turns)
         ]
-        return streamed_events(service, turns, events, writer)
+        return streamed_events(service, turns, events, writer, hosted.release)
     reading = service.replies(turns, [answer.read for answer in answers])
-    replies = await unless_gone(request.receive, reading)
+    try:
+        replies = await unless_gone(request.receive, reading)
+    finally:
+        hosted.release()
     return sent(_whole(body, name, model, answers, replies))
 
 

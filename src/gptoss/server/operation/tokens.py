@@ -13,7 +13,8 @@ from pydantic.config import JsonDict
 from gptoss.chat.request import TurnRequest
 from gptoss.errors import RequestError
 from gptoss.runtime import LoadedModel
-from gptoss.server.caller import on_thread
+from gptoss.server.caller import on_thread, owner_of
+from gptoss.server.chat_completions.hosted import hosted_of
 from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.pool import IsGone
 from gptoss.server.replies import ABSENT, Count, Reply, sent
@@ -110,10 +111,12 @@ def add_tokens(app: FastAPI, service: Service) -> None:
     @app.post("/render", tags=["tokens"], response_model=None)
     async def render(body: ChatRequest, request: Request) -> Response:
         """The exact prompt of a chat request."""
+        owner = owner_of(request)
 
         def work(is_gone: IsGone) -> Prompt:
             service.require_model(body.model)
-            return rendered(service.model, body.asked(service.settings), is_gone)
+            hosted = hosted_of(service, body, owner, are_run=False)
+            return rendered(service.model, body.asked(service.settings, hosted), is_gone)
 
         return await answer(request, work)
 
