@@ -322,3 +322,26 @@ def test_an_excerpt(text: str, num: int, excerpt: str) -> None:
 
 def test_an_excerpt_is_short() -> None:
     assert len(excerpt_of("word " * 10_000, 1)) < 610
+
+
+@pytest.mark.parametrize("part", ["input", "output"])
+def test_one_that_is_larger_than_the_store_is_told_and_pushes_nobody_out(part: str) -> None:
+    store = opened(most_bytes=400_000)
+    keep(store, response("small"), [kept("i", "x" * 1000)])
+    large = "x" * 500_000
+    context = [kept("j", large)] if part == "input" else []
+    output = [said("k", large)] if part == "output" else []
+    is_kept = store.add(response("large", output), context, ME)
+    if part == "output":
+        is_kept = is_kept and store.finish(response("large", output))
+    assert not is_kept
+    with pytest.raises(ApiError):
+        store.response("large", ME)
+    assert read(store, "small", ME)["id"] == "small"
+    assert num_items(store) == 1
+    assert store.add(response("next"), [], ME)
+    assert store.finish(response("next"))
+    # What its owner deleted meanwhile is nothing to tell of.
+    store.delete("next", ME)
+    assert store.finish(response("next"))
+    store.close()

@@ -32,7 +32,7 @@ from gptoss.server.responses.request import (
     ResponseRequest,
     require_few,
 )
-from gptoss.server.responses.runs import Runs, response_events
+from gptoss.server.responses.runs import Runs, event_lines, response_events, whole_response
 from gptoss.server.responses.seal import Seal
 from gptoss.server.responses.seal_key import seal_key
 from gptoss.server.responses.store import KeptItem, ResponseStore, with_items
@@ -40,7 +40,6 @@ from gptoss.server.responses.truncation import fitted
 from gptoss.server.responses.types.events import ResponseEvent
 from gptoss.server.responses.types.items import ItemList
 from gptoss.server.responses.types.response import DeletedResponse, InputTokenCount
-from gptoss.server.responses.types.response import Response as ResponseReply
 from gptoss.server.responses.writer import ResponseWriter, Wanted
 from gptoss.server.service import Service
 from gptoss.server.sse import event, streamed
@@ -102,7 +101,7 @@ class Responses:
         events = self._events(body, turn, writer, kept)
         if body.stream:
             return self._streamed(events, lambda: self._service.forget([turn]))
-        return sent(await unless_gone(request.receive, _whole(events, writer)))
+        return sent(await unless_gone(request.receive, whole_response(events, writer)))
 
     async def get(self, response_id: str, owner: str) -> Response:
         """One response, as far as it is."""
@@ -239,10 +238,18 @@ class Responses:
     ) -> Response:
         response = writer.response
         try:
-            await asyncio.to_thread(self._store.add, response, kept.context, kept.owner)
+            is_kept = await asyncio.to_thread(self._store.add, response, kept.context, kept.owner)
         except BaseException:
             self._service.forget([turn])
             raise
+        if not is_kept:
+            self._service.forget([turn])
+            raise ApiError(
+                400,
+                "got background with a conversation that takes more room than all kept responses may; "
+                "send less, or ask without background",
+                param="background",
+            )
         run = self._runs.start(response.id, turn, writer, kept.owner)
         return self._streamed(run.follow(-1)) if body.stream else sent(response)
 
@@ -266,18 +273,20 @@ class Responses:
     def _events(
         self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, kept: _Kept
     ) -> AsyncGenerator[ResponseEvent, None]:
-        def store() -> None:
+        def store() -> bool:
             response = writer.response
-            self._store.add(response, kept.context, kept.owner)
-            self._store.finish(response)
+            added = self._store.add(response, kept.context, kept.owner)
+            return added and self._store.finish(response)
 
-        async def keep(_: Sequence[ResponseEvent]) -> None:
-            if body.is_stored:
-                try:
-                    await asyncio.to_thread(store)
-                except Exception:
-                    # The answer is there all the same.
-                    _LOG.exception("a response could not be kept")
+        async def keep(_: Sequence[ResponseEvent]) -> bool:
+            if not body.is_stored:
+                return True
+            try:
+                return await asyncio.to_thread(store)
+            except Exception:
+                # The answer is there all the same.
+                _LOG.exception("a response could not be kept")
+                return False
 
         return response_events(self._service, turn, writer, keep)
 
@@ -304,7 +313,7 @@ class Responses:
     def _streamed(
         self, events: AsyncGenerator[ResponseEvent, None], on_end: Callable[[], None] = lambda: None
     ) -> Response:
-        return streamed(_lines(events), self._service.settings.ping_s, on_end)
+        return streamed(event_lines(events), self._service.settings.ping_s, on_end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,23 +331,6 @@ class _Kept:
 
     context: list[KeptItem]
     owner: str
-
-
-async def _whole(
-    events: AsyncGenerator[ResponseEvent, None], writer: ResponseWriter
-) -> ResponseReply:
-    async with contextlib.aclosing(events):
-        async for _ in events:
-            pass
-    if writer.failure is not None:
-        raise writer.failure
-    return writer.response
-
-
-async def _lines(events: AsyncGenerator[ResponseEvent, None]) -> AsyncGenerator[bytes, None]:
-    async with contextlib.aclosing(events):
-        async for made in events:
-            yield event(made, made.type)
 
 
 def add_responses(app: FastAPI, service: Service) -> None:

@@ -11,15 +11,20 @@ from gptoss.chat.turn import Turn
 from gptoss.server.fan_in import stream_events, turn_events
 from gptoss.server.responses.store import ResponseStore
 from gptoss.server.responses.types.events import LAST_EVENTS, ResponseEvent
+from gptoss.server.responses.types.response import Response
 from gptoss.server.responses.writer import ResponseWriter
 from gptoss.server.service import Service
+from gptoss.server.sse import event
 
 _LOG = logging.getLogger("gptoss.server")
 _CLOSING_S = 2.0
 _PROGRESS_S = 0.05
+TOO_LARGE = (
+    "the response takes more room than all kept responses may; ask for less, without background"
+)
 
-# What is done with the last events, before anybody hears of them.
-Keep = Callable[[Sequence[ResponseEvent]], Awaitable[None]]
+# What is done with the last events, before anybody hears of them; whether it is kept as it was to be.
+Keep = Callable[[Sequence[ResponseEvent]], Awaitable[bool]]
 
 
 async def response_events(
@@ -30,12 +35,31 @@ async def response_events(
     try:
         async with contextlib.aclosing(stream_events(service, [turn], [source], writer)) as told:
             async for events in told:
-                if events[-1].type in LAST_EVENTS:
-                    await keep(events)
-                for event in events:
-                    yield event
+                if events[-1].type in LAST_EVENTS and not await keep(events):
+                    writer.say_not_kept(events[-1])
+                for each in events:
+                    yield each
     finally:
         writer.close()
+
+
+async def whole_response(
+    events: AsyncGenerator[ResponseEvent, None], writer: ResponseWriter
+) -> Response:
+    """The response, once its events have ended. Raises ApiError where it failed."""
+    async with contextlib.aclosing(events):
+        async for _ in events:
+            pass
+    if writer.failure is not None:
+        raise writer.failure
+    return writer.response
+
+
+async def event_lines(events: AsyncGenerator[ResponseEvent, None]) -> AsyncGenerator[bytes, None]:
+    """The events as a stream is sent."""
+    async with contextlib.aclosing(events):
+        async for made in events:
+            yield event(made, made.type)
 
 
 class Run:
@@ -121,19 +145,27 @@ class Runs:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, response_id: str, run: Run, turn: Turn) -> None:
-        async def keep(last: Sequence[ResponseEvent]) -> None:
+        def finish(last: Sequence[ResponseEvent]) -> bool:
+            response = run.writer.response
+            if self._store.finish(response, [*run.events, *last]):
+                return True
+            # Whoever asks for it later is told why it is not there.
+            self._store.add(run.writer.failed(TOO_LARGE), (), run.owner)
+            return False
+
+        async def keep(last: Sequence[ResponseEvent]) -> bool:
             try:
-                events = [*run.events, *last]
-                await asyncio.to_thread(self._store.finish, run.writer.response, events)
+                return await asyncio.to_thread(finish, last)
             except Exception:
                 _LOG.exception("a response could not be kept")
+                return False
 
         try:
             async with contextlib.aclosing(
                 response_events(self._service, turn, run.writer, keep)
             ) as events:
-                async for event in events:
-                    run.publish(event)
+                async for each in events:
+                    run.publish(each)
         finally:
             del self._run_by_id[response_id]
             run.end()

@@ -6,7 +6,6 @@ import json
 import sqlite3
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import BaseModel
 
 from gptoss.errors import ServerError, shown
 from gptoss.files.private import make_private, make_private_folder
+from gptoss.server.responses.kept_events import KeptEvent, packed, unpacked
 from gptoss.server.responses.store_format import prepare
 from gptoss.server.responses.types.events import ResponseEvent
 from gptoss.server.responses.types.items import AnyItem, item_of
@@ -54,15 +54,6 @@ class KeptItem:
     def text(self) -> str:
         """The item, written as JSON."""
         return self.made if isinstance(self.made, str) else self.made.written().decode()
-
-
-@dataclass(frozen=True, slots=True)
-class KeptEvent:
-    """An event of a stream, written as JSON."""
-
-    kind: str
-    number: int
-    text: str
 
 
 class ResponseStore:
@@ -107,8 +98,8 @@ class ResponseStore:
         with self._lock:
             self._db.close()
 
-    def add(self, response: Response, context: Iterable[KeptItem], owner: str) -> None:
-        """Keep a response, and the items that it answers."""
+    def add(self, response: Response, context: Iterable[KeptItem], owner: str) -> bool:
+        """Keep a response, and the items that it answers. False where it takes more than all may: then it is not."""
         with self._lock, self._db:
             cursor = self._db.execute(
                 "INSERT INTO responses (id, created, is_live, body, owner) VALUES (?, ?, ?, ?, ?)",
@@ -117,28 +108,31 @@ class ResponseStore:
             number = int(cursor.lastrowid or 0)
             for position, item in enumerate(context):
                 self._use(number, owner, position, item, is_output=False)
-            self._make_room()
+            return self._fits(number)
 
-    def finish(self, response: Response, events: Sequence[ResponseEvent] | None = None) -> None:
-        """Bring one that was added to its end, unless it was deleted; `events`: its stream, to be read again."""
+    def finish(self, response: Response, events: Sequence[ResponseEvent] | None = None) -> bool:
+        """Bring one that was added to its end, unless it was deleted; `events`: its stream, to be read again.
+
+        False where it takes more than all may: then it is not kept.
+        """
         with self._lock, self._db:
             self._make_room()
             found = self._db.execute(
                 "SELECT number, owner FROM responses WHERE id = ?", (response.id,)
             ).fetchone()
             if found is None:
-                return
+                return True
             number, owner = int(found[0]), str(found[1])
-            packed = None if events is None else _packed(events)
+            stream = None if events is None else packed(events)
             self._db.execute(
                 "UPDATE responses SET is_live = ?, body = ?, events = ? WHERE number = ?",
-                (_is_live(response), _body(response), packed, number),
+                (_is_live(response), _body(response), stream, number),
             )
             first = self._db.execute("SELECT count(*) FROM uses WHERE response = ?", (number,))
             start = int(first.fetchone()[0])
             for position, item in enumerate(response.output, start):
                 self._use(number, owner, position, KeptItem(item.id, item), is_output=True)
-            self._make_room()
+            return self._fits(number)
 
     def response(self, response_id: str, owner: str) -> bytes:
         """One response, written as JSON. Raises ApiError 404."""
@@ -225,8 +219,8 @@ class ResponseStore:
     def events(self, response_id: str, owner: str) -> list[KeptEvent] | None:
         """The stream of one that ran in the background. Raises ApiError 404."""
         with self._lock, self._db:
-            packed = self._required(response_id, owner)[2]
-        return None if packed is None else _unpacked(packed)
+            stream = self._required(response_id, owner)[2]
+        return None if stream is None else unpacked(stream)
 
     def item(self, item_id: str, owner: str) -> KeptItem | None:
         """An item that is kept with some response; the first of that id, which no later one can replace."""
@@ -324,6 +318,23 @@ class ResponseStore:
                 return
             self._delete(number)
 
+    def _fits(self, number: int) -> bool:
+        """Make room for a response, or forget it where that alone takes more than all may.
+
+        Nobody else's make room for what cannot be kept all the same.
+        """
+        (size,) = self._db.execute(
+            "SELECT length(body) + coalesce(length(events), 0) + (SELECT coalesce(sum(length(data)), 0) FROM uses "
+            "JOIN items ON items.number = item WHERE response = responses.number) FROM responses WHERE number = ?",
+            (number,),
+        ).fetchone()
+        if size > self._most_bytes:
+            self._delete(number)
+            return False
+        self._make_room()
+        row = self._db.execute("SELECT 1 FROM responses WHERE number = ?", (number,)).fetchone()
+        return row is not None
+
     def _oldest_of_largest(self) -> int | None:
         """The oldest response of the owner who takes most, of those that have one that has ended."""
         owners = self._db.execute("SELECT owner FROM owners ORDER BY num_bytes DESC, owner")
@@ -378,20 +389,3 @@ def with_items(written: str, field: str, items: Iterable[KeptItem]) -> bytes:
     # No text has this in it, since quotes are escaped there.
     before, after = written.split(f'"{field}":[]', 1)
     return f'{before}"{field}":[{",".join(item.text for item in items)}]{after}'.encode()
-
-
-def _packed(events: Iterable[ResponseEvent]) -> bytes:
-    return zlib.compress(b"[%b]" % b",".join(event.written() for event in events), 6)
-
-
-def _unpacked(packed: bytes) -> list[KeptEvent]:
-    text = zlib.decompress(packed).decode()
-    decode = json.JSONDecoder().raw_decode
-    found = []
-    # Behind each is a comma, or the end of the list.
-    at = 1
-    while at < len(text):
-        event, end = decode(text, at)
-        found.append(KeptEvent(event["type"], event["sequence_number"], text[at:end]))
-        at = end + 1
-    return found

@@ -143,6 +143,22 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         """Let go of what the response needed: nobody reads on."""
         self._wanted.release()
 
+    def say_not_kept(self, last: ResponseEvent) -> None:
+        """Have the response, and its last event, say that it is not kept although that was asked for."""
+        assert isinstance(last, ResponseChanged)
+        for each in (self._response, last.response):
+            each.store = False
+            if each.gptoss is not None:
+                each.gptoss = each.gptoss.model_copy(
+                    update={"ignored": [*each.gptoss.ignored, "store"]}
+                )
+
+    def failed(self, why: str) -> Response:
+        """What is kept in the place of a response that cannot be: it tells why."""
+        failure = ResponseFailure(code="server_error", message=why)
+        changed = {"status": "failed", "output": [], "error": failure, "completed_at": None}
+        return self._response.model_copy(update=changed)
+
     def begin(self, _: int) -> list[ResponseEvent]:
         """The first events."""
         created = self._about("response.created")
