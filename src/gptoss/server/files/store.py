@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import re
-import shutil
 import sqlite3
 import stat
 import tempfile
@@ -21,6 +20,7 @@ from typing import BinaryIO
 from gptoss.engine import Shares
 from gptoss.errors import ServerError, shown
 from gptoss.files.private import PRIVATE, make_private, make_private_folder
+from gptoss.files.temporary import TemporaryFolder
 from gptoss.files.whole import whole_file
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wire_errors import ApiError
@@ -91,6 +91,7 @@ class FileStore:
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
         self._folder = Path()
+        self._temporary: TemporaryFolder | None = None
         self._is_closed = False
         self._bytes: Counter[str] = Counter()
         self._files: Counter[str] = Counter()
@@ -107,8 +108,8 @@ class FileStore:
                 return
             self._db.close()
             self._db = None
-            if self._given is None:
-                shutil.rmtree(self._folder, ignore_errors=True)
+            if self._temporary is not None:
+                self._temporary.close()
 
     def begin(self, owner: str) -> NewFile:
         """A file to write. Raises ApiError where there is no room for one more."""
@@ -198,7 +199,7 @@ class FileStore:
             raise ApiError(503, "the server is about to end")
         if self._db is None:
             try:
-                self._folder = self._given or Path(tempfile.mkdtemp(prefix="gptoss-files-"))
+                self._folder = self._given or self._own().path
                 self._db = _connect(self._folder)
                 self._settle(self._db)
             except (OSError, sqlite3.Error) as error:
@@ -210,6 +211,11 @@ class FileStore:
                     "or end the server that uses it"
                 ) from None
         return self._db
+
+    def _own(self) -> TemporaryFolder:
+        if self._temporary is None:
+            self._temporary = TemporaryFolder("gptoss-files-")
+        return self._temporary
 
     def _settle(self, db: sqlite3.Connection) -> None:
         """Have the folder and the database agree, whatever ended between them."""

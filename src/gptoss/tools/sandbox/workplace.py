@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import stat
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from gptoss.errors import SandboxError
+from gptoss.files.temporary import TemporaryFolder
 from gptoss.tools.sandbox.folder import remove_tree
 
 _PREFIX = "gptoss-sandbox-"
-# Between making a folder and locking it, another program must not take it for one that was left.
-_LEFT_S = 60.0
 
 
 class Workplace:
@@ -24,10 +20,8 @@ class Workplace:
 
     def __init__(self, owner: int | None) -> None:
         try:
-            _clear_left()
-            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
-            self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._folder = TemporaryFolder(_PREFIX, remove_tree)
+            self.path = self._folder.path
             self._owner = owner
             if owner is not None:
                 # To be walked through, and not listed.
@@ -55,10 +49,7 @@ class Workplace:
 
     def close(self) -> None:
         """Remove all of it. No process may be at work in it any more."""
-        if self._lock >= 0:
-            remove_tree(self.path)
-            os.close(self._lock)
-            self._lock = -1
+        self._folder.close()
 
     def unlinked_bytes(self, pid: int) -> int | None:
         """Room that a process takes with files of its own that have no name any more; None where that cannot be seen.
@@ -95,19 +86,3 @@ class Workplace:
 def open_folder(path: Path | str) -> int:
     """A descriptor of a folder. Raises OSError."""
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
-def _clear_left() -> None:
-    """Remove folders of this user whose program was killed."""
-    with contextlib.suppress(OSError):
-        for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-            with contextlib.suppress(OSError):
-                status = path.lstat()
-                if status.st_uid != os.geteuid() or time.time() - status.st_mtime < _LEFT_S:
-                    continue
-                descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    remove_tree(path)
-                finally:
-                    os.close(descriptor)
