@@ -125,6 +125,18 @@ def test_an_interrupt_keeps_names(session: Session) -> None:
     assert session.run("kept").value == "5"
 
 
+def test_an_interrupt_of_the_codes_own_is_an_error(session: Session) -> None:
+    """Nobody has stopped it; the next one that is stopped says so."""
+    output = session.run("kept = 5\nraise KeyboardInterrupt('mine')")
+    assert (output.reason, output.is_state_lost) == (Reason.ERROR, False)
+    assert "KeyboardInterrupt: mine" in output.text()
+    assert session.run("kept").value == "5"
+    timer = threading.Timer(0.2, session.interrupt)
+    timer.start()
+    assert session.run("import time\ntime.sleep(30)").reason is Reason.INTERRUPTED
+    timer.join()
+
+
 def test_an_interrupt_at_any_moment(session: Session) -> None:
     """Also before the cell has begun, and when it has just ended: names stay, and the next cell is not hit."""
     session.run("kept = 5")

@@ -35,7 +35,7 @@ class Kernel:
         self._replies = replies
         self._plan = plan
         self._streams = [os.dup(number) for number in range(3)]
-        self._is_running = False
+        self._is_running = self._was_interrupted = False
         self._libc = ctypes.CDLL(None)
         self._hard = {kind: resource.getrlimit(kind)[1] for kind in RESERVES}
         self._notebook = cell.Notebook()
@@ -87,6 +87,7 @@ class Kernel:
         """Why the cell ended, the echo of its value, and the traceback of its error."""
         try:
             try:
+                self._was_interrupted = False
                 self._is_running = True
                 return "finished", self._notebook.run(source), ""
             finally:
@@ -96,7 +97,9 @@ class Kernel:
                 return "finished", "", ""
             return "error", "", f"SystemExit: {error.code}\n"
         except KeyboardInterrupt as error:
-            return "interrupted", "", self._told(error)
+            # The code may raise it too: then nobody has stopped it.
+            reason = "interrupted" if self._was_interrupted else "error"
+            return reason, "", self._told(error)
         except MemoryError as error:
             return "memory", "", self._told(error)
         except BaseException as error:
@@ -152,6 +155,7 @@ class Kernel:
         """An interrupt that comes too late is none."""
         if self._is_running:
             self._is_running = False
+            self._was_interrupted = True
             raise KeyboardInterrupt
 
 
