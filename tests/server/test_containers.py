@@ -135,6 +135,23 @@ class TestSdk:
             session.run("open('a.txt', 'w').write('longer'); os.remove('deep/b.txt')")
             assert [(e.id, e.bytes) for e in files.list(container.id)] == [(sent.id, 6)]
 
+    def test_names_that_are_no_text(self, server: LiveServer) -> None:
+        """Code may give a file any bytes as its name; it is listed, read and removed as any other."""
+        containers = server.service.containers
+        with sdk(server) as client:
+            container = client.containers.create(name="code")
+            files = client.containers.files
+            session = containers.session(containers.require(container.id, EVERYBODY))
+            assert session.run("open(b'/mnt/data/\\xff.txt', 'w').write('a')").text()
+            (found,) = files.list(container.id)
+            assert found.path == "/mnt/data/\\udcff.txt"
+            assert files.retrieve(found.id, container_id=container.id).path == found.path
+            reply = files.content.retrieve(found.id, container_id=container.id)
+            assert reply.content == b"a"
+            assert reply.response.headers["content-disposition"].endswith("''%5Cudcff.txt")
+            files.delete(found.id, container_id=container.id)
+            assert list(files.list(container.id)) == []
+
     def test_to_another_key_nothing_is_there(self, make_server: MakeServer) -> None:
         server = make_server(keys=keys_of(KEY, OTHER), tools=PYTHON)
         with sdk(server, KEY) as mine, sdk(server, OTHER) as other:

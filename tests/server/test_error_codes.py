@@ -133,6 +133,17 @@ def test_each_fault_has_its_code(make_client: MakeClient, row: Row) -> None:
     assert found == (row.status, row.kind, row.code, row.param), error["message"]
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/files", "/v1/containers", "/v1/responses/resp_0/input_items"]
+)
+def test_numbers_of_a_query_are_whole(make_client: MakeClient, path: str) -> None:
+    """In a query all is text: it was told as a decimal."""
+    client = make_client()
+    for given, code in (("0", "integer_below_min_value"), ("101001", "integer_above_max_value")):
+        error = client.get(f"{path}?limit={given}").json()["error"]
+        assert (error["code"], error["param"]) == (code, "query.limit")
+
+
 def test_clients_that_read_the_message_see_a_long_prompt_too(make_client: MakeClient) -> None:
     client = make_client()
     long = [{"role": "user", "content": LONG}]

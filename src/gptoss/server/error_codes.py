@@ -102,7 +102,8 @@ def code_of_error(error: GptossError) -> ErrorCode | None:
 
 def code_of_fault(kind: str, got: Any) -> ErrorCode:
     """The code of a field that is wrong: by pydantic's kind of error, and the value."""
-    is_whole = isinstance(got, int)
+    # In a query all are text; numbers of a query are whole.
+    is_whole = isinstance(got, int | str)
     if kind in _BELOW:
         return "integer_below_min_value" if is_whole else "decimal_below_min_value"
     if kind in _ABOVE:

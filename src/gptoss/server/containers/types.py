@@ -8,6 +8,7 @@ from gptoss.server.containers.containers import Container
 from gptoss.server.containers.contents import FOLDER, ContainerFile, Source
 from gptoss.server.replies import ABSENT, Count, Reply, UnixSeconds
 from gptoss.server.shared.extension import Ignored
+from gptoss.tools.sandbox.output import printable
 
 
 class ContainerExpiry(Reply):
@@ -125,7 +126,8 @@ def file_object(
         bytes=found.num_bytes,
         container_id=container.id,
         created_at=int(found.created),
-        path=FOLDER + found.name,
+        # Names of files need be no text.
+        path=FOLDER + printable(found.name),
         source=found.source,
     )
     if ignored:

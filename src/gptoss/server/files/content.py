@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from gptoss.server.caller import unless_gone
 from gptoss.server.pool import FairPool
 from gptoss.server.wire_errors import ApiError
+from gptoss.tools.sandbox.output import printable
 
 _PIECE_BYTES = 256 << 10
 
@@ -32,7 +33,9 @@ class FileContent(Response):
         self._file, self._pool, self._owner = file, pool, owner
         self._left = os.fstat(file.fileno()).st_size if most_bytes is None else most_bytes
         super().__init__(media_type="application/octet-stream")
-        self.headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+        self.headers["content-disposition"] = (
+            f"attachment; filename*=UTF-8''{quote(printable(name), safe='')}"
+        )
         if most_bytes is None:
             self.headers["content-length"] = str(self._left)
         else:
