@@ -27,6 +27,7 @@ from gptoss.chat import (
     tool_set,
 )
 from gptoss.engine import FinishReason
+from gptoss.errors import RequestError
 from gptoss.harmony import Message, Role, ToolDescription
 from gptoss.tools import (
     Approval,
@@ -505,3 +506,46 @@ def test_a_turn_that_waits_goes_on_where_it_was(
     other = replace(messages[-1], content='{"a": 2, "b": 4}')
     again = paused(scripted_model(ANSWER), decisions, [*messages[:-1], other])
     assert again.approvals[0].digest != request.digest
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_asking_that_fails_is_a_no(
+    scripted_model: ScriptedModel, caplog: pytest.LogCaptureFixture, is_async: bool
+) -> None:
+    """The turn goes on: it has not been allowed, the model is told so, and the log says why."""
+
+    def approve(request: ApprovalRequest) -> bool:
+        raise ConnectionError("the window is gone")
+
+    async def approve_async(request: ApprovalRequest) -> bool:
+        raise TimeoutError("of its own")
+
+    for approver, name in ((approve, "ConnectionError"), (approve_async, "TimeoutError")):
+        chat = talk(scripted_model(ADD + ANSWER), asked_tool(), approve=approver)
+        reply = asyncio.run(chat.send_async("?")) if is_async else chat.send("?")
+        assert (reply.content, reply.tool_runs[0].result.ending) == ("It is 5.", Ending.DENIED)
+        assert results(reply) == [
+            f"error: the call was not allowed: asking for it failed with {name}. Nothing was done."
+        ]
+        (logged,) = (record for record in caplog.records if record.name == "gptoss.chat")
+        assert name in logged.getMessage()
+        caplog.clear()
+
+
+def test_calls_are_not_run_for_several_answers(scripted_model: ScriptedModel) -> None:
+    """Each would run them again; and each asked for as many generations as there are answers."""
+    seen: list[int] = []
+
+    def add(a: int, b: int) -> int:
+        """Adds."""
+        seen.append(a)
+        return a + b
+
+    call = Message(Role.ASSISTANT, '{"a": 2, "b": 3}', "commentary", "functions.add")
+    asked = TurnRequest(messages=[Message(Role.USER, "?"), call], tools=tool_set([add]), num=2)
+    with pytest.raises(RequestError, match="got num 2 for a conversation that ends with calls"):
+        begin_turns(scripted_model(ANSWER), asked)
+    assert seen == []
+    (turn,) = begin_turns(scripted_model(ANSWER), replace(asked, num=1))
+    assert [type(event) for event in turn.events()][-1] is TurnFinished
+    assert seen == [2]

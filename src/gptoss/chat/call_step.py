@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import logging
 from collections.abc import AsyncGenerator, Iterator
 from functools import partial
 
@@ -31,6 +32,7 @@ from gptoss.tools import (
     digest_of,
 )
 
+_LOG = logging.getLogger("gptoss.chat")
 _NOBODY = "nobody is there to allow it"
 _BEYOND = (
     "error: no more calls may be made in this turn. Nothing was done; answer with what is known."
@@ -140,23 +142,31 @@ class CallStep:
     def _ask(self, request: ApprovalRequest) -> Decision:
         if self._policy.approve is None:
             return Decision(False, _NOBODY)
-        answer = self._policy.approve(request)
-        if inspect.isawaitable(answer):
-            return _decision(asyncio.run(_awaited(answer)))
-        return _decision(answer)
+        try:
+            answer = self._policy.approve(request)
+            if inspect.isawaitable(answer):
+                return _decision(asyncio.run(_awaited(answer)))
+            return _decision(answer)
+        # Whatever it is that asks: it has not said yes.
+        except Exception as error:
+            return _failed(error)
 
     async def _ask_async(self, request: ApprovalRequest) -> Decision:
         approve = self._policy.approve
         if approve is None:
             return Decision(False, _NOBODY)
         try:
-            async with asyncio.timeout(self._policy.approve_s):
+            async with asyncio.timeout(self._policy.approve_s) as limit:
                 if inspect.iscoroutinefunction(approve):
                     return _decision(await approve(request))
                 answer = await on_own_thread(partial(approve, request))
                 return _decision(await answer if inspect.isawaitable(answer) else answer)
-        except TimeoutError:
+        except TimeoutError as error:
+            if not limit.expired():
+                return _failed(error)
             return Decision(False, f"nobody has allowed it within {self._policy.approve_s:g} s")
+        except Exception as error:
+            return _failed(error)
 
     def _begin(self, decision: Decision, loop: asyncio.AbstractEventLoop | None) -> ToolRun | None:
         """Run the call, or say why it is not run."""
@@ -182,6 +192,11 @@ class CallStep:
             # Between both: a signal handler knows of no run yet.
             self._run.cancel()
         return self._run
+
+
+def _failed(error: Exception) -> Decision:
+    _LOG.error("nobody could be asked for a call: %s", type(error).__name__, exc_info=error)
+    return Decision(False, f"asking for it failed with {type(error).__name__}")
 
 
 def _decision(answer: object) -> Decision:

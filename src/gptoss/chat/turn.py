@@ -20,7 +20,7 @@ from gptoss.chat.round_maker import RoundMaker
 from gptoss.chat.tool_loop import ToolLoop, open_calls
 from gptoss.chat.tool_policy import Cap
 from gptoss.engine import EVERYBODY, FinishReason, Timings
-from gptoss.errors import ContextLengthError, GptossError
+from gptoss.errors import ContextLengthError, GptossError, RequestError
 from gptoss.harmony import Message
 from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.structured import CompiledTurn
@@ -316,7 +316,8 @@ def begin_turns(
     is_gone   asked while a long conversation is read: whether nobody waits for the turn any more
 
     Raises RequestError, before anything is generated and before more than that is read, for a conversation that does
-    not fit, and SchemaError for rules that cannot be kept or a beginning that breaks them.
+    not fit, or whose last calls would be run for several answers, and SchemaError for rules that cannot be kept or a
+    beginning that breaks them.
     """
     maker = RoundMaker(model, request, compiled, owner, is_gone)
 
@@ -325,5 +326,10 @@ def begin_turns(
 
     calls = [call for call in open_calls(request.messages) if loop().is_run_here(call)]
     if calls:
-        return [Turn(request, maker, loop(), None, calls) for _ in range(request.num)]
+        if request.num > 1:
+            raise RequestError(
+                f"got num {request.num} for a conversation that ends with calls that are run here, wanted 1: "
+                "each answer would run them again"
+            )
+        return [Turn(request, maker, loop(), None, calls)]
     return [Turn(request, maker, loop(), first) for first in maker.first()]
