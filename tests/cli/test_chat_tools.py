@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from gptoss.chat import Chat
 from gptoss.cli import answer, loading, tools
 from gptoss.cli.answer import show_answer
+from gptoss.cli.conversation import _Conversation
 from gptoss.cli.main import app
 from gptoss.cli.output import Screen, Waiting
 from gptoss.cli.tools import Person, open_tools
@@ -196,3 +197,53 @@ def test_nobody_is_asked_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "can_ask", lambda: False)
     decision = Person().approve(ApprovalRequest("functions.add", "{}", "0", ""))
     assert (decision.is_approved, decision.reason) == (False, "nobody is there to allow it")
+
+
+def test_always_is_for_one_conversation(
+    monkeypatch: pytest.MonkeyPatch, scripted_model: ScriptedModel
+) -> None:
+    """What was allowed in one is asked for again in the next: /new begins it."""
+    monkeypatch.setattr(tools, "can_ask", lambda: True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("always\n"))
+    person, request = Person(), ApprovalRequest("functions.add", "{}", "0", "because")
+    chat = Chat(scripted_model(ANSWER), approve=person.approve)
+    talk = _Conversation(Screen(), chat, False, None, person.forget)
+    assert person.approve(request).is_approved
+    talk.take("/system Be brief.")
+    assert person.approve(request).is_approved
+    talk.take("/new")
+    assert not person.approve(request).is_approved
+
+
+PRINTING = '''
+import sys
+
+def add(a: int, b: int) -> int:
+    """Adds."""
+    print("I add", a)
+    print("and", b, file=sys.stderr)
+    return a + b
+'''
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_what_a_function_prints_is_its_output(
+    scripted_nano: Script, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shows: bool
+) -> None:
+    """Between the call and its result, where a person looks; a pipe has the answer alone."""
+    mine = tmp_path / "mine.py"
+    mine.write_text(PRINTING)
+    call = (
+        ' to=functions.add<|channel|>commentary <|constrain|>json<|message|>{"a":2,"b":3}<|call|>'
+    )
+    monkeypatch.setattr(loading, "open_model", lambda _: scripted_nano(call + ANSWER))
+    asked = ["chat", "?", "--model", "nano", "--tools-module", str(mine)]
+    done = CliRunner().invoke(app, [*asked, *(["--show-reasoning"] if shows else [])])
+    assert done.exit_code == 0, done.output
+    if shows:
+        assert re.search(r"output 1:\nI add 2\nand 3\n\nresult 1, [\d.]+ s:\n5\n", done.stdout)
+    else:
+        assert "I add" not in done.output
+    as_json = CliRunner().invoke(app, [*asked, "--json"])
+    (run,) = json.loads(as_json.stdout)["tool_runs"]
+    assert run["result"] == "5"

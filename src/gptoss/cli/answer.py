@@ -23,6 +23,7 @@ from gptoss.chat import (
 from gptoss.chat.events import ToolEvent
 from gptoss.cli.output import Screen, Waiting
 from gptoss.cli.pictures import Pictures
+from gptoss.cli.tool_prints import told_by_tools
 from gptoss.engine import FinishReason
 from gptoss.harmony import (
     ContentDelta,
@@ -65,7 +66,7 @@ def show_answer(
 
     save_to  where pictures that tools make are put; None: they are only counted
     """
-    with _stopped_by_interrupt(chat), Waiting() as waiting:
+    with _stopped_by_interrupt(chat), Waiting() as waiting, told_by_tools():
         display = _Display(screen, waiting, show_reasoning, save_to)
         for event in chat.stream(question):
             if isinstance(event, TurnFinished):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from gptoss.errors import MessageError, RequestError
 
 if TYPE_CHECKING:
     from gptoss.chat import Chat
-    from gptoss.cli.tools import Toolbox
+    from gptoss.cli.tools import Person, Toolbox
     from gptoss.engine import SamplingParams
     from gptoss.runtime import LoadedModel, ModelOptions
 
@@ -73,7 +74,7 @@ def chat(
     """Talk to the model."""
     from gptoss.cli.loading import announce, announce_tools, offer_pull, open_model
     from gptoss.cli.schema import response_format
-    from gptoss.cli.tools import open_tools
+    from gptoss.cli.tools import Person, open_tools
     from gptoss.tools.chosen import ToolOptions
 
     is_conversation = prompt is None and sys.stdin.isatty() and not json
@@ -87,9 +88,11 @@ def chat(
         if not json:
             announce(loaded, options)
             announce_tools(box)
+        person = Person()
         talk = _chat(
             loaded,
             box,
+            person,
             reasoning=reasoning,
             system=system,
             sampling=sampling,
@@ -99,16 +102,22 @@ def chat(
             response_format=answer_format,
             grammar=grammar,
         )
-        _talk(talk, question, json=json, show_reasoning=show_reasoning, save_to=save_to)
+        _talk(
+            talk,
+            question,
+            json=json,
+            show_reasoning=show_reasoning,
+            save_to=save_to,
+            on_new=person.forget,
+        )
 
 
-def _chat(loaded: LoadedModel, box: Toolbox, **options: Any) -> Chat:
+def _chat(loaded: LoadedModel, box: Toolbox, person: Person, **options: Any) -> Chat:
     from dataclasses import replace
 
     from gptoss.chat import Chat
-    from gptoss.cli.tools import Person
 
-    talk = Chat(loaded, tools=box.tools, approve=Person().approve, **options)
+    talk = Chat(loaded, tools=box.tools, approve=person.approve, **options)
     talk.policy = replace(talk.policy, floor=box.floor)
     return talk
 
@@ -120,18 +129,22 @@ def _talk(
     json: bool,
     show_reasoning: bool | None,
     save_to: Path | None,
+    on_new: Callable[[], None],
 ) -> None:
     from gptoss.cli.answer import show_answer
     from gptoss.cli.conversation import converse
     from gptoss.cli.output import Screen
     from gptoss.cli.pictures import Pictures
+    from gptoss.cli.tool_prints import told_by_tools
     from gptoss.engine import FinishReason
 
     screen = Screen()
     if question is None:
-        converse(screen, talk, show_reasoning=show_reasoning is not False, save_to=save_to)
+        shows = show_reasoning is not False
+        converse(screen, talk, show_reasoning=shows, save_to=save_to, on_new=on_new)
     elif json:
-        reply = talk.send(question)
+        with told_by_tools():
+            reply = talk.send(question)
         pictures = Pictures(save_to)
         for run in reply.tool_runs:
             pictures.keep(run.result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -28,16 +29,21 @@ Alt-Enter begins a new line, Ctrl-C stops an answer.
 
 
 def converse(
-    screen: Screen, chat: Chat, *, show_reasoning: bool, save_to: Path | None = None
+    screen: Screen,
+    chat: Chat,
+    *,
+    show_reasoning: bool,
+    save_to: Path | None = None,
+    on_new: Callable[[], None] = lambda: None,
 ) -> None:
-    """Ask, answer, until the user leaves."""
+    """Ask, answer, until the user leaves; `on_new` is done where what was said is forgotten."""
     screen.write("/help lists what else there is.\n", "dim")
     keys = KeyBindings()
     keys.add("escape", "enter")(_new_line)
     session: PromptSession[str] = PromptSession(
         history=_history(), auto_suggest=AutoSuggestFromHistory(), key_bindings=keys
     )
-    conversation = _Conversation(screen, chat, show_reasoning, save_to)
+    conversation = _Conversation(screen, chat, show_reasoning, save_to, on_new)
     while True:
         try:
             line = session.prompt(HTML("<b>&gt; </b>")).strip()
@@ -71,12 +77,18 @@ def _new_line(event: KeyPressEvent) -> None:
 
 class _Conversation:
     def __init__(
-        self, screen: Screen, chat: Chat, show_reasoning: bool, save_to: Path | None
+        self,
+        screen: Screen,
+        chat: Chat,
+        show_reasoning: bool,
+        save_to: Path | None,
+        on_new: Callable[[], None],
     ) -> None:
         self._screen = screen
         self._chat = chat
         self._show_reasoning = show_reasoning
         self._save_to = save_to
+        self._on_new = on_new
 
     def take(self, line: str) -> None:
         """Obey a command or answer a question; an error is said and the conversation goes on."""
@@ -108,6 +120,7 @@ class _Conversation:
                 return "instructions set" if self._chat.system else "no instructions"
             case "new":
                 self._chat.reset()
+                self._on_new()
                 return "a new conversation"
             case "help":
                 return _HELP

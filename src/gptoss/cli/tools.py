@@ -56,6 +56,10 @@ class Person:
     def __init__(self) -> None:
         self._allowed: set[str] = set()
 
+    def forget(self) -> None:
+        """Ask for every tool again: another conversation begins."""
+        self._allowed.clear()
+
     def approve(self, request: ApprovalRequest) -> Decision:
         """A person's decision; no where nobody can be asked."""
         from gptoss.tools import Decision

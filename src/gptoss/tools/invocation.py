@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 
 
 class Invocation:
@@ -42,3 +43,7 @@ class Invocation:
             acts, self._on_cancel = self._on_cancel, []
         for act in acts:
             act()
+
+
+# The call on whose behalf this runs, on its own thread or among the tasks of a loop.
+RUNNING: ContextVar[Invocation | None] = ContextVar("RUNNING", default=None)

@@ -15,7 +15,7 @@ from concurrent.futures import CancelledError
 from dataclasses import replace
 
 from gptoss.errors import GptossError, shortened
-from gptoss.tools.invocation import Invocation
+from gptoss.tools.invocation import RUNNING, Invocation
 from gptoss.tools.result import Ending, ToolResult
 from gptoss.tools.tool import Tool
 
@@ -160,6 +160,7 @@ class ToolRun:
             return
 
     def _main(self) -> None:
+        RUNNING.set(self.invocation)
         try:
             result = self._call()
         # Whatever a function raises is its own: a tool's failure is a result.
