@@ -178,6 +178,22 @@ def test_no_key_beyond_this_machine_says_both_ways() -> None:
         ServerSettings(host="0.0.0.0")
 
 
+def test_sizes_of_what_is_kept(started: dict[str, Any]) -> None:
+    assert _serve("--max-file-size", "1M", GPTOSS_MAX_FILES_SIZE="2G") == ""
+    settings = started["settings"]
+    assert (settings.max_file_bytes, settings.files_bytes) == (1 << 20, 2 << 30)
+    assert settings.store_bytes == ServerSettings().store_bytes
+    assert _serve("--max-store-size", "much") == (
+        "got --max-store-size 'much', wanted a size like 16G or 900M"
+    )
+
+
+def test_the_defaults_of_sizes_are_those_of_the_settings(started: dict[str, Any]) -> None:
+    _serve()
+    for name in ("max_file_bytes", "files_bytes", "store_bytes"):
+        assert getattr(started["settings"], name) == getattr(ServerSettings(), name)
+
+
 def test_tools_in_chat_completions_are_off_unless_said(started: dict[str, Any]) -> None:
     assert _serve("--tools", "python") == ""
     assert not started["settings"].has_chat_tools

@@ -55,6 +55,13 @@ def _read_prompt(path: str) -> str:
     return text.removesuffix("\n")
 
 
+def _size(text: str, option: str) -> int:
+    """A size in bytes. Raises RequestError for what is none."""
+    from gptoss.runtime.machine_memory import parse_bytes
+
+    return parse_bytes(text, option)
+
+
 def _variable(name: str, *flags: str, **more: Any) -> Any:
     return typer.Option(*flags, envvar=variable(name), show_envvar=True, **more)
 
@@ -126,6 +133,24 @@ def serve(
             help="Where uploaded files are kept. Default: a private folder that ends with the server.",
         ),
     ] = None,
+    max_file_size: Annotated[
+        str, _variable("MAX_FILE_SIZE", "--max-file-size", metavar="SIZE", help="Of an upload.")
+    ] = "512M",
+    max_files_size: Annotated[
+        str,
+        _variable(
+            "MAX_FILES_SIZE", "--max-files-size", metavar="SIZE", help="Of all uploads together."
+        ),
+    ] = "16G",
+    max_store_size: Annotated[
+        str,
+        _variable(
+            "MAX_STORE_SIZE",
+            "--max-store-size",
+            metavar="SIZE",
+            help="Of all kept responses together; the oldest make room.",
+        ),
+    ] = "1G",
     seal_key_file: Annotated[
         str | None,
         _variable(
@@ -270,6 +295,9 @@ def serve(
         has_page=page,
         store=None if store is None else Path(store).expanduser(),
         files=None if files is None else Path(files).expanduser(),
+        max_file_bytes=_size(max_file_size, "--max-file-size"),
+        files_bytes=_size(max_files_size, "--max-files-size"),
+        store_bytes=_size(max_store_size, "--max-store-size"),
         seal_key_file=None if seal_key_file is None else Path(seal_key_file),
         shared_instructions=tuple(_read_prompt(path) for path in shared_prompt or ()),
         drain_s=drain,

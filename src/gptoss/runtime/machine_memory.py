@@ -11,11 +11,11 @@ from gptoss.kernels.control_group import memory_left
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
-def parse_bytes(text: str) -> int:
+def parse_bytes(text: str, what: str = "a memory budget of") -> int:
     """`16G` or `12.5GiB` as bytes; units are powers of 1024. Raises RequestError for what is no size."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:I?B)?\s*", text.upper())
     if match is None:
-        raise RequestError(f"got a memory budget of {text!r}, wanted a size like 16G or 900M")
+        raise RequestError(f"got {what} {text!r}, wanted a size like 16G or 900M")
     return int(float(match[1]) * _UNITS[match[2]])
 
 
