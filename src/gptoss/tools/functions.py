@@ -44,6 +44,14 @@ def function_tool(
                  parameters there (or in `Annotated[..., "text"]`) is told of them
     name         None: the function's own
     description  None: the docstring, without its sections
+    is_read_only  whether a call changes nothing
+    is_foreign    whether its results may hold what strangers wrote
+    approval      what a call needs at least
+    max_s         seconds that a call may take
+
+    The model may take any result for an order. No text of it becomes a special token, and the model is told which tool
+    it is of; nothing else keeps the model from obeying it. Where strangers may have written it (a page, a mail, a
+    ticket), say `is_foreign`: from then on every call of the conversation that is not `is_read_only` needs approval.
 
     Raises MessageError for a function without a name, without types that JSON has room for, or with `*args` or
     `**kwargs`.
