@@ -162,7 +162,7 @@ def test_calls_of_both_kinds_come_back(client: TestClient) -> None:
         ),
         ({"tools": [RUN], "tool_choice": {"type": "function", "name": "run"}}, "as custom"),
         ({"tools": [{"type": "shell"}]}, "/v1/responses has that type"),
-        ({"tools": [{"type": "wand"}]}, "wanted 'function' or 'custom'"),
+        ({"tools": [{"type": "wand"}]}, "wanted 'function', 'custom', 'code_interpreter' or 'mcp'"),
         (
             {"messages": [{"role": "assistant", "tool_calls": [{"id": "a", "type": "custom"}]}]},
             "messages.0.tool_calls.0.name: got nothing",
