@@ -24,6 +24,8 @@ CLIENTS = ROOT / "build" / "clients"
 PYTHON, NODE = CLIENTS / "bin" / "python", CLIENTS / "bin" / "node"
 SCRIPTS = Path(__file__).parent
 NODE_MODULES = SCRIPTS / "node" / "node_modules"
+# In a network of its own. No one becomes root for it: a sandbox that is opened by root must be able to become nobody.
+ALONE = ("unshare", "-n") if os.geteuid() == 0 else ("unshare", "-cn", "--keep-caps")
 _MOST_S = 240
 _THREAD = "thread_unsupported_request"
 
@@ -68,7 +70,7 @@ def needs() -> None:
             pytest.skip(f"{needed.relative_to(ROOT)} is not there: make test-slow installs it")
     if shutil.which("unshare") is None:
         pytest.skip("there is no unshare (Debian: apt install util-linux)")
-    tried = subprocess.run(["unshare", "-rn", "true"], capture_output=True, text=True, check=False)
+    tried = subprocess.run([*ALONE, "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
         pytest.skip(f"this machine lets nobody have a network of their own: {tried.stderr.strip()}")
 
@@ -90,7 +92,7 @@ def run_client(tmp_path: Path) -> RunClient:
             **environment,
         }
         enclosed = [sys.executable, "-m", "tests.clients.enclosed", str(report)]
-        _run(["unshare", "-rn", *enclosed, *map(str, command)], folder, given, told)
+        _run([*ALONE, *enclosed, *map(str, command)], folder, given, told)
         return Ran(**json.loads(report.read_text()))
 
     return run

@@ -1,6 +1,6 @@
 """Runs a client in an empty network with a server whose model plays what it is asked to, and reports.
 
-    unshare -rn python -m tests.clients.enclosed REPORT COMMAND ...
+    unshare -n python -m tests.clients.enclosed REPORT COMMAND ...
 
 The command finds the server at URL, and reads what this reads. REPORT is a JSON file: what the server was asked, and
 how the command ended.
@@ -8,6 +8,7 @@ how the command ended.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import json
 import re
@@ -27,6 +28,7 @@ from gptoss.server.run import _listen
 from gptoss.server.service import Service
 from gptoss.server.settings import ServerSettings
 from gptoss.server.transport.server import HttpServer
+from gptoss.tools.chosen import ChosenTools
 from tests.clients.played_questions import PlayingModel
 
 # A network of its own has this port free.
@@ -35,6 +37,7 @@ URL = "http://127.0.0.1:8000"
 _NAMES = ("gpt-6.2-sol",)
 # Of Linux: an interface is to be up.
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
+_PR_CAP_AMBIENT, _CLEAR_ALL = 47, 4
 _IGNORED = re.compile(rb'"ignored":(\[[^\]]*\])')
 
 
@@ -71,12 +74,15 @@ def raise_loopback() -> None:
     """In a new network even that is down."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         fcntl.ioctl(asking, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", _IFF_UP))
+    # What that needed is for nothing that is started here: bubblewrap does not run with it.
+    ctypes.CDLL(None).prctl(_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
 
 
 def main(report: Path, command: list[str]) -> None:
     """Write the report of a command."""
     raise_loopback()
-    settings = ServerSettings(served_names=_NAMES)
+    tools = ChosenTools(has_python=True)
+    settings = ServerSettings(served_names=_NAMES, tools=tools, has_chat_tools=True)
     service = Service(settings, PlayingModel)
     recorder = Recorder(create_app(service))
     server = HttpServer(recorder, settings.connections)

@@ -6,7 +6,8 @@
     call read_file {"path": "notes"}
     say It is empty.
 
-is a turn that ends with a call, and behind its result one that ends with an answer. `write` is a call of bare text.
+is a turn that ends with a call, and behind its result one that ends with an answer. `write` is a call of bare text,
+`run` one of the server's Python.
 A tool of a namespace is called as `namespace.tool`.
 """
 
@@ -84,6 +85,10 @@ def _message(line: str) -> str:
             return f"<|channel|>commentary<|message|>{line.removeprefix('tell ')}"
         case ["say", *_]:
             return f"<|channel|>final<|message|>{line.removeprefix('say ')}<|return|>"
+        case ["run", *_]:
+            return (
+                f"<|channel|>analysis to=python code<|message|>{line.removeprefix('run ')}<|call|>"
+            )
         case ["call", name, text]:
             return f"{_to(name)} <|constrain|>json<|message|>{text}<|call|>"
         case ["write", name, text]:

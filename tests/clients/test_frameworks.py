@@ -38,6 +38,10 @@ SHAPE = Case(f"think Hm.\nsay {json.dumps(PLACE)}", PLACE)
 BY_CALL = Case(f"think Hm.\ncall Place {json.dumps(PLACE)}", PLACE)
 # Vercel's name for a tool that is there for its arguments.
 BY_JSON_TOOL = Case(f"call json {json.dumps(PLACE)}", PLACE)
+# Python that the server runs.
+RUN = f"think I compute it.\nrun 6 * 7\nthink So it is.\nsay {ANSWER}"
+CODE = Case(RUN, ["6 * 7", "42", ANSWER])
+CHAT_CODE = Case(RUN, ANSWER)
 RETRIED = Case(
     f"call Capital {json.dumps({**PLACE, 'city': 'Bergen'})}\ncall Capital {json.dumps(PLACE)}",
     PLACE,
@@ -70,7 +74,11 @@ CASES = {
         **each_of("chat responses messages", **AGENT),
         **each_of("chat responses", shape=SHAPE),
     },
-    "python/openai_agents.py": each_of("chat responses", **USUAL, calls=TOOL, shape=SHAPE),
+    "python/openai_agents.py": {
+        **each_of("chat responses", **USUAL, calls=TOOL, shape=SHAPE),
+        **each_of("responses", code=CODE, streamed_code=CODE),
+        **each_of("chat", code=CHAT_CODE, streamed_code=CHAT_CODE),
+    },
     "python/instructor_modes.py": {
         **each_of("tools strict_tools responses", shape=BY_CALL),
         "partial_shape": Case(f"call PartialPlace {json.dumps(PLACE)}", PLACE),
