@@ -249,7 +249,7 @@ def _read(generation: Generation, script: Script) -> None:
     except Exception as error:
         failure = error
 
-    async def batches() -> AsyncGenerator[list[Token], None]:
+    async def batches(*, at_end: bool = False) -> AsyncGenerator[list[Token], None]:
         for token in tokens:
             yield [token]
         if script.stops_at is not None:
