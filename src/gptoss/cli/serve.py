@@ -241,7 +241,7 @@ def serve(
         bool,
         _variable(
             "CHAT_TOOLS",
-            "--chat-tools/--no-chat-tools",
+            "--chat-tools",
             help="Run these tools in chat completions too, an extension; otherwise in responses alone.",
         ),
     ] = False,
