@@ -101,7 +101,7 @@ class HostedTools:
         _require_distinct(wanted.tools)
         tools: list[Tool] = []
         floor, container_id = dict(self._chosen.floor), ""
-        hold = None
+        session = None
         for where, tool in wanted.tools:
             if isinstance(tool, McpTool):
                 found = self._functions(tool, where)
@@ -113,7 +113,6 @@ class HostedTools:
                 container_id = self._container(tool, wanted.last_container, owner)
                 container = self._containers.require(container_id, owner)
                 session = self._containers.session(container)
-                hold = session.hold()
                 tools.append(python_tool(session))
         policy = ToolPolicy(
             LoopLimits(calls=wanted.max_calls),
@@ -121,6 +120,8 @@ class HostedTools:
             pauses=wanted.pauses,
             decisions=wanted.decide({tool.recipient: tool for tool in tools}),
         )
+        # Last: what is refused holds nothing.
+        hold = None if session is None else session.hold()
         return Hosted(tuple(tools), policy, container_id, hold)
 
     def _functions(self, tool: McpTool, where: str) -> list[Tool]:

@@ -67,8 +67,6 @@ _WITHOUT_STATUS = (
     McpApprovalRequest,
     McpApprovalResponse,
 )
-# Calls whose names a request says.
-_NAMED = (FunctionCall, CustomToolCall, McpCall, McpApprovalRequest)
 
 
 class InputReader:
@@ -112,7 +110,7 @@ class InputReader:
             item.id = new_id(_ID_PREFIXES[item.type])
         if not isinstance(item, _WITHOUT_STATUS):
             item.status = "completed"
-        if isinstance(item, _NAMED) and not item.name:
+        if isinstance(item, FunctionCall | CustomToolCall) and not item.name:
             place = f"{where}.name"
             raise ApiError(400, f"{place}: got '', wanted the name of a tool", param=place)
         if isinstance(item, ReasoningItem) and item.encrypted_content is not None:

@@ -13,17 +13,16 @@ from typing import Annotated, Any, Literal
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 
-from gptoss.chat.request import TurnRequest
 from gptoss.chat.turn import Turn
 from gptoss.errors import ContextLengthError
 from gptoss.runtime import LoadedModel
 from gptoss.server.caller import on_thread, owner_of, unless_gone
 from gptoss.server.held import CountedReply
-from gptoss.server.hosted.tools import Hosted
 from gptoss.server.operation.tokens import prompt_ids, rendered
 from gptoss.server.pool import IsGone
 from gptoss.server.replies import sent
 from gptoss.server.responses.approvals import approvals_of
+from gptoss.server.responses.asking import Asking, ReadRequest
 from gptoss.server.responses.hosted import hosted_of
 from gptoss.server.responses.input import InputReader, blocks_of
 from gptoss.server.responses.request import (
@@ -64,22 +63,17 @@ class Responses:
         # Asked for once: what has begun is answered, also while the server ends.
         name, model = self._service.require_model(body.model), self._service.model
         owner = owner_of(request)
-        read: list[_Read] = []
-
-        def ask(is_gone: IsGone) -> TurnRequest:
-            read.append(self._read(body, owner, model, is_gone, are_run=True))
-            return read[-1].asked
-
-        run = self._service.hosted.types
+        asking = Asking(partial(self._read, body, owner, model, are_run=True))
+        echo = body.echo(name, self._service.hosted.types)
         try:
-            started = await unless_gone(request.receive, self._service.begin(owner, ask))
-        except ContextLengthError as error:
-            if not body.stream or body.background:
+            started = await unless_gone(request.receive, self._service.begin(owner, asking.ask))
+        except BaseException as error:
+            asking.leave()
+            if not isinstance(error, ContextLengthError) or not body.stream or body.background:
                 raise
-            echo = body.echo(name, run)
             return self._overflow(ResponseWriter(echo, model.tokenizer, Wanted()), error)
-        (turn,) = started.turns
-        items = [each.item for each in read[-1].context]
+        (turn,), read = started.turns, asking.read
+        items = [each.item for each in read.context]
         seal = partial(self._seal.close, owner) if ENCRYPTED in (body.include or ()) else None
         wanted = Wanted(
             has_logprobs=body.has_logprobs,
@@ -88,20 +82,28 @@ class Responses:
             seal=seal,
             tools=started.request.tools,
             ignored=body.ignored,
-            container_id=read[-1].hosted.container_id,
+            container_id=read.hosted.container_id,
             has_images=CODE_OUTPUTS in (body.include or ()),
             waiting=approvals_of(items).waiting_ids,
-            release=read[-1].hosted.release,
+            release=read.hosted.release,
         )
-        echo = body.echo(name, run)
         writer = ResponseWriter(echo, model.tokenizer, wanted)
-        kept = _Kept(read[-1].context, owner)
+        kept = _Kept(read.context, owner)
         if body.background:
             return await self._create_in_background(body, turn, writer, kept)
         events = self._events(body, turn, writer, kept)
         if body.stream:
-            return self._streamed(events, lambda: self._service.forget([turn]))
-        return sent(await unless_gone(request.receive, whole_response(events, writer)))
+
+            def end() -> None:
+                self._service.forget([turn])
+                writer.close()
+
+            return self._streamed(events, end)
+        try:
+            return sent(await unless_gone(request.receive, whole_response(events, writer)))
+        finally:
+            # Events that nobody has begun to read do not end.
+            writer.close()
 
     async def get(self, response_id: str, owner: str) -> Response:
         """One response, as far as it is."""
@@ -205,7 +207,7 @@ class Responses:
         is_gone: IsGone,
         *,
         are_run: bool = False,
-    ) -> _Read:
+    ) -> ReadRequest:
         """Read a request with what it goes on from; `are_run`: whether hosted tools may be called."""
         body.check()
         settings = self._service.settings
@@ -221,17 +223,21 @@ class Responses:
         body.ignore(*reader.ignored)
         items = [each.item for each in context]
         hosted = hosted_of(self._service.hosted, body, items, owner, are_run=are_run)
-        tools = body.declared(items, hosted.tools)
-        blocks = blocks_of(items, tools)
-        if body.truncation == "auto":
-            blocks = fitted(
-                model,
-                blocks,
-                lambda kept: body.asked(kept, tools, settings).conversation,
-                body.max_output_tokens,
-                is_gone,
-            )
-        return _Read(context, body.asked(blocks, tools, settings, hosted.policy), hosted)
+        try:
+            tools = body.declared(items, hosted.tools)
+            blocks = blocks_of(items, tools)
+            if body.truncation == "auto":
+                blocks = fitted(
+                    model,
+                    blocks,
+                    lambda kept: body.asked(kept, tools, settings).conversation,
+                    body.max_output_tokens,
+                    is_gone,
+                )
+            return ReadRequest(context, body.asked(blocks, tools, settings, hosted.policy), hosted)
+        except BaseException:
+            hosted.release()
+            raise
 
     async def _create_in_background(
         self, body: ResponseRequest, turn: Turn, writer: ResponseWriter, kept: _Kept
@@ -241,9 +247,11 @@ class Responses:
             is_kept = await asyncio.to_thread(self._store.add, response, kept.context, kept.owner)
         except BaseException:
             self._service.forget([turn])
+            writer.close()
             raise
         if not is_kept:
             self._service.forget([turn])
+            writer.close()
             raise ApiError(
                 400,
                 "got background with a conversation that takes more room than all kept responses may; "
@@ -314,15 +322,6 @@ class Responses:
         self, events: AsyncGenerator[ResponseEvent, None], on_end: Callable[[], None] = lambda: None
     ) -> Response:
         return streamed(event_lines(events), self._service.settings.ping_s, on_end)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What a request asks for: the items of its conversation, the turn, and what the server runs in it."""
-
-    context: list[KeptItem]
-    asked: TurnRequest
-    hosted: Hosted
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from gptoss.chat.types.tools import CALLER
+from gptoss.chat.types.words import WORD
 from gptoss.forms import Kinds
 from gptoss.server.exchanged import Exchanged, IfNull, OrElse
 from gptoss.server.hosted.declared import LABEL, ApprovalFilter, ToolFilter
 from gptoss.server.replies import ABSENT, Count, Reply
 from gptoss.server.responses.types.calls import ItemId
+
+# Harmony says what is wrong with a name.
+_Name = Annotated[str, Field(min_length=1), WithJsonSchema(WORD, mode="validation")]
 
 
 class DeclaredMcp(Reply):
@@ -53,7 +57,7 @@ class McpCall(Exchanged):
     type: Literal["mcp_call"]
     status: Annotated[McpStatus, OrElse("completed")]
     server_label: Annotated[str, IfNull(LABEL)]
-    name: str
+    name: _Name
     arguments: Annotated[str, IfNull("")]
     output: str | None = None
     """Null before it has run, and where it failed."""
@@ -68,7 +72,7 @@ class McpApprovalRequest(Exchanged):
     id: ItemId
     type: Literal["mcp_approval_request"]
     server_label: Annotated[str, IfNull(LABEL)]
-    name: str
+    name: _Name
     arguments: Annotated[str, IfNull("")]
 
 
