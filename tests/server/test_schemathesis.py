@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.server.schemathesis_hooks import KEY_VARIABLE
 from tests.server.test_run import KEY, serving
 
 ROOT = Path(__file__).parents[2]
@@ -27,8 +29,15 @@ def test_every_check_holds(has_key: bool, tmp_path: Path) -> None:
         command += [f"{address}/openapi.json", "--checks", "all", "--max-examples", "25"]
         # A fixed seed, so that what fails once fails again; the schemas' edges are tried in full whatever it is.
         command += ["--seed", "1", *header]
+        environment = {**os.environ, KEY_VARIABLE: KEY}
         done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1800
+            command,
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=1800,
         )
         assert process.poll() is None
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2000:]
