@@ -223,7 +223,7 @@ def of_hosted_tools(scripted: Callable[[str], Asker]) -> None:
 
 
 def of_operation(nano: Asker) -> None:
-    for path in ("/health", "/ready", "/ping", "/version", "/metrics", "/v1/models"):
+    for path in ("/health", "/ready", "/ping", "/version", "/metrics", "/v1/models", "/v1/tools"):
         nano.ask("GET", path)
     nano.ask("GET", "/v1/models/{name}", name="nano")
     made = nano.ask("POST", "/tokenize", {"content": "Grüße", "with_pieces": True})

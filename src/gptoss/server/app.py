@@ -29,6 +29,7 @@ from gptoss.server.openapi.document import DocumentedApp
 from gptoss.server.operation.health import add_health
 from gptoss.server.operation.models import add_models
 from gptoss.server.operation.tokens import add_tokens
+from gptoss.server.operation.tools import add_tools
 from gptoss.server.page import add_docs, add_page
 from gptoss.server.request_log import RequestLog
 from gptoss.server.responses.routes import add_responses
@@ -69,6 +70,7 @@ def create_app(service: Service) -> FastAPI:
     add_health(app, service)
     _add_document(app)
     add_models(app, service)
+    add_tools(app, service)
     add_tokens(app, service)
     add_chat_completions(app, service)
     add_completions(app, service)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gptoss.chat.tool_policy import LoopLimits, ToolPolicy
 from gptoss.errors import listed, shown
+from gptoss.harmony import PYTHON
 from gptoss.server.containers.containers import Container, Containers
 from gptoss.server.hosted.choices import AnyChoice, HostedChoice, McpChoice, named_in
 from gptoss.server.hosted.declared import (
@@ -57,6 +58,11 @@ class Hosted:
     policy: ToolPolicy = field(default_factory=ToolPolicy)
     container_id: str = ""
     hold: Hold | None = None
+
+    @property
+    def asks_python(self) -> bool:
+        """Whether a person is asked for calls of Python."""
+        return self.policy.floor.get(PYTHON.name) is Approval.ASK
 
     def release(self) -> None:
         """Let go of the container: the turn is over."""

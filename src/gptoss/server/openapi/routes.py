@@ -13,7 +13,7 @@ from gptoss.server.containers import types as containers
 from gptoss.server.error_bodies import AnthropicError, AnyError, Error
 from gptoss.server.files import types as files
 from gptoss.server.messages import message as messages
-from gptoss.server.operation import health, models, tokens
+from gptoss.server.operation import health, models, tokens, tools
 from gptoss.server.responses.types import response as responses
 from gptoss.server.responses.types.events import ResponseEvent
 from gptoss.server.responses.types.items import ItemList
@@ -81,6 +81,7 @@ ANSWERS = {
     "GET /metrics": Answer(TEXT),
     "GET /v1/models": Answer(models.ModelList, (503,)),
     "GET /v1/models/{name}": Answer(models.Model, (404, 503)),
+    "GET /v1/tools": Answer(tools.OfferedTools),
     "POST /tokenize": Answer(tokens.Tokens, (429, 503)),
     "POST /detokenize": Answer(tokens.Text, (429, 503)),
     "POST /render": Answer(tokens.Prompt, (404, 429, 503)),

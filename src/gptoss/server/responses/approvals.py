@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gptoss.errors import shown
+from gptoss.harmony import PYTHON
 from gptoss.server.hosted.declared import LABEL
 from gptoss.server.responses.mcp_call import mcp_message
 from gptoss.server.responses.types.calls import MOST_ID_CHARACTERS
+from gptoss.server.responses.types.code_calls import CodeInterpreterCall
 from gptoss.server.responses.types.items import AnyItem
 from gptoss.server.responses.types.mcp_calls import (
+    PYTHON_LABEL,
     McpApprovalRequest,
     McpApprovalResponse,
     McpCall,
@@ -121,7 +125,8 @@ def approvals_of(items: Sequence[AnyItem]) -> Approvals:
             # Results of calls that the client runs may come with the decisions.
             waiting = {}
     again = {each.id for each in requests if last[_instance(each.id)] is not each}
-    ran = {item.approval_request_id or "" for item in items if isinstance(item, McpCall)}
+    calls = (item for item in items if isinstance(item, McpCall | CodeInterpreterCall))
+    ran = {item.approval_request_id or "" for item in calls}
     return Approvals(tuple(waiting.values()), frozenset(ran | again), decisions)
 
 
@@ -133,12 +138,14 @@ def approval_item(request: ApprovalRequest, before: str | None) -> McpApprovalRe
     found = _ID.fullmatch(before or "")
     number = found[2] if found else new_id("")
     more = f"_{int(found[3] or 1) + 1}" if found else ""
+    is_python = request.recipient == PYTHON.name
+    code = json.dumps({"code": request.arguments}, ensure_ascii=False)
     return McpApprovalRequest(
         id=f"mcpr_{request.digest[:_DIGEST_CHARACTERS]}{number}{more}",
         type="mcp_approval_request",
-        server_label=LABEL,
+        server_label=PYTHON_LABEL if is_python else LABEL,
         name=request.recipient.removeprefix(f"{FUNCTIONS}."),
-        arguments=request.arguments,
+        arguments=code if is_python else request.arguments,
     )
 
 

@@ -13,19 +13,23 @@ from gptoss.harmony import PYTHON
 from gptoss.server.responses.code_call import OpenCodeCall
 from gptoss.server.responses.items import Unplaced
 from gptoss.server.responses.mcp_call import OpenMcpCall
+from gptoss.server.responses.types.call_facts import CallOutput
 from gptoss.server.responses.types.events import ItemChange, ItemChanged
 from gptoss.server.responses.types.items import OutputItem
 from gptoss.tools import FUNCTIONS
 
+# Characters of what a call prints while it runs.
+_MOST_TOLD = 32_768
 _OpenCall = OpenCodeCall | OpenMcpCall
 
 
 @dataclass(slots=True)
 class _Run:
-    """An item, and where it stands."""
+    """An item, where it stands, and how many characters of its output were told."""
 
     item: _OpenCall
     place: dict[str, Any]
+    num_told: int = 0
 
 
 class CallRuns:
@@ -51,9 +55,11 @@ class CallRuns:
         self._has_images = has_images
         self._runs: dict[int, _Run] = {}
 
-    def code(self) -> OpenCodeCall:
-        """A call of Python that begins to be written."""
-        return OpenCodeCall(self._container_id, has_images=self._has_images)
+    def code(self, approval_id: str | None = None) -> OpenCodeCall:
+        """A call of Python that begins to be written, or one that was asked for."""
+        return OpenCodeCall(
+            self._container_id, has_images=self._has_images, approval_id=approval_id
+        )
 
     def add(self, index: int, item: _OpenCall, place: dict[str, Any]) -> None:
         """A call that is written, and waits until it is run; others may begin meanwhile."""
@@ -69,6 +75,15 @@ class CallRuns:
         if isinstance(run.item, OpenCodeCall):
             self._output[run.place["output_index"]] = run.item.item("interpreting")
             yield partial(run.item.interpreting(), **run.place)
+
+    def output(self, index: int, text: str) -> Iterator[Unplaced]:
+        """The event of what a call prints, as far as it is told: events are kept until the response has ended."""
+        run = self._runs[index]
+        if piece := text[: _MOST_TOLD - run.num_told]:
+            run.num_told += len(piece)
+            yield partial(
+                CallOutput, type="response.gptoss.call_output.delta", delta=piece, **run.place
+            )
 
     def end_run(self, index: int, record: CallRecord) -> Iterator[Unplaced]:
         """The events when it has run."""
@@ -87,9 +102,12 @@ class CallRuns:
         return ids.popleft() if ids else None
 
     def _begin_item(self, index: int, recipient: str, arguments: str) -> Iterator[Unplaced]:
-        name = recipient.removeprefix(f"{FUNCTIONS}.")
         request = self.take_waiting(recipient, arguments)
-        item = self.code() if recipient == PYTHON.name else OpenMcpCall(name, request)
+        item: _OpenCall
+        if recipient == PYTHON.name:
+            item = self.code(request)
+        else:
+            item = OpenMcpCall(recipient.removeprefix(f"{FUNCTIONS}."), request)
         place: dict[str, Any] = {"output_index": len(self._output), "item_id": item.id}
         yield self._changed("response.output_item.added", item.item("in_progress"), place)
         self.add(index, item, place)

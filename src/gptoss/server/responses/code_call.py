@@ -8,6 +8,7 @@ from functools import partial
 
 from gptoss.chat.reply import CallRecord
 from gptoss.harmony import PYTHON, Channel, Message, Role
+from gptoss.server.responses.call_facts import facts_of
 from gptoss.server.responses.items import Unplaced
 from gptoss.server.responses.types.code_calls import (
     CodeCallChanged,
@@ -35,7 +36,12 @@ _STATUS = {
 
 def code_message(call: CodeInterpreterCall) -> Message:
     """A call as the model wrote it."""
-    return Message(Role.ASSISTANT, call.code, Channel.ANALYSIS, PYTHON.name, "code")
+    return python_message(call.code)
+
+
+def python_message(code: str) -> Message:
+    """A call of Python as the model writes it."""
+    return Message(Role.ASSISTANT, code, Channel.ANALYSIS, PYTHON.name, "code")
 
 
 def code_output(call: CodeInterpreterCall) -> str:
@@ -50,10 +56,14 @@ class OpenCodeCall:
 
     container_id  of the container that it runs in
     has_images    whether pictures are told
+    approval_id   of the item that asked for it, where one did
     """
 
-    def __init__(self, container_id: str, *, has_images: bool) -> None:
+    def __init__(
+        self, container_id: str, *, has_images: bool, approval_id: str | None = None
+    ) -> None:
         self.id = new_id("ci_")
+        self._approval_id = approval_id
         self._container_id = container_id
         self._has_images = has_images
         self._texts: list[str] = []
@@ -76,6 +86,8 @@ class OpenCodeCall:
             code="".join(self._texts),
             container_id=self._container_id,
             outputs=None if self._record is None else self._outputs(self._record),
+            approval_request_id=self._approval_id,
+            gptoss=None if self._record is None else facts_of(self._record),
         )
 
     def ended(self) -> CodeInterpreterCall:

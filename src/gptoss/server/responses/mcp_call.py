@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 
 from gptoss.chat.reply import CallRecord
 from gptoss.harmony import Channel, Message, Role
 from gptoss.server.hosted.declared import LABEL
+from gptoss.server.responses.call_facts import facts_of
+from gptoss.server.responses.code_call import python_message
 from gptoss.server.responses.items import Unplaced
 from gptoss.server.responses.types.mcp_calls import (
+    PYTHON_LABEL,
     McpApprovalRequest,
     McpArgumentsDelta,
     McpArgumentsDone,
@@ -28,6 +32,8 @@ _NOT_SENT = "(the output of this call was not sent back)"
 
 def mcp_message(call: McpCall | McpApprovalRequest) -> Message:
     """A call as the model wrote it."""
+    if isinstance(call, McpApprovalRequest) and call.server_label == PYTHON_LABEL:
+        return python_message(_code_of(call.arguments))
     recipient = f"{FUNCTIONS}.{call.name}"
     arguments = call.arguments if call.arguments.strip() else "{}"
     return Message(Role.ASSISTANT, arguments, Channel.COMMENTARY, recipient, _JSON)
@@ -43,6 +49,16 @@ def mcp_output(call: McpCall) -> str:
         case McpProtocolFailure(message=message):
             return f"error: {message}"
     return _NOT_SENT
+
+
+def _code_of(arguments: str) -> str:
+    """The code of a request for Python. It came back from a client, who may have sent anything."""
+    try:
+        found = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return arguments
+    code = found.get("code") if isinstance(found, dict) else None
+    return code if isinstance(code, str) else arguments
 
 
 class OpenMcpCall:
@@ -78,6 +94,7 @@ class OpenMcpCall:
             if record is not None and is_error
             else None,
             approval_request_id=self._approval_id,
+            gptoss=None if record is None else facts_of(record),
         )
 
     def ended(self) -> McpCall:

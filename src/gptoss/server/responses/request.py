@@ -170,7 +170,7 @@ class ResponseRequest(SamplingFields):
     background: bool | None = None
     """Whether it is answered at once with a response that is written on its own, and can be asked for."""
     return_progress: bool | None = None
-    """Whether a stream says how much of the prompt is read."""
+    """Whether a stream says how much of the prompt is read, and what tools that the server runs print meanwhile."""
     continue_final_message: bool | None = None
     """Whether the assistant's last message is gone on with."""
     truncation: Literal["auto", "disabled"] | None = None

@@ -85,6 +85,7 @@ class Responses:
             container_id=read.hosted.container_id,
             has_images=CODE_OUTPUTS in (body.include or ()),
             waiting=approvals_of(items).waiting_ids,
+            asks_python=read.hosted.asks_python,
             release=read.hosted.release,
         )
         writer = ResponseWriter(echo, model.tokenizer, wanted)

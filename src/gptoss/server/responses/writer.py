@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gptoss.chat import Reply, TurnEvent, TurnFinished
-from gptoss.chat.events import TextTokens, ToolRunFinished, ToolRunStarted
+from gptoss.chat.events import TextTokens, ToolOutput, ToolRunFinished, ToolRunStarted
 from gptoss.chat.round import Progress
 from gptoss.engine import FinishReason, Token
 from gptoss.harmony import (
@@ -80,6 +80,7 @@ class Wanted:
     container_id   in which the server runs Python
     has_images     whether pictures of its calls are told
     waiting        see `Approvals.waiting_ids`
+    asks_python    whether a person is asked for calls of Python, which are told when they are run
     release        lets go of the container
     """
 
@@ -92,6 +93,7 @@ class Wanted:
     container_id: str = ""
     has_images: bool = False
     waiting: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+    asks_python: bool = False
     release: Callable[[], None] = lambda: None
 
 
@@ -199,6 +201,8 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
                 events = self._close("completed")
                 begun = self._runs.begin_run(index, recipient, arguments)
                 return [*events, *self._numbered(begun)]
+            case ToolOutput(index, text) if self._wanted.has_progress:
+                return self._numbered(self._runs.output(index, text))
             case ToolRunFinished(index, record):
                 return self._numbered(self._runs.end_run(index, record))
             case TurnFinished(reply):
@@ -230,7 +234,7 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
     def _begin_call(self, recipient: str) -> list[ResponseEvent]:
         tool = self._wanted.tools.tool_by_recipient.get(recipient)
         if tool is not None and tool.run is not None:
-            if tool.kind != PYTHON.name:
+            if tool.kind != PYTHON.name or self._wanted.asks_python:
                 self._held = HeldCall(tool.description.name)
                 return self._close("completed")
             return self._begin_item(self._runs.code())

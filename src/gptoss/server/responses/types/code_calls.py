@@ -8,9 +8,10 @@ from pydantic import Field
 
 from gptoss.chat.types.tools import CALLER
 from gptoss.forms import Kinds
-from gptoss.server.exchanged import Exchanged, IfNull, OrElse
+from gptoss.server.exchanged import Exchanged, IfNull, Maybe, OrElse
 from gptoss.server.hosted.declared import AutoContainer
 from gptoss.server.replies import ABSENT, Count, Reply
+from gptoss.server.responses.types.call_facts import CallFacts
 from gptoss.server.responses.types.calls import ItemId
 
 
@@ -54,6 +55,10 @@ class CodeInterpreterCall(Exchanged):
     container_id: Annotated[str, IfNull("")]
     outputs: list[Annotated[CodeLogs | CodeImage, Kinds("type")]] | None = None
     """Null before it has run. Pictures only if `include` asked for them."""
+    approval_request_id: Maybe[str] = ABSENT
+    """Of the item that asked for it, where one did. Our extension."""
+    gptoss: Maybe[CallFacts] = ABSENT
+    """Once it has run. Our extension."""
 
 
 class CodeCallChanged(Reply):

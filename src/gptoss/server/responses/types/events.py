@@ -9,6 +9,7 @@ from typing_extensions import TypeAliasType
 
 from gptoss.server.error_codes import ErrorCode
 from gptoss.server.replies import Count, FullReply, Made, Reply
+from gptoss.server.responses.types.call_facts import CallOutput
 from gptoss.server.responses.types.code_calls import CodeCallChanged, CodeDelta, CodeDone
 from gptoss.server.responses.types.items import OutputItem
 from gptoss.server.responses.types.mcp_calls import (
@@ -257,6 +258,7 @@ ResponseEvent = TypeAliasType(
         | McpCallChanged
         | McpArgumentsDelta
         | McpArgumentsDone
+        | CallOutput
         | Progress
         | ResponseError,
         Field(discriminator="type"),

@@ -9,13 +9,16 @@ from pydantic import Field, WithJsonSchema
 from gptoss.chat.types.tools import CALLER
 from gptoss.chat.types.words import WORD
 from gptoss.forms import Kinds
-from gptoss.server.exchanged import Exchanged, IfNull, OrElse
+from gptoss.server.exchanged import Exchanged, IfNull, Maybe, OrElse
 from gptoss.server.hosted.declared import LABEL, ApprovalFilter, ToolFilter
 from gptoss.server.replies import ABSENT, Count, Reply
+from gptoss.server.responses.types.call_facts import CallFacts
 from gptoss.server.responses.types.calls import ItemId
 
 # Harmony says what is wrong with a name.
 _Name = Annotated[str, Field(min_length=1), WithJsonSchema(WORD, mode="validation")]
+# In place of a label, where a call of Python waits for a person.
+PYTHON_LABEL = "code_interpreter"
 
 
 class DeclaredMcp(Reply):
@@ -64,10 +67,15 @@ class McpCall(Exchanged):
     error: Annotated[McpFailure | McpProtocolFailure, Kinds("type")] | None = None
     approval_request_id: str | None = None
     """Of the item that asked for it, where one did."""
+    gptoss: Maybe[CallFacts] = ABSENT
+    """Once it has run. Our extension."""
 
 
 class McpApprovalRequest(Exchanged):
-    """A call that waits for a person. The response has ended; an `mcp_approval_response` goes on with it."""
+    """A call that waits for a person. The response has ended; an `mcp_approval_response` goes on with it.
+
+    Of Python, the label is `code_interpreter`, and the arguments are an object with `code`.
+    """
 
     id: ItemId
     type: Literal["mcp_approval_request"]
