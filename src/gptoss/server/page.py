@@ -11,10 +11,10 @@ from gptoss.server.static_files import StaticFile, add_files, static_files
 
 _DOCS = "/docs"
 # Nothing is loaded from elsewhere, no style or script stands in the page itself, and only the sanitizer (and Svelte,
-# for its own markup) may make nodes of text.
+# for its own markup) may make nodes of text. Pictures that code has made are blobs, which scripts alone can make.
 _PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types dompurify svelte-trusted-html"
 )
 # Swagger UI's style has its arrows as data.
