@@ -19,7 +19,13 @@ const asked: Turn = {
   attachments: [],
 };
 
-const HIGH: Options = { ...DEFAULT_OPTIONS, effort: 'high' };
+/** As they are asked with where the server runs no tools. */
+const HIGH: Options = {
+  ...DEFAULT_OPTIONS,
+  effort: 'high',
+  usesPython: false,
+  usesFunctions: false,
+};
 
 function answerOf(
   output: OutputItem[],
@@ -61,7 +67,7 @@ describe('bodyOf', () => {
 
   it('has every option', () => {
     const options = {
-      ...DEFAULT_OPTIONS,
+      ...HIGH,
       instructions: 'Be brief',
       temperature: 0,
       topP: 0.5,
@@ -85,15 +91,15 @@ describe('bodyOf', () => {
   });
 
   it('tells what of the user is no JSON', () => {
-    const wrong = { ...DEFAULT_OPTIONS, schema: '{' };
+    const wrong = { ...HIGH, schema: '{' };
     expect(() => bodyOf([asked], answerOf([], [], wrong))).toThrow('The schema is not JSON');
-    const object = { ...DEFAULT_OPTIONS, tools: '{}' };
+    const object = { ...HIGH, tools: '{}' };
     expect(() => bodyOf([asked], answerOf([], [], object))).toThrow('must be a JSON list');
   });
 
   it('tells what of the user is nested too deep', () => {
     const schema = '{"a":'.repeat(101) + '1' + '}'.repeat(101);
-    const deep = { ...DEFAULT_OPTIONS, schema };
+    const deep = { ...HIGH, schema };
     expect(() => bodyOf([asked], answerOf([], [], deep))).toThrow(
       'nested 101 deep, wanted at most 100',
     );

@@ -70,6 +70,13 @@ async function errorOf(reply: Response): Promise<ApiError> {
   return new ApiError(reply.status, message);
 }
 
+export type OfferedTools = components['schemas']['OfferedTools'];
+
+/** What the server runs for the model. */
+export async function tools(): Promise<OfferedTools> {
+  return (await request('GET', 'v1/tools')).json();
+}
+
 export type ModelInfo = components['schemas']['Model'];
 
 export async function models(): Promise<ModelInfo[]> {

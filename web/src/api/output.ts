@@ -5,6 +5,11 @@ import type { components } from './wire';
 type Schemas = components['schemas'];
 export type OutputItem = Schemas['OutputItem'];
 export type FunctionCall = Schemas['FunctionCall'];
+export type CodeCall = Schemas['CodeInterpreterCall'];
+export type McpCall = Schemas['McpCall'];
+export type ApprovalRequest = Schemas['McpApprovalRequest'];
+/** A call that the server runs. */
+export type HostedCall = CodeCall | McpCall;
 export type Usage = Schemas['ResponseUsage'];
 export type Timings = Schemas['Timings'];
 export type ApiResponse = Schemas['Response'];
@@ -24,6 +29,21 @@ export function apply(output: OutputItem[], event: StreamEvent): void {
     case 'response.function_call_arguments.delta': {
       const call = itemOf(output, event.item_id);
       if (call?.type === 'function_call') call.arguments += event.delta;
+      break;
+    }
+    case 'response.code_interpreter_call_code.delta': {
+      const call = itemOf(output, event.item_id);
+      if (call?.type === 'code_interpreter_call') call.code += event.delta;
+      break;
+    }
+    case 'response.mcp_call_arguments.delta': {
+      const call = itemOf(output, event.item_id);
+      if (call?.type === 'mcp_call') call.arguments += event.delta;
+      break;
+    }
+    case 'response.code_interpreter_call.interpreting': {
+      const call = itemOf(output, event.item_id);
+      if (call?.type === 'code_interpreter_call') call.status = 'interpreting';
       break;
     }
     case 'response.completed':

@@ -70,6 +70,12 @@ function isLast(event: StreamEvent): boolean {
   return ['response.completed', 'response.incomplete', 'response.failed'].includes(event.type);
 }
 
+/** How many tokens a request's prompt has. */
+export async function count(body: Record<string, unknown>): Promise<number> {
+  const reply = await request('POST', 'v1/responses/input_tokens', body);
+  return ((await reply.json()) as { input_tokens: number }).input_tokens;
+}
+
 /** End a response; what there is of it stays. */
 export async function cancel(id: string): Promise<void> {
   await request('POST', `v1/responses/${encodeURIComponent(id)}/cancel`, {});

@@ -1,7 +1,8 @@
 // Conversations in this browser's IndexedDB.
 
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
-import { textOf } from '../api/output';
+import { textOf, type OutputItem } from '../api/output';
+import { resultOf } from './calls';
 import { itemsOf } from './items';
 import { summaryOf } from './tree';
 import type { Conversation, Summary, Turn } from './types';
@@ -9,6 +10,13 @@ import type { Conversation, Summary, Turn } from './types';
 interface Schema extends DBSchema {
   conversations: { key: string; value: Conversation };
   summaries: { key: string; value: Summary };
+  pictures: { key: string; value: KeptPicture; indexes: { conversation: string } };
+}
+
+interface KeptPicture {
+  id: string;
+  conversation: string;
+  picture: Blob;
 }
 
 const STORES = ['conversations', 'summaries'] as const;
@@ -18,10 +26,14 @@ export class Database {
   private constructor(private readonly db: IDBPDatabase<Schema>) {}
 
   static async open(): Promise<Database> {
-    const db = await openDB<Schema>('gptoss', 1, {
-      upgrade(made) {
-        made.createObjectStore('conversations', { keyPath: 'id' });
-        made.createObjectStore('summaries', { keyPath: 'id' });
+    const db = await openDB<Schema>('gptoss', 2, {
+      upgrade(made, before) {
+        if (before < 1) {
+          made.createObjectStore('conversations', { keyPath: 'id' });
+          made.createObjectStore('summaries', { keyPath: 'id' });
+        }
+        const pictures = made.createObjectStore('pictures', { keyPath: 'id' });
+        pictures.createIndex('conversation', 'conversation');
       },
       // A newer page in another tab must not wait for this one.
       blocking: (_, __, event) => (event.target as IDBDatabase).close(),
@@ -73,10 +85,22 @@ export class Database {
   }
 
   async delete(id: string): Promise<void> {
-    const change = this.db.transaction(STORES, 'readwrite');
+    const change = this.db.transaction([...STORES, 'pictures'], 'readwrite');
     void change.objectStore('conversations').delete(id);
     void change.objectStore('summaries').delete(id);
+    const pictures = change.objectStore('pictures');
+    for (const key of await pictures.index('conversation').getAllKeys(id))
+      void pictures.delete(key);
     await change.done;
+  }
+
+  /** Keep a picture as long as its conversation. */
+  async addPicture(id: string, conversation: string, picture: Blob): Promise<void> {
+    await this.db.put('pictures', { id, conversation, picture });
+  }
+
+  async picture(id: string): Promise<Blob | undefined> {
+    return (await this.db.get('pictures', id))?.picture;
   }
 
   /** Ids of the conversations that have some words in their title or text. */
@@ -102,11 +126,17 @@ function isFinished(kept: Turn | undefined, turn: Turn): boolean {
   return kept.status === 'done' && turn.status !== 'done' && kept.began === turn.began;
 }
 
+function searched(item: OutputItem): string {
+  if (item.type === 'code_interpreter_call') return `${item.code}\n${resultOf(item) ?? ''}`;
+  if (item.type === 'mcp_call') return `${item.name}\n${item.arguments}\n${resultOf(item) ?? ''}`;
+  return textOf(item);
+}
+
 function allText(conversation: Conversation): string {
   const texts = Object.values(conversation.turns).map((turn) => {
     if (turn.role === 'user') return turn.text;
     if (turn.role === 'tool') return turn.results.map((result) => result.output).join('\n');
-    return itemsOf(turn).map(textOf).join('\n');
+    return itemsOf(turn).map(searched).join('\n');
   });
   return [conversation.title, ...texts].join('\n');
 }

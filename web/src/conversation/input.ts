@@ -1,9 +1,11 @@
 // The turns before an answer, and how it is asked for -> the body of a request.
 
+import { fenced } from '../text/fence';
 import { DEEPEST, depthOf } from '../text/json';
+import { isHosted, openRequests } from './calls';
 import { itemsOf } from './items';
 import type { AssistantTurn, Attachment, Turn } from './types';
-import { textOf, type OutputItem } from '../api/output';
+import { textOf, type HostedCall, type OutputItem } from '../api/output';
 
 type Json = Record<string, unknown>;
 
@@ -11,7 +13,7 @@ type Json = Record<string, unknown>;
 export function bodyOf(turns: readonly Turn[], answer: AssistantTurn): Json {
   const { options } = answer;
   const body: Json = {
-    input: turns.flatMap(sentOf).concat(answer.kept.map(sent)),
+    input: turns.flatMap(sentOf).concat(sentItems(answer.kept), decisionsOf(answer)),
     reasoning: { effort: options.effort },
     seed: answer.seed,
   };
@@ -27,12 +29,31 @@ export function bodyOf(turns: readonly Turn[], answer: AssistantTurn): Json {
     const schema = parsed(options.schema, 'The schema');
     body.text = { format: { type: 'json_schema', name: 'answer', schema, strict: true } };
   }
-  if (options.tools.trim()) {
-    const tools = parsed(options.tools, 'The tools');
-    if (!Array.isArray(tools)) throw new Error('The tools must be a JSON list of functions.');
-    body.tools = tools.map(flat);
+  const tools: unknown[] = [];
+  if (options.usesPython) {
+    tools.push({ type: 'code_interpreter', container: { type: 'auto' } });
+    body.include = ['code_interpreter_call.outputs'];
   }
+  if (options.usesFunctions) tools.push({ type: 'mcp', server_label: 'gptoss' });
+  if (options.tools.trim()) {
+    const given = parsed(options.tools, 'The tools');
+    if (!Array.isArray(given)) throw new Error('The tools must be a JSON list of functions.');
+    tools.push(...given.map(flat));
+  }
+  if (tools.length > 0 || options.tools.trim()) body.tools = tools;
   return body;
+}
+
+/** What a person has decided on the calls that an answer ended with. */
+function decisionsOf(answer: AssistantTurn): Json[] {
+  if (answer.goesOn !== 'calls') return [];
+  return openRequests(answer.kept).flatMap(({ id }) => {
+    const decision = answer.decisions?.[id];
+    if (!decision) return [];
+    const decided = { approval_request_id: id, approve: decision.isApproved };
+    const reason = decision.isApproved ? {} : { reason: decision.reason || null };
+    return [{ type: 'mcp_approval_response', ...decided, ...reason }];
+  });
 }
 
 /** The JSON of a text of the user's. Throws with its name and what is wrong. */
@@ -63,8 +84,17 @@ function sentOf(turn: Turn): Json[] {
     case 'tool':
       return turn.results.map((result) => ({ type: 'function_call_output', ...result }));
     case 'assistant':
-      return itemsOf(turn).filter(isWhole).map(sent);
+      return sentItems(itemsOf(turn));
   }
+}
+
+/** Items as they are sent back. Of a call that was asked for and decided on, the call says all. */
+function sentItems(items: readonly OutputItem[]): Json[] {
+  const open = new Set(openRequests(items).map(({ id }) => id));
+  return items
+    .filter((item) => item.type !== 'mcp_approval_request' || open.has(item.id))
+    .filter(isWhole)
+    .map(sent);
 }
 
 /** A call that was cut short has no arguments that are JSON, and no result. */
@@ -87,21 +117,28 @@ function sent(item: OutputItem): Json {
         content: textOf(item),
         phase: item.phase ?? 'final_answer',
       };
+    case 'mcp_approval_request':
+      // Its id says what a decision is bound to.
+      return { ...item };
     default: {
       // Calls of tools that are not functions go back as they came.
       const { id: _, ...call } = item;
-      return call;
+      return isHosted(item) ? hostedSent(item) : call;
     }
   }
 }
 
+/** A call that the server has run, with what the model has read of it. */
+function hostedSent(call: HostedCall): Json {
+  const { id: _, approval_request_id: __, gptoss: ___, ...rest } = call;
+  if (rest.type === 'mcp_call' || !rest.outputs) return rest;
+  return { ...rest, outputs: rest.outputs.filter((each) => each.type === 'logs') };
+}
+
 /** Files stand before the question, each between fences that nothing in it can end. */
 export function withAttachments(text: string, attachments: readonly Attachment[]): string {
-  const files = attachments.map((file) => {
-    let longest = 2;
-    for (const [run] of file.text.matchAll(/`+/g)) longest = Math.max(longest, run.length);
-    const fence = '`'.repeat(longest + 1);
-    return `File ${JSON.stringify(file.name)}:\n${fence}\n${file.text}\n${fence}`;
-  });
+  const files = attachments.map(
+    (file) => `File ${JSON.stringify(file.name)}:\n${fenced(file.text)}`,
+  );
   return [...files, text].filter((part) => part !== '').join('\n\n');
 }

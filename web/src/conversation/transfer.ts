@@ -1,8 +1,12 @@
 // Conversations to files and back.
 
 import { textOf, withText, type OutputItem } from '../api/output';
+import { fenced } from '../text/fence';
+import { picturesOf, resultOf } from './calls';
 import { newId } from './id';
+import { callOf } from './taken_calls';
 import { itemsOf } from './items';
+import { list, number, object, string, type Loose } from './loose';
 import { mend, shown, titleOf } from './tree';
 import { DEFAULT_OPTIONS, EFFORTS, type Conversation, type Options, type Turn } from './types';
 
@@ -30,8 +34,6 @@ export function fromJson(text: string): Conversation[] {
   }
   return found.conversations.map(conversationOf);
 }
-
-type Loose = Record<string, unknown>;
 
 function conversationOf(given: unknown): Conversation {
   const from = object(given);
@@ -63,6 +65,8 @@ function optionsOf(from: Loose): Options {
     reasoningTokens: number(from.reasoningTokens),
     schema: string(from.schema),
     tools: string(from.tools),
+    usesPython: from.usesPython !== false,
+    usesFunctions: from.usesFunctions !== false,
   };
 }
 
@@ -120,11 +124,11 @@ function itemOf(from: Loose): OutputItem {
   switch (from.type) {
     case 'reasoning':
       return withText({ id, type: 'reasoning', status, summary: [], content: [] }, text);
-    case 'function_call': {
-      const call_id = string(from.call_id);
-      const [name, given] = [string(from.name), string(from.arguments)];
-      return { id, type: 'function_call', status, call_id, name, arguments: given };
-    }
+    case 'function_call':
+    case 'code_interpreter_call':
+    case 'mcp_call':
+    case 'mcp_approval_request':
+      return callOf(from.type, id, from);
     default: {
       const phase = from.phase === 'commentary' ? 'commentary' : 'final_answer';
       const said: OutputItem = {
@@ -138,24 +142,6 @@ function itemOf(from: Loose): OutputItem {
       return withText(said, text);
     }
   }
-}
-
-function object(value: unknown): Loose {
-  return value !== null && typeof value === 'object' && !Array.isArray(value)
-    ? (value as Loose)
-    : {};
-}
-
-function list(value: unknown): Loose[] {
-  return Array.isArray(value) ? value.map(object) : [];
-}
-
-function string(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function number(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
 /** What is shown of a conversation, as Markdown; chains of thought are quoted. */
@@ -172,12 +158,31 @@ export function toMarkdown(conversation: Conversation): string {
       for (const item of itemsOf(turn)) {
         if (item.type === 'reasoning') parts.push(quoted(textOf(item)));
         else if (item.type === 'message') parts.push(textOf(item));
-        else if (item.type === 'function_call')
-          parts.push(`Call of \`${item.name}\`:`, fenced(item.arguments));
+        else parts.push(...calledMarkdown(item));
       }
     }
   }
   return parts.join('\n\n') + '\n';
+}
+
+function calledMarkdown(item: OutputItem): string[] {
+  switch (item.type) {
+    case 'function_call':
+    case 'mcp_approval_request':
+      return [`Call of \`${item.name}\`:`, fenced(item.arguments)];
+    case 'code_interpreter_call':
+    case 'mcp_call': {
+      const called =
+        item.type === 'mcp_call'
+          ? [`Call of \`${item.name}\`:`, fenced(item.arguments, 'json')]
+          : ['Python:', fenced(item.code, 'python')];
+      const result = resultOf(item);
+      const pictures = picturesOf(item).map(() => '*(a picture)*');
+      return [...called, ...(result ? ['Result:', fenced(result)] : []), ...pictures];
+    }
+    default:
+      return [];
+  }
 }
 
 function quoted(text: string): string {
@@ -185,10 +190,6 @@ function quoted(text: string): string {
     .split('\n')
     .map((line) => `> ${line}`)
     .join('\n');
-}
-
-function fenced(text: string): string {
-  return `\`\`\`\n${text}\n\`\`\``;
 }
 
 /** A name for a file that every system takes. */

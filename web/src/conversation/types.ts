@@ -18,6 +18,9 @@ export interface Options {
   schema: string;
   /** Declarations of functions in OpenAI's form, as text; their results are given by hand. */
   tools: string;
+  /** Whether the server's Python, and its operator's functions, may be called, where it has them. */
+  usesPython: boolean;
+  usesFunctions: boolean;
 }
 
 export const DEFAULT_OPTIONS: Readonly<Options> = {
@@ -30,7 +33,22 @@ export const DEFAULT_OPTIONS: Readonly<Options> = {
   reasoningTokens: null,
   schema: '',
   tools: '',
+  usesPython: true,
+  usesFunctions: true,
 };
+
+/** A person's answer to a call that waits for one. */
+export interface Decision {
+  isApproved: boolean;
+  /** Is told to the model where the call is denied. */
+  reason: string;
+}
+
+/** When a thought or a call began, and how long it took once it is over, in milliseconds. */
+export interface Clock {
+  began: number;
+  took: number | null;
+}
 
 export interface Attachment {
   name: string;
@@ -64,8 +82,11 @@ export interface AssistantTurn extends TurnBase {
   status: Status;
   /** Items that earlier responses had written before this one went on from them. */
   kept: OutputItem[];
-  /** How it goes on: with an answer to thoughts that were cut short, or in the middle of the last text. */
-  goesOn: 'answer' | 'text' | null;
+  /**
+   * How it goes on: with an answer to thoughts that were cut short, in the middle of the last text, or with calls that
+   * were decided on.
+   */
+  goesOn: 'answer' | 'text' | 'calls' | null;
   output: OutputItem[];
   /** Milliseconds since 1970 when it was asked for. */
   began: number;
@@ -81,6 +102,12 @@ export interface AssistantTurn extends TurnBase {
   /** Milliseconds from the request to the first text, and of the chain of thought. */
   firstTextMs: number | null;
   thoughtMs: number | null;
+  /** Tokens of the conversation behind it, where calls made it read its prompt more than once. */
+  contextTokens?: number;
+  /** Of its items, by their ids; those that were kept before there were any have none. */
+  clocks?: Record<string, Clock>;
+  /** On the calls that wait, by the ids of the items that ask. */
+  decisions?: Record<string, Decision>;
 }
 
 export type Turn = UserTurn | ToolTurn | AssistantTurn;

@@ -43,7 +43,11 @@ function setFormula(temml: Temml, node: HTMLElement, tex: string): void {
 }
 
 async function highlight(code: HTMLElement): Promise<void> {
-  const language = languageOf(code);
+  await paint(code, languageOf(code));
+}
+
+/** Colours for the text of a node, if it is of a language that is known. */
+export async function paint(code: HTMLElement, language: string): Promise<void> {
   const text = code.textContent ?? '';
   if (!language || !canColour(text)) return;
   const { default: highlighter } = await import('./highlighter');

@@ -7,6 +7,11 @@ export function seconds(ms: number): string {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
+/** As `seconds`, for what may take no time that anybody notices. */
+export function brief(ms: number): string {
+  return ms < 95 ? `${Math.max(1, Math.round(ms))} ms` : seconds(ms);
+}
+
 export function count(value: number): string {
   return value.toLocaleString('en');
 }

@@ -4,12 +4,14 @@ import { stepsOf } from './steps';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { apply, type OutputItem, type StreamEvent } from '../../src/api/output';
 import { events } from '../../src/api/sse';
-import { withAttachments } from '../../src/conversation/input';
+import { bodyOf, withAttachments } from '../../src/conversation/input';
+import { partsOf } from '../../src/conversation/parts';
 import { fromJson } from '../../src/conversation/transfer';
 import * as tree from '../../src/conversation/tree';
-import type { Turn } from '../../src/conversation/types';
+import { DEFAULT_OPTIONS, type AssistantTurn, type Turn } from '../../src/conversation/types';
 import { pretty } from '../../src/text/json';
 import { lastLineOf, piecesOf } from '../../src/text/pieces';
+import { clamped, printed } from '../../src/text/terminal';
 
 function user(id: string, parent: string | null): Turn {
   return { id, parent, created: 0, role: 'user', text: '', attachments: [] };
@@ -31,6 +33,21 @@ function items(num: number): OutputItem[] {
   return Array.from({ length: num }, (_, at) => message(`i${at}`, ''));
 }
 
+function called(num: number): OutputItem[] {
+  const call = { type: 'mcp_call', status: 'completed', name: 'f', arguments: '' };
+  return Array.from({ length: num }, (_, at) => ({ ...call, id: `c${at}` }) as OutputItem);
+}
+
+function waiting(num: number): AssistantTurn {
+  const kept = Array.from({ length: num }, (_, at) => ({
+    ...{ id: `r${at}`, type: 'mcp_approval_request', name: 'f', arguments: '' },
+  })) as OutputItem[];
+  const all = kept.map(({ id }) => [id, { isApproved: true, reason: '' }]);
+  const decisions = Object.fromEntries(all);
+  const options = { ...DEFAULT_OPTIONS };
+  return { kept, decisions, options, output: [], goesOn: 'calls' } as unknown as AssistantTurn;
+}
+
 function finished(num: number): StreamEvent {
   return { type: 'response.completed', response: { output: items(num) } } as unknown as StreamEvent;
 }
@@ -47,6 +64,13 @@ const WORK: Record<string, (num: number) => () => unknown> = {
   'brackets in arguments': (num) => () => pretty('['.repeat(num) + ']'.repeat(num)),
   'lists in arguments': (num) => () => pretty(JSON.stringify(Array(num).fill([1]))),
   'quotes in arguments': (num) => () => pretty('"\\"[' + '\\"['.repeat(num)),
+  'escapes without an end': (num) => () => printed('\u001b]'.repeat(num)),
+  'colours without an end': (num) => () => printed('\u001b[' + '0;'.repeat(num)),
+  'lines that are written over': (num) => () => printed('a\r'.repeat(num)),
+  'lines of output': (num) => () => clamped(printed('a\n'.repeat(num))),
+  'one line of output': (num) => () => clamped(printed('\u202e'.repeat(num))),
+  'calls of an answer': (num) => () => partsOf(called(num)),
+  'requests of an answer': (num) => () => bodyOf([], waiting(num)),
   'lines of a thought': (num) => () => [piecesOf('a\n'.repeat(num)), lastLineOf('a\n'.repeat(num))],
 };
 
