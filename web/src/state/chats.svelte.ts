@@ -2,21 +2,26 @@
 
 import { forget, keep, read } from '../api/storage';
 import { Database } from '../conversation/database';
+import { openDecisions, openRequests } from '../conversation/calls';
 import { newId } from '../conversation/id';
 import { itemsOf } from '../conversation/items';
 import { fromJson } from '../conversation/transfer';
 import * as tree from '../conversation/tree';
+import { DEFAULT_OPTIONS } from '../conversation/types';
 import type {
   AssistantTurn,
   Attachment,
   Conversation,
+  Decision,
   Effort,
   Options,
   Summary,
   UserTurn,
 } from '../conversation/types';
 import { notices } from './notices.svelte';
+import { pictures } from './pictures.svelte';
 import { Runs } from './runs.svelte';
+import { server } from './server.svelte';
 import { settings } from './settings.svelte';
 
 const SAVE_MS = 1000;
@@ -54,6 +59,7 @@ class Chats {
   private async openDatabase(): Promise<void> {
     try {
       this.database = await Database.open();
+      pictures.use(this.database);
     } catch {
       notices.fail('This browser keeps no data for this page: conversations end with the tab.');
       return;
@@ -82,6 +88,8 @@ class Chats {
       history.replaceState(null, '', '#');
       return;
     }
+    // One that was kept by an earlier page may lack some.
+    found.options = { ...DEFAULT_OPTIONS, ...found.options };
     this.current = found;
     this.chooseUnsaved();
     this.runs.resume(this.current);
@@ -123,11 +131,11 @@ class Chats {
   /** Write further at a turn that has ended early. */
   async goOn(
     turn: AssistantTurn,
-    how: 'answer' | 'text',
+    how: 'answer' | 'text' | 'calls',
     conversation = this.current,
   ): Promise<void> {
     const items = itemsOf(turn);
-    turn.kept = how === 'text' ? items : items.filter((item) => item.type === 'reasoning');
+    turn.kept = how === 'answer' ? items.filter((item) => item.type !== 'message') : items;
     turn.output = [];
     turn.goesOn = how;
     turn.status = 'running';
@@ -140,6 +148,14 @@ class Chats {
       turn.thoughtMs = null;
     }
     await this.runs.start(conversation, turn);
+  }
+
+  /** Decide on a call that waits; with the last of them, the turn goes on. */
+  async decide(turn: AssistantTurn, requestId: string, decision: Decision): Promise<void> {
+    turn.decisions = { ...openDecisions(turn), [requestId]: decision };
+    const open = openRequests(itemsOf(turn));
+    if (open.every(({ id }) => turn.decisions?.[id])) await this.goOn(turn, 'calls');
+    else await this.save(this.current, true);
   }
 
   showBranch(id: string): void {
@@ -177,13 +193,24 @@ class Chats {
     return this.database?.search(words) ?? Promise.resolve(new Set());
   }
 
+  /** All conversations, for a file. */
   async all(): Promise<Conversation[]> {
-    return (await this.database?.all()) ?? [];
+    const found: Conversation[] = [];
+    // One after the other: their pictures may be many.
+    for (const each of (await this.database?.all()) ?? []) found.push(await pictures.filled(each));
+    return found;
+  }
+
+  /** One conversation, for a file. */
+  async whole(id: string): Promise<Conversation | undefined> {
+    const open = this.current.id === id ? this.current : this.runs.conversation(id);
+    const found = open ? ($state.snapshot(open) as Conversation) : await this.database?.get(id);
+    return found && pictures.filled(found);
   }
 
   /** Take conversations from a file. */
   async take(text: string): Promise<void> {
-    await this.database?.add(fromJson(text));
+    await this.database?.add(fromJson(text).map((each) => pictures.taken(each)));
     await this.changed(null);
   }
 
@@ -203,6 +230,9 @@ class Chats {
 
   private async answer(conversation: Conversation, parent: string, effort: Effort) {
     const options = { ...$state.snapshot(conversation.options), effort };
+    // What is asked for that is not there would be named as ignored.
+    options.usesPython &&= server.python !== null;
+    options.usesFunctions &&= server.functions.length > 0;
     const turn: AssistantTurn = {
       ...base(parent),
       role: 'assistant',

@@ -3,10 +3,13 @@
 import { ApiError } from '../api/client';
 import { apply, type ApiResponse, type StreamEvent } from '../api/output';
 import * as responses from '../api/responses';
+import { isHosted, openRequests } from '../conversation/calls';
 import { bodyOf } from '../conversation/input';
+import { itemsOf } from '../conversation/items';
 import { pathTo } from '../conversation/tree';
 import type { AssistantTurn, Conversation, Status } from '../conversation/types';
 import { notices } from './notices.svelte';
+import { pictures } from './pictures.svelte';
 import { server } from './server.svelte';
 
 /** How far the prompt is read. */
@@ -28,6 +31,8 @@ type Read = (id: string) => Promise<Conversation | undefined>;
 export class Runs {
   /** By turn. */
   progress = $state<Record<string, Progress>>({});
+  /** What calls print while they run, by their items. */
+  printed = $state<Record<string, string>>({});
   private readonly byTurn = new Map<string, Run>();
 
   constructor(
@@ -112,11 +117,26 @@ export class Runs {
     } finally {
       this.byTurn.delete(turn.id);
       delete this.progress[turn.id];
+      for (const item of turn.output) delete this.printed[item.id];
       const done = turn.responseId;
       turn.responseId = null;
       await this.save(run.conversation, true);
       if (done !== null) void responses.forget(done);
-      notices.say(turn.status === 'failed' ? 'The answer failed.' : 'The answer is finished.');
+      notices.say(endingOf(turn));
+      void this.measure(run.conversation, turn);
+    }
+  }
+
+  /** Usage counts what each call made the model read again; the conversation is as long as its next prompt. */
+  private async measure(conversation: Conversation, turn: AssistantTurn): Promise<void> {
+    delete turn.contextTokens;
+    if (turn.usage === null || !itemsOf(turn).some(isHosted)) return;
+    try {
+      const { include: _, ...body } = bodyOf(pathTo(conversation, turn.id), { ...turn, kept: [] });
+      turn.contextTokens = await responses.count({ ...body, continue_final_message: false });
+      await this.save(conversation, true);
+    } catch {
+      // What it is for is no more than a bar.
     }
   }
 
@@ -145,10 +165,65 @@ export class Runs {
       delete this.progress[turn.id];
     }
     if (event.type === 'response.reasoning_text.done') turn.thoughtMs ??= elapsed;
-    apply(turn.output, event);
+    if (event.type === 'response.gptoss.call_output.delta') {
+      this.printed[event.item_id] = (this.printed[event.item_id] ?? '') + event.delta;
+    }
+    const began = clock(turn, event);
+    apply(turn.output, withReferences(run.conversation.id, event));
+    // Before a call that prints nothing, so that its time goes on where the page is opened anew.
+    if (began) await this.save(run.conversation, true);
     if ('response' in event && event.type !== 'response.created') finish(turn, event.response);
     void this.save(run.conversation, false);
   }
+}
+
+/** An event whose items refer to their pictures, which are kept. */
+function withReferences(conversation: string, event: StreamEvent): StreamEvent {
+  if (event.type === 'response.output_item.done') {
+    const [item] = pictures.take(conversation, [event.item]);
+    return { ...event, item: item! };
+  }
+  if (!('response' in event) || event.response.output.length === 0) return event;
+  const output = pictures.take(conversation, event.response.output);
+  return { ...event, response: { ...event.response, output } };
+}
+
+/** Start and stop the clocks of a turn's items; whether one of a call was started. */
+function clock(turn: AssistantTurn, event: StreamEvent): boolean {
+  turn.clocks ??= {};
+  switch (event.type) {
+    case 'response.output_item.added':
+      if (event.item.type === 'reasoning' || event.item.type === 'mcp_call') {
+        return start(turn, event.item.id) && event.item.type === 'mcp_call';
+      }
+      return false;
+    case 'response.code_interpreter_call.interpreting':
+      notices.say('Python runs.');
+      return start(turn, event.item_id);
+    case 'response.output_item.done': {
+      const known = turn.clocks[event.item.id];
+      const seconds = isHosted(event.item) ? event.item.gptoss?.seconds : undefined;
+      if (known) known.took ??= seconds === undefined ? Date.now() - known.began : 1000 * seconds;
+      return false;
+    }
+    default:
+      return false;
+  }
+}
+
+/** Start a clock, unless it runs already: events are told once more where a page is opened anew. */
+function start(turn: AssistantTurn, id: string): boolean {
+  if (turn.clocks![id]) return false;
+  turn.clocks![id] = { began: Date.now(), took: null };
+  return true;
+}
+
+/** What a screen reader is told at a turn's end. */
+function endingOf(turn: AssistantTurn): string {
+  if (turn.status === 'failed') return 'The answer failed.';
+  const num = openRequests(itemsOf(turn)).length;
+  if (turn.status === 'stopped' || num === 0) return 'The answer is finished.';
+  return num === 1 ? 'A call waits for your decision.' : `${num} calls wait for your decision.`;
 }
 
 function fail(turn: AssistantTurn, error: unknown, isStopped: boolean): void {
