@@ -12,7 +12,8 @@ from typing import cast
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
-from tests.conftest import ScriptedModel, ScriptedTransformer
+from gptoss.tools.chosen import ChosenTools
+from tests.conftest import Script, ScriptedModel, ScriptedTransformer
 from tests.server.conftest import LiveServer, MakeServer
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -185,6 +186,20 @@ def begin_answer(
         return visit
 
     return begin
+
+
+Opened = Callable[..., Visit]
+
+
+@pytest.fixture
+def opened(make_server: MakeServer, make_visit: MakeVisit, scripted_nano: Script) -> Opened:
+    """Makes a visitor of a server with tools, Python unless others are given, whose model writes a script."""
+
+    def open_(script: str, tools: ChosenTools | None = None, **options: object) -> Visit:
+        server = make_server(scripted_nano(script), tools=tools or ChosenTools(has_python=True))
+        return make_visit(server, **options).open()
+
+    return open_
 
 
 def id_of(visit: Visit) -> str:

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from gptoss.tools import Approval, function_tool
+from gptoss.tools.chosen import ChosenTools
 from tests.server.conftest import LiveServer
-from tests.server.page.conftest import MakeVisit, Visit
+from tests.server.page.called import call, cards, cell, panels, think
+from tests.server.page.conftest import MakeVisit, Opened, Visit
 
 AXE = Path(__file__).parents[3] / "web/node_modules/axe-core/axe.min.js"
 TEXT = """# Heading\n\nText with `code`, $x^2$ and [a link](https://example.com).\n
@@ -77,6 +80,37 @@ def test_rules(
     visit.page.wait_for_load_state("networkidle")
     assert broken_rules(visit, rules) == []
 
+    visit.page.get_by_role("button", name="Options").click()
+    assert broken_rules(visit, rules) == []
+
+
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [pytest.param("light", 1200, marks=pytest.mark.thorough), ("dark", 360)],
+)
+def test_rules_of_tools(opened: Opened, rules: str, scheme: str, width: int) -> None:
+    """Panels of calls that went well and failed, one that waits, and the options."""
+    tools = ChosenTools(True, (function_tool(add),), {"functions.add": Approval.ASK})
+    script = think("I try.") + cell("print('long' * 9999)") + cell("1 / 0")
+    size = {"width": width, "height": 800}
+    visit = opened(
+        script + call("add", '{"a": 2, "b": 3}'), tools, color_scheme=scheme, viewport=size
+    )
+    assert broken_rules(visit, rules) == []
+    visit.ask("What is 2 + 3?")
+    expect(cards(visit)).to_have_count(1)
+    expect(panels(visit)).to_have_count(2)
+    visit.page.wait_for_load_state("networkidle")
+    assert broken_rules(visit, rules) == []
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+    send = visit.page.get_by_role("button", name="Send").bounding_box()
+    assert send is not None
+    assert send["x"] + send["width"] < width
     visit.page.get_by_role("button", name="Options").click()
     assert broken_rules(visit, rules) == []
 
