@@ -12,7 +12,7 @@ from gptoss.errors import EngineError
 from gptoss.runtime import LoadedModel
 from gptoss.server.service import Service
 from gptoss.server.settings import ServerSettings
-from gptoss.tools import function_tool
+from gptoss.tools import Approval, function_tool
 from gptoss.tools.chosen import ChosenTools
 from tests.conftest import Script, ScriptedModel
 from tests.server.conftest import KeptService, MakeClient, sums, wait_until
@@ -143,6 +143,10 @@ def test_every_route_answers_as_the_document_says(
         return Asker(lambda: kept, documented)
 
     of_hosted_tools(hosting)
+    asks = ChosenTools(has_python=True, floor={"python": Approval.ASK})
+    model = scripted_nano(RUN.format("print(1)") + FINAL)
+    asking = make_client(model, tools=asks)
+    of_python_that_is_asked_for(Asker(lambda: asking, documented))
     of_kept_responses(nano)
     of_invocations(nano)
     of_files(nano)
@@ -188,6 +192,7 @@ def of_hosted_tools(scripted: Callable[[str], Asker]) -> None:
     plot = "import matplotlib.pyplot as plt\n_ = plt.plot([1])"
     script = RUN.format(plot) + ADD + FAIL + FINAL
     outputs = {"include": ["code_interpreter_call.outputs"], "tool_choice": None}
+    scripted("").ask("GET", "/v1/tools")
     for is_streamed in (False, True):
         asker = scripted(script + FINAL)
         body = asked(tools=tools, stream=is_streamed, max_tool_calls=9, **outputs)
@@ -220,6 +225,16 @@ def of_hosted_tools(scripted: Callable[[str], Asker]) -> None:
     asker = scripted(FINAL)
     again = asker.ask("POST", RESPONSES, {"input": items, "tools": tools})
     asker.ask("GET", f"{RESPONSES}/{{response_id}}/input_items", response_id=again["id"])
+
+
+def of_python_that_is_asked_for(asker: Asker) -> None:
+    """The request, the call that it becomes, and what that prints."""
+    tools = [{"type": "code_interpreter"}]
+    waiting = asker.ask("POST", RESPONSES, asked(tools=tools))
+    decided = {"type": "mcp_approval_response", "approve": True}
+    decided |= {"approval_request_id": waiting["output"][-1]["id"]}
+    more = {"previous_response_id": waiting["id"], "tools": tools, "return_progress": True}
+    asker.ask("POST", RESPONSES, {"input": [decided], "stream": True, **more})
 
 
 def of_operation(nano: Asker) -> None:
