@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -101,7 +100,7 @@ def test_no_share_stands_without_interval_and_n() -> None:
         ({"sampling": Sampling(effort="high", temperature=0.6)}, "temperature is 0.6"),
         ({"sampling": Sampling(effort="high", max_tokens=512)}, "max_tokens is 512"),
         ({"sampling": Sampling(effort="low")}, "the effort is low, the figure's is high"),
-        ({"failures": {"q1#0": "refused"}}, "1 plays were not answered"),
+        ({"repeats": 3}, "60 plays are missing"),
         (
             {"sources": [Source(name="own.csv", sha256="0", rows=3, known=False)]},
             "own.csv is not the published file",
@@ -136,6 +135,16 @@ def test_a_published_figure_of_the_same_kind_is_compared() -> None:
     assert "must not be compared" not in found["report.html"]
     assert 'class="mark"' in found["report.html"]
     assert json.loads(found["report.json"])["runs"][0]["published"][0]["comparable"] is True
+
+
+def test_many_ungraded_items_forbid_the_comparison() -> None:
+    made = plays()
+    made[:2] = [
+        replace(play, items=(replace(play.items[0], grade=Grade.unknown("no judge")),))
+        for play in made[:2]
+    ]
+    text = written([Evaluated(FACTS, summarise(made))])["report.md"].decode()
+    assert "must not be compared with it: 3 of 120 items are not graded" in text
 
 
 def test_a_judge_is_named_and_its_effect_told() -> None:
@@ -296,12 +305,3 @@ def test_many_categories_are_shortened_but_in_json() -> None:
     assert "The 40 largest of 300; report.json has all." in found["report.md"].decode()
     run = json.loads(found["report.json"])["runs"][0]
     assert len(run["figures"]["categories"]["topic"]) == 300
-
-
-@pytest.mark.slow
-def test_a_large_run_is_reported_in_seconds() -> None:
-    """MMLU-Pro five times over."""
-    made = plays(12032, 5)
-    began = time.process_time()
-    written([Evaluated(FACTS, summarise(made))])
-    assert time.process_time() - began < 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 from dataclasses import replace
 
@@ -133,14 +132,3 @@ def test_a_server_that_ends_each_answer_otherwise() -> None:
     finishes = summarise(made).finishes
     assert len(finishes) == 13
     assert finishes[OTHERS].mean == pytest.approx(0.88)
-
-
-def test_time_grows_as_the_plays_do() -> None:
-    """Of processor time: eight times as many take far less than the 64 times that a square would."""
-    took = []
-    for samples in (500, 4000):
-        made = plays(samples, 1)
-        began = time.process_time()
-        summarise(made)
-        took.append(time.process_time() - began)
-    assert took[1] < 24 * took[0]

@@ -3,6 +3,7 @@
 from gptoss.evals.report.comparison import Comparison, Side, compare
 from gptoss.evals.report.comparison_report import compared_files, comparison_document
 from gptoss.evals.report.facts import RunFacts
+from gptoss.evals.report.markdown import markdown
 from gptoss.evals.report.report import Evaluated, report_document, report_json, written
 from gptoss.evals.report.summary import Summary, summarise
 
@@ -15,6 +16,7 @@ __all__ = [
     "compare",
     "compared_files",
     "comparison_document",
+    "markdown",
     "report_document",
     "report_json",
     "summarise",

@@ -1,15 +1,12 @@
-"""What a report says of a run beside its figures: rules, data, settings, and what it may be compared with."""
+"""What a report says of a run beside its figures: rules, data, settings, and who answered."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from gptoss.evals.asker import Sampling
 from gptoss.evals.suite import ProtocolCard, Source
-
-_EFFORTS = ("low", "medium", "high")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,26 +45,6 @@ class RunFacts:
             for name, own, wanted in pairs
             if own != wanted
         ]
-
-    def obstacles(self, label: str) -> list[str]:
-        """Reasons why this run's score must not be held beside the published figure of that label."""
-        found = []
-        if self.asked < self.samples:
-            found.append(f"{self.asked:,} of {self.samples:,} samples were asked")
-        if self.failures:
-            found.append(f"{len(self.failures):,} plays were not answered")
-        found += self.deviations()
-        found += [
-            f"{source.name} is not the published file"
-            if source.known is False
-            else f"nothing is known of the hash of {source.name}"
-            for source in self.sources
-            if source.known is not True
-        ]
-        named = [effort for effort in _EFFORTS if re.search(rf"\b{effort}\b", label)]
-        if named and self.sampling.effort not in named:
-            found.append(f"the effort is {self.sampling.effort}, the figure's is {named[0]}")
-        return found
 
     def to_dict(self) -> dict[str, object]:
         """The facts for JSON; `from_dict` reads them."""

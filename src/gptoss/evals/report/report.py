@@ -11,9 +11,10 @@ from gptoss.evals.report.facts import RunFacts
 from gptoss.evals.report.markdown import markdown
 from gptoss.evals.report.markup import plain
 from gptoss.evals.report.page import page
+from gptoss.evals.report.published import published_json
 from gptoss.evals.report.sections import sections, timings
 from gptoss.evals.report.summary import Summary
-from gptoss.evals.statistics import Estimate, Spread, detectable_between, rounded
+from gptoss.evals.statistics import Estimate, Spread, detectable_between
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +115,10 @@ def _efforts(runs: Sequence[Evaluated]) -> dict[str, list[tuple[str, Spread, Est
 
 def _run_json(run: Evaluated) -> dict[str, object]:
     facts, score = run.facts, run.summary.score
-    published = [
-        {
-            "label": label,
-            "figure": rounded(figure),
-            "comparable": not facts.obstacles(label),
-            "obstacles": facts.obstacles(label),
-            "in_interval": None if score is None else score.includes(figure),
-        }
-        for label, figure in facts.card.published.items()
-    ]
     return {
         "facts": facts.to_dict(),
         "deviations": facts.deviations(),
-        "published": published,
+        "published": published_json(facts, run.summary),
         "detectable": score and detectable_between(score.n, score.clusters).to_dict(),
         "figures": run.summary.to_dict(),
     }

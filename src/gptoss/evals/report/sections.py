@@ -11,7 +11,6 @@ from gptoss.evals.report.blocks import (
     Heading,
     Headline,
     Intervals,
-    Mark,
     Pairs,
     Paragraph,
     Points,
@@ -23,8 +22,9 @@ from gptoss.evals.report.blocks import (
 )
 from gptoss.evals.report.facts import RunFacts
 from gptoss.evals.report.markup import plain
+from gptoss.evals.report.published import marks, num_missing, published_paragraphs
 from gptoss.evals.report.summary import GroupFigures, Summary
-from gptoss.evals.statistics import Estimate, detectable_between, detectable_from
+from gptoss.evals.statistics import detectable_between
 
 # Of a category, a reason or a failure; report.json has all of them.
 MOST_ROWS = 40
@@ -43,21 +43,6 @@ def sections(facts: RunFacts, summary: Summary, *, level: int = 2) -> Iterator[B
     yield from _asked(facts, level)
 
 
-def marks(facts: RunFacts) -> list[Mark]:
-    """Published figures and a random answerer's."""
-    found = [
-        Mark(
-            f"{plain(label)}{', not comparable (see above)' if facts.obstacles(label) else ''}",
-            value,
-            not facts.obstacles(label),
-        )
-        for label, value in facts.card.published.items()
-    ]
-    if facts.card.chance is not None:
-        found.append(Mark("a random answerer", facts.card.chance, False))
-    return found
-
-
 def _score(facts: RunFacts, summary: Summary) -> Iterator[Block]:
     counts = [
         f"{summary.items:,} items of {summary.samples:,} samples, asked {_times(facts.repeats)}",
@@ -68,8 +53,7 @@ def _score(facts: RunFacts, summary: Summary) -> Iterator[Block]:
     yield Headline(summary.score, f"{'; '.join(counts)}. The brackets hold the 95 % interval.")
     if facts.asked < facts.samples:
         yield Paragraph(f"A part of the suite: {facts.asked:,} of {facts.samples:,} samples.", True)
-    missing = facts.asked * facts.repeats - summary.plays
-    if missing > 0:
+    if missing := num_missing(facts, summary):
         yield Paragraph(f"Not finished: {missing:,} plays are still to be made.", True)
     if summary.score is None:
         return
@@ -77,26 +61,7 @@ def _score(facts: RunFacts, summary: Summary) -> Iterator[Block]:
     yield Paragraph(
         f"Against another run on the same items, it can show {detectable_between(score.n, score.clusters)}."
     )
-    for label, figure in facts.card.published.items():
-        yield _published(facts, score, label, figure)
-
-
-def _published(facts: RunFacts, score: Estimate, label: str, figure: float) -> Paragraph:
-    said = f"{plain(label)} publishes {100 * figure:.1f} %, without an interval"
-    obstacles = facts.obstacles(label)
-    if obstacles:
-        reasons = "; ".join(map(plain, obstacles))
-        return Paragraph(f"{said}. This run must not be compared with it: {reasons}.", True)
-    verdict = "lies" if score.includes(figure) else "does not lie"
-    judge = (
-        " Another judge than the figure's alone can move the score by a point."
-        if facts.card.judge
-        else ""
-    )
-    shown = detectable_from(figure, score.n, score.clusters)
-    return Paragraph(
-        f"{said}. It {verdict} in this run's interval; such a run can show {shown}.{judge}"
-    )
+    yield from published_paragraphs(facts, summary)
 
 
 def _outcomes(summary: Summary, level: int) -> Iterator[Block]:
@@ -123,7 +88,7 @@ def _categories(facts: RunFacts, summary: Summary, level: int) -> Iterator[Block
             )
             for value, group in shown.items()
         ]
-        yield Intervals(plain(name), rows, marks(facts))
+        yield Intervals(plain(name), rows, marks(facts, summary))
         if any(group.cut_off.mean for group in groups.values()):
             cut = [
                 Row(plain(value) or "(empty)", group.cut_off, kind=str(Outcome.CUT_OFF))
