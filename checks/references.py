@@ -102,7 +102,8 @@ class References:
             if verb not in self._verbs:
                 yield f"make {verb}", "no such target in the Makefile"
         for command in _COMMAND.findall(quoted):
-            if self.project.find(f"src/gptoss/cli/{command}.py") is None:
+            places = (f"src/gptoss/cli/{command}.py", f"src/gptoss/cli/{command}/__init__.py")
+            if not any(map(self.project.find, places)):
                 yield f"gptoss {command}", "no such command in src/gptoss/cli"
 
     def _links(self, name: str, text: str) -> Iterator[Broken]:

@@ -16,7 +16,7 @@ from gptoss.cli.cache import cache
 from gptoss.cli.chat import chat
 from gptoss.cli.complete import complete
 from gptoss.cli.doctor import doctor
-from gptoss.cli.evaluation.command import evaluation
+from gptoss.cli.eval.command import evaluation
 from gptoss.cli.export import export
 from gptoss.cli.fit import fit
 from gptoss.cli.info import info

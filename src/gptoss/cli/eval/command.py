@@ -19,7 +19,7 @@ from gptoss.cli.option_sources import SourcedCommand
 from gptoss.errors import EvalError
 
 if TYPE_CHECKING:
-    from gptoss.cli.evaluation.wishes import Wishes
+    from gptoss.cli.eval.wishes import Wishes
     from gptoss.evals.report import Evaluated
     from gptoss.runtime import ModelOptions
 
@@ -153,7 +153,7 @@ def run(
     Every answer is kept when it comes: after Ctrl-C, a crash or a power cut, the same command goes on. Exits with 1
     where samples were not answered.
     """
-    from gptoss.cli.evaluation.wishes import Wishes, data_of, efforts_of
+    from gptoss.cli.eval.wishes import Wishes, data_of, efforts_of
 
     wishes = Wishes(
         suites=list(dict.fromkeys(suites)),
@@ -191,7 +191,7 @@ def run(
 
 
 def _ask_model(wishes: Wishes, options: ModelOptions, json: bool) -> list[Evaluated]:
-    from gptoss.cli.evaluation.session import Session
+    from gptoss.cli.eval.session import Session
     from gptoss.cli.loading import announce, offer_pull, open_model
     from gptoss.cli.output import Screen
     from gptoss.evals.model_asker import ModelAsker
@@ -212,8 +212,8 @@ async def _ask_server(
     at_once: int,
     json: bool,
 ) -> list[Evaluated]:
-    from gptoss.cli.evaluation.askers import server_asker
-    from gptoss.cli.evaluation.session import Session
+    from gptoss.cli.eval.askers import server_asker
+    from gptoss.cli.eval.session import Session
     from gptoss.cli.output import Screen
 
     asker = await server_asker(urls, model, key_file, at_once)
@@ -242,7 +242,7 @@ def compare(
     json: flags.Json = False,
 ) -> None:
     """Compare two runs item by item: the difference, its interval, and whether chance alone would bring it."""
-    from gptoss.cli.evaluation.compare import compare_folders, show
+    from gptoss.cli.eval.compare import compare_folders, show
 
     paths = [Path(each).expanduser() for each in (before, after)]
     found = compare_folders(paths[0], paths[1], anyway=anyway)

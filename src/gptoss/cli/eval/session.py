@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gptoss.cli.evaluation.askers import server_asker
-from gptoss.cli.evaluation.progress import RunProgress
-from gptoss.cli.evaluation.wishes import Wishes
+from gptoss.cli.eval.askers import server_asker
+from gptoss.cli.eval.progress import RunProgress
+from gptoss.cli.eval.wishes import Wishes
 from gptoss.cli.notice import escaped, notice
 from gptoss.cli.output import Screen
 from gptoss.evals.asker import Asker, Sampling
