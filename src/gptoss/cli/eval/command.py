@@ -270,3 +270,71 @@ def list_suites(json: flags.Json = False) -> None:
             if each.needs_data is needs_data:
                 screen.write(f"  {each.name:<16}", "bold")
                 screen.write(f"{each.about}\n")
+
+
+@evaluation.command("perplexity", cls=SourcedCommand)
+@takes_model("max_batch", "prefix_cache")
+def perplexity(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="A file of UTF-8 text.")],
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|NAME",
+            help="Another model, or the same at --reference-precision: KL from it, and how often both find the same "
+            "token likeliest.",
+        ),
+    ] = None,
+    reference_precision: Annotated[
+        str | None,
+        typer.Option(metavar="int8|bf16|float32", help="Of the reference. Default: float32."),
+    ] = None,
+    window: Annotated[int, typer.Option(metavar="N", help="Tokens that are read at once.")] = 1024,
+    overlap: Annotated[
+        int, typer.Option(metavar="N", help="Of them, read before and not counted.")
+    ] = 512,
+    json: flags.Json = False,
+    *,
+    options: ModelOptions,
+) -> None:
+    """Show a model's perplexity of a text, and what a precision or a quantised file costs against a reference."""
+    from dataclasses import replace
+
+    from gptoss.cli.eval.measuring import measure_perplexity
+    from gptoss.evals.perplexity import Windows
+
+    other = None
+    if reference is not None or reference_precision is not None:
+        precision = reference_precision or "float32"
+        # Beside float32 all is as it is stored, unless the file itself is another.
+        other = replace(
+            options, model=reference or options.model, precision=precision, weights=None, kv=None
+        )
+    windows = Windows(size=window, overlap=overlap)
+    measure_perplexity(Path(text).expanduser(), options, other, windows, json=json)
+
+
+@evaluation.command("fingerprint", cls=SourcedCommand)
+@takes_model("max_batch", "prefix_cache")
+def fingerprint(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where it is written, as JSON.")],
+    *,
+    options: ModelOptions,
+) -> None:
+    """Keep what a model's arithmetic gives for some prompts, so that another build may be held against it."""
+    from gptoss.cli.eval.measuring import take_fingerprint
+
+    take_fingerprint(Path(file).expanduser(), options)
+
+
+@evaluation.command("drift", cls=SourcedCommand)
+@takes_model("max_batch", "prefix_cache")
+def drift(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A fingerprint.")],
+    json: flags.Json = False,
+    *,
+    options: ModelOptions,
+) -> None:
+    """Show how far a model is from a fingerprint: rounding, another precision, or another model."""
+    from gptoss.cli.eval.measuring import show_drift
+
+    show_drift(Path(file).expanduser(), options, json=json)
