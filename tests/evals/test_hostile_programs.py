@@ -142,6 +142,9 @@ def test_an_attack_gets_a_verdict_of_its_own_fault(
     if grader is Grader.OFFICIAL:
         # What a program prints is kept in its own memory there.
         verdicts = verdicts | ({Verdict.MEMORY} if Verdict.OUTPUT in verdicts else set())
+        # It may have said what is right before: whether that is heard goes by the number of the descriptor.
+        if attack == "its own descriptors":
+            verdicts = {*verdicts, Verdict.PASSED}
         # Nor are threads waited for, nor an end of the process heard of.
         if attack in ("its own descriptors", "threads"):
             verdicts = {*verdicts, Verdict.WRONG}

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from gptoss.server.bodies import MAX_JSON_DEPTH, read_json
 from gptoss.server.chat_completions.request import ChatRequest
 from gptoss.server.completions.request import CompletionRequest
+from gptoss.server.hosted.tools import Hosted
 from gptoss.server.hosts import host_name, is_same_origin
 from gptoss.server.messages.request import MessagesRequest
 from gptoss.server.pool import FairPool
@@ -122,14 +123,14 @@ CASES = (
     Case(
         "messages",
         lambda n: {"messages": [{"role": "user", "content": "a"}] * n},
-        lambda given: ChatRequest.model_validate(given).asked(_ROOM),
+        lambda given: ChatRequest.model_validate(given).asked(_ROOM, Hosted()),
         500,
     ),
     Case("fields that nobody knows", _unread, ChatRequest.model_validate, 300),
     Case(
         "results without ids",
         _results,
-        lambda given: ChatRequest.model_validate(given).asked(_ROOM),
+        lambda given: ChatRequest.model_validate(given).asked(_ROOM, Hosted()),
         300,
     ),
     Case(
