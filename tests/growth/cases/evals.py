@@ -58,9 +58,9 @@ def _comparison(size: int) -> Comparison:
 
 
 CASES = (
-    Case("plays summed up", _alike, summarise, 300),
-    Case("plays that are each otherwise", _each_otherwise, summarise, 300),
-    Case("a report of many categories", _summary, _write, 300),
-    Case("two runs compared", _each_otherwise, _compare, 300),
-    Case("a comparison written", _comparison, lambda found: compared_files([found]), 300),
+    Case("plays summed up", _alike, summarise, 60),
+    Case("plays that are each otherwise", _each_otherwise, summarise, 60),
+    Case("a report of many categories", _summary, _write, 60),
+    Case("two runs compared", _each_otherwise, _compare, 60),
+    Case("a comparison written", _comparison, lambda found: compared_files([found]), 60),
 )

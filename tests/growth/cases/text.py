@@ -67,7 +67,7 @@ CASES = (
     ),
     Case("an event", _delta, event, 20_000),
     Case("a long text in an error", lambda n: "x" * n, shown, 500_000),
-    Case("a large object in an error", lambda n: dict.fromkeys(range(n), "x"), shown, 500_000),
+    Case("a large object in an error", lambda n: dict.fromkeys(range(n), "x"), shown, 100_000),
     Case("a large number in an error", lambda n: 10**n, shown, 5000),
     Case("many names in an error", lambda n: ["x" * 100] * n, listed, 100_000),
     Case("an error's message", lambda n: "x" * n, MessageError, 500_000),
