@@ -56,7 +56,7 @@ def reading_little(server: LiveServer) -> Iterator[socket.socket]:
     server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     with socket.socket() as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        peer.settimeout(10)
+        peer.settimeout(60)
         peer.connect(("127.0.0.1", server.port))
         yield peer
 
@@ -279,12 +279,12 @@ class TestPlaces:
             assert time.monotonic() - began < 5
             assert all(map(is_open, peers))
         wait_until(lambda: not server.num_connections)
-        assert httpx.get(f"{server.url}/health").status_code == 200
+        assert httpx.get(f"{server.url}/health", timeout=60).status_code == 200
 
     def test_a_crowd_is_answered(self, make_server: MakeServer) -> None:
         """More connections one after the other than there are places, all with a request."""
         server = make_server(**limits(most=16))
-        with httpx.Client(limits=httpx.Limits(max_keepalive_connections=0)) as client:
+        with httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), timeout=60) as client:
             for _ in range(60):
                 assert client.get(f"{server.url}/health").status_code == 200
         wait_until(lambda: not server.num_connections)

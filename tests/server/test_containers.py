@@ -254,7 +254,7 @@ class TestRefusals:
         pool = server.service.containers._pool
         assert pool is not None
         pool.limits = Limits(file_bytes=100_000)
-        with sdk(server) as client, httpx.Client(base_url=server.url) as plain:
+        with sdk(server) as client, httpx.Client(base_url=server.url, timeout=60) as plain:
             container = client.containers.create(name="a")
             path = f"/v1/containers/{container.id}/files"
             for given, param, code in (

@@ -297,7 +297,7 @@ class TestLimits:
 
     def test_a_file_that_is_too_large(self, make_server: MakeServer, tmp_path: Path) -> None:
         server = make_server(max_file_bytes=300_000, files=tmp_path / "files")
-        with httpx.Client(base_url=server.url) as client:
+        with httpx.Client(base_url=server.url, timeout=60) as client:
             head = form(PURPOSE, file_part(content=""))[: -len(BOUNDARY) - 8]
             for chunks in (None, [head, *[b"x" * 50_000] * 100]):
                 given: Any = (

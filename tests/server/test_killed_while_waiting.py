@@ -134,6 +134,6 @@ def test_in_the_background(restarted: Restarted) -> None:
     more: Json = {"previous_response_id": response["id"], "background": True}
     made = restarted.post([decision(request)], **more).json()
     while made["status"] in ("queued", "in_progress"):
-        made = httpx.get(f"{restarted.address}/v1/responses/{made['id']}").json()
+        made = httpx.get(f"{restarted.address}/v1/responses/{made['id']}", timeout=60).json()
     assert items(made, "mcp_call")[0]["output"] == "recorded"
     assert restarted.num_recorded == before + 1

@@ -243,7 +243,7 @@ def test_what_bytes_get(
     assert all(len(line) < 250 and line.isprintable() for line in lines), lines
     assert not any(record.exc_info for record in caplog.records)
     assert not any(record.levelno >= logging.WARNING for record in caplog.records)
-    assert httpx.get(f"{live_server.url}/health").status_code == 200
+    assert httpx.get(f"{live_server.url}/health", timeout=60).status_code == 200
 
 
 def test_there_are_as_many_as_held() -> None:
@@ -273,7 +273,7 @@ def test_clients_that_leave_at_any_byte(
     for size in range(len(data)):
         with socket.create_connection(("127.0.0.1", live_server.port), timeout=5) as peer:
             peer.sendall(data[:size])
-    assert httpx.get(f"{live_server.url}/health").status_code == 200
+    assert httpx.get(f"{live_server.url}/health", timeout=60).status_code == 200
     assert not any(record.exc_info for record in caplog.records)
     assert not any(record.levelno >= logging.WARNING for record in caplog.records)
 
@@ -341,7 +341,7 @@ def test_damaged_requests(
             assert reply.status_code < 500, data
     assert not any(record.exc_info for record in caplog.records)
     assert not any(record.levelno >= logging.WARNING for record in caplog.records)
-    assert httpx.get(f"{server.url}/health").status_code == 200
+    assert httpx.get(f"{server.url}/health", timeout=60).status_code == 200
 
 
 class TestLogLines:
@@ -370,7 +370,7 @@ class TestLogLines:
 
     @pytest.mark.parametrize("given", ["req_1a", "00-4bf92f35-00f067aa-01", "a:b/c.d@e~f+g"])
     def test_ids_as_clients_have_them(self, given: str, live_server: LiveServer) -> None:
-        reply = httpx.get(f"{live_server.url}/health", headers={"X-Request-Id": given})
+        reply = httpx.get(f"{live_server.url}/health", headers={"X-Request-Id": given}, timeout=60)
         assert reply.headers["x-request-id"] == given
 
     @pytest.mark.parametrize("method", [b"FOO", b"get", b"A|B", b"STATUS.200"])

@@ -140,7 +140,7 @@ def test_it_goes_on_without_its_connection(
 ) -> None:
     script = "<|channel|>final<|message|>" + "word " * 30 + "<|return|>"
     server = make_server(scripted_model(script, pause_s=0.01))
-    with httpx.Client(base_url=server.url) as http:
+    with httpx.Client(base_url=server.url, timeout=60) as http:
         body = asked("Go on.", background=True, stream=True)
         with http.stream("POST", "/v1/responses", json=body) as reply:
             text = ""

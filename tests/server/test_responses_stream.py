@@ -169,7 +169,7 @@ def test_who_leaves_ends_the_turn(make_server: MakeServer, scripted_model: Scrip
     script = "<|channel|>final<|message|>" + "word " * 300
     server = make_server(scripted_model(script, pause_s=0.02))
     with (
-        httpx.Client(base_url=server.url) as http,
+        httpx.Client(base_url=server.url, timeout=60) as http,
         http.stream("POST", "/v1/responses", json=asked("Go on.", stream=True)) as reply,
     ):
         for line in reply.iter_lines():
@@ -185,7 +185,7 @@ def test_the_end_of_the_server_is_said(
     script = "<|channel|>final<|message|>" + "word " * 300
     server = make_server(scripted_model(script, pause_s=0.02), drain_s=0.1)
     with (
-        httpx.Client(base_url=server.url) as http,
+        httpx.Client(base_url=server.url, timeout=60) as http,
         http.stream("POST", "/v1/responses", json=asked("Go on.", stream=True)) as reply,
     ):
         lines = reply.iter_lines()

@@ -88,12 +88,12 @@ def test_while_it_drains_nothing_new_is_taken(tmp_path: Path) -> None:
         lines = reply.iter_lines()
         next(lines)
         process.send_signal(signal.SIGTERM)
-        while httpx.get(f"{address}/ready").status_code == 200:
+        while httpx.get(f"{address}/ready", timeout=60).status_code == 200:
             time.sleep(0.02)
-        refused = httpx.post(f"{address}/v1/chat/completions", json=LONG)
+        refused = httpx.post(f"{address}/v1/chat/completions", json=LONG, timeout=60)
         assert refused.status_code == 503
         assert refused.headers["retry-after"]
-        assert httpx.get(f"{address}/health").status_code == 200
+        assert httpx.get(f"{address}/health", timeout=60).status_code == 200
         # A second one does not wait.
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
@@ -110,16 +110,21 @@ def test_options_from_a_file_and_the_environment(tmp_path: Path) -> None:
     config.write_text('served-name = ["gpt-oss-20b"]\nlog = "warning"\ncontext = 1024\n')
     variables = {"GPTOSS_API_KEY_FILE": str(keys)}
     with serving("--config", str(config), log=tmp_path / "log", **variables) as (address, _):
-        assert httpx.get(f"{address}/v1/models").status_code == 401
+        assert httpx.get(f"{address}/v1/models", timeout=60).status_code == 401
         headers = {"Authorization": f"Bearer {KEY}"}
-        models = httpx.get(f"{address}/v1/models", headers=headers).json()["data"]
+        models = httpx.get(f"{address}/v1/models", headers=headers, timeout=60).json()["data"]
         assert [model["id"] for model in models] == ["nano", "gpt-oss-20b"]
         assert models[0]["max_model_len"] == 1024
         body = {**LONG, "model": "gpt-oss-20b", "stream": False, "max_tokens": 5}
-        answer = httpx.post(f"{address}/v1/chat/completions", json=body, headers=headers)
+        answer = httpx.post(
+            f"{address}/v1/chat/completions", json=body, headers=headers, timeout=60
+        )
         assert answer.json()["model"] == "gpt-oss-20b"
         secret = httpx.post(
-            f"{address}/v1/chat/completions", json=LONG, headers={"x-api-key": "no"}
+            f"{address}/v1/chat/completions",
+            json=LONG,
+            headers={"x-api-key": "no"},
+            timeout=60,
         )
         assert secret.status_code == 401
     said = (tmp_path / "log").read_text()
@@ -189,5 +194,7 @@ def num_heaps_of_threads(pid: int) -> int:
 def test_threads_have_one_heap(tmp_path: Path) -> None:
     with serving(log=tmp_path / "log") as (address, process):
         body = {**LONG, "stream": False, "max_tokens": 20}
-        assert httpx.post(f"{address}/v1/chat/completions", json=body).status_code == 200
+        assert (
+            httpx.post(f"{address}/v1/chat/completions", json=body, timeout=60).status_code == 200
+        )
         assert num_heaps_of_threads(process.pid) == 0

@@ -65,7 +65,7 @@ def posted(body: dict[str, object], *headers: str) -> bytes:
 )
 def test_bad_http_is_refused_and_nothing_else_suffers(data: bytes, live_server: LiveServer) -> None:
     assert say(live_server, data, 1.0).startswith(b"HTTP/1.1 4")
-    assert httpx.get(f"{live_server.url}/health").status_code == 200
+    assert httpx.get(f"{live_server.url}/health", timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize("way", ["", "Expect: 100-continue\r\n"], ids=["plain", "expect"])
