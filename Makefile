@@ -55,8 +55,8 @@ demo: $(VENV)/installed  ## chat with the embedded model: interactive in a termi
 test test-all test-slow: export PYTHONDONTWRITEBYTECODE :=
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal --durations 10
 WORKERS := auto
-# Half as many again as there are cores: some tests wait.
-test test-all: WORKERS = $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 ))
+# Twice as many as there are cores: many tests wait, for a program, a limit of time or a page.
+test test-all: WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) * 2 ))
 
 test: $(VENV)/installed-test  ## the default test suite; ARGS goes to pytest
 	@$(PYTEST) -m "not thorough and not slow and not weights" $(ARGS)

@@ -6,7 +6,7 @@
     cases[:: stride(5)]                      one in five of a list by default
     @pytest.mark.thorough                    not by default, where a shorter form of the same is
 
-`make test` runs the default level, `make test-all` and `.ci/run` the thorough one.
+`make test` and `.ci/run` run the default level, `make test-all` the thorough one.
 """
 
 from __future__ import annotations
