@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 from gptoss.chat.events import TurnFinished
-from gptoss.chat.own_thread import on_own_thread
 from gptoss.chat.reply import Reply
 from gptoss.chat.request import TurnRequest
 from gptoss.chat.turn import Turn, begin_turns
 from gptoss.runtime.loaded_model import LoadedModel
+
+# A thread for each turn would keep the loop waiting until it has started: as long as the engine holds the interpreter.
+_BEGINNERS = ThreadPoolExecutor(2, "gptoss-begin")
 
 
 async def finished_turn(model: LoadedModel, request: TurnRequest) -> Reply:
@@ -21,7 +25,7 @@ async def finished_turn(model: LoadedModel, request: TurnRequest) -> Reply:
         return turn
 
     # A grammar may have to be compiled, and a long prompt takes its time to be rendered.
-    turn = await on_own_thread(begin)
+    turn = await asyncio.get_running_loop().run_in_executor(_BEGINNERS, begin)
     async with contextlib.aclosing(turn.events_async(math.inf)) as events:
         async for event in events:
             if isinstance(event, TurnFinished):
