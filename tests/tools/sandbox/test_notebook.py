@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import marshal
 import pickle
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -200,22 +201,65 @@ def test_two_conversations(rung: Rung) -> None:
         )
 
 
-def test_a_forged_answer_does_nothing(session: Session) -> None:
+@pytest.mark.parametrize("nonce", ["", "0" * 32])
+def test_an_answer_to_another_call_is_none(session: Session, nonce: str) -> None:
+    """It costs the code its own process, and is never taken for what the cell gave."""
     output = session.run(
-        """
+        f"""
 import json, os
-def forge(nonce, data=None):
-    body = json.dumps({"nonce": nonce, "reason": "finished", "value": "forged", "images": [], "refused": []}).encode()
-    frame = data or len(body).to_bytes(4, "big") + body
-    for number in range(3, 64):
-        try: os.write(number, frame)
-        except OSError: pass
-for nonce in ("", None, "0" * 32, {"a": 1}, True):
-    forge(nonce)
+head = json.dumps({{"reason": "finished", "refused": [], "sizes": [6]}}).encode()
+frame = {nonce!r}.encode() + len(head).to_bytes(4, "big") + head + b"forged"
+for number in range(3, 64):
+    try: os.write(number, frame)
+    except OSError: pass
 "real"
 """
     )
-    assert output.value == "'real'"
+    assert (output.reason, output.value) == (Reason.KILLED, "")
+    assert session.run("'next'").value == "'next'"
+
+
+# As the code finds the number of its own call, and what answers go through.
+FORGE = """
+import json, os, sys
+frame = sys._getframe()
+while "command" not in frame.f_locals: frame = frame.f_back
+kernel, nonce = frame.f_locals["self"], frame.f_locals["command"]["nonce"]
+def forge(*, size=None, body=b"", **head):
+    words = json.dumps(head).encode()
+    length = len(words) if size is None else size
+    rest = memoryview(nonce.encode() + length.to_bytes(4, "big") + words + body)
+    while rest: rest = rest[os.write(kernel._replies, rest):]
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        # As large as all pictures together: parsed, it would hold this process for half a minute, and take a gigabyte.
+        "forge(size=48 << 20, body=b'[],' * 1_000_000)",
+        "forge(reason='finished', refused=[], sizes=[1 << 40], body=b'x' * (1 << 20))",
+        "forge(reason='finished', refused=[], sizes=[1, *[1] * 1000], body=b'x' * 1001)",
+        "forge(reason='finished', sizes=[-1], body=b'')",
+        "forge(reason='finished', sizes=[True], body=b'x')",
+        "forge(reason='finished', sizes={}, body=b'x')",
+        "forge(reason='finished', sizes=[], body=b'x')",
+    ],
+)
+def test_no_answer_takes_more_than_it_may(session: Session, code: str) -> None:
+    output = session.run(f"{FORGE}{code}\n'real'", timeout_s=20)
+    assert (output.reason, output.value) == (Reason.KILLED, "")
+    assert output.duration_s < 10
+    assert session.run("'next'").value == "'next'"
+
+
+def test_an_answer_of_the_codes_own(session: Session) -> None:
+    """It can say what it likes of itself; its own process is the only one that is confused by it."""
+    code = "forge(reason='no such', refused=[1, 'x' * 999, *['y'] * 99], sizes=[2, 4], body=b'\\xff!none')"
+    output = session.run(f"{FORGE}{code}")
+    assert (output.reason, output.value, output.images) == (Reason.ERROR, "\ufffd!", ())
+    assert (len(output.refused), len(output.refused[0])) == (20, 200)
+    assert session.run("1").reason is Reason.KILLED
     assert session.run("'next'").value == "'next'"
 
 
@@ -224,8 +268,8 @@ for nonce in ("", None, "0" * 32, {"a": 1}, True):
     [
         "b'\\xff' * 64",
         "b'\\x00' * 8",
-        "b'\\x00\\x00\\x00\\x02[]'",
-        "b'\\x00\\x01\\x00\\x00' + b'[' * 65536",
+        "b'0' * 32 + b'\\x00\\x00\\x00\\x02[]'",
+        "b'0' * 32 + b'\\x00\\x01\\x00\\x00' + b'[' * 65536",
     ],
 )
 def test_garbage_instead_of_an_answer(session: Session, data: str) -> None:
@@ -284,13 +328,28 @@ def test_pictures(session: Session) -> None:
     assert session.run("plt.get_fignums()").images == ()
 
 
+def png(width: int, height: int) -> bytes:
+    """The beginning of a picture."""
+    size = struct.pack(">II", width, height)
+    return b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + size + b"\x08\x06\x00\x00\x00????..."
+
+
 def test_a_value_that_is_a_picture(session: Session) -> None:
     head = "class P:\n    def _repr_png_(self): return DATA\nP()"
-    assert session.run(head.replace("DATA", "b'\\x89PNG\\r\\n\\x1a\\n...'")).images == (
-        b"\x89PNG\r\n\x1a\n...",
-    )
+    small = png(2, 1)
+    assert session.run(head.replace("DATA", repr(small))).images == (small,)
     for data in ("b'<script>'", "'text'", "1 / 0"):
         assert session.run(head.replace("DATA", data)).images == ()
+
+
+def test_a_picture_that_nobody_could_show(session: Session) -> None:
+    """A few bytes spell any size: whoever shows it would take gigabytes."""
+    data = png(50_000, 50_000)
+    output = session.run(f"class P:\n    def _repr_png_(self): return {data!r}\nP()")
+    assert output.images == ()
+    assert "it has 50,000 x 50,000 pixels, 67,108,864 in all are the most" in str(output.stderr)
+    forged = f"forge(reason='finished', refused=[], sizes=[0, {len(data)}], body={data!r})"
+    assert session.run(f"{FORGE}{forged}").images == ()
 
 
 def test_what_it_was_refused(session: Session) -> None:

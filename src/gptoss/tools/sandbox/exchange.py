@@ -5,10 +5,7 @@ Whatever comes from inside is bytes of unknown origin: the code can write to eve
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
-import json
 import os
 import secrets
 import selectors
@@ -16,14 +13,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from gptoss.tools.sandbox.bundle import framed
 from gptoss.tools.sandbox.captured import Captured
-from gptoss.tools.sandbox.inside.figures import MAGIC
+from gptoss.tools.sandbox.inside.figures import fault_of
 from gptoss.tools.sandbox.limits import Limits
 from gptoss.tools.sandbox.output import Reason, printable
 from gptoss.tools.sandbox.process import Process
+from gptoss.tools.sandbox.replies import CUT_CHARACTERS, Reply, ReplyReader
 
 _PIECE = 1 << 16
 # Between two looks at the folders; more where a look takes long.
@@ -98,7 +95,7 @@ class Exchange:
         self._tell = tell
         self._decoder = _UTF8("replace")
         self._nonce = secrets.token_hex(16)
-        self._replies = bytearray()
+        self._replies = ReplyReader(self._nonce, limits)
         self._cause: Reason | None = None
         self._answer = Answer(
             stdout=Captured(limits.output_bytes), stderr=Captured(limits.output_bytes)
@@ -106,8 +103,6 @@ class Exchange:
         self._rest = memoryview(b"")
         self._is_answered = False
         self._is_over = False
-        # In base 64, and text at its longest: a pair of surrogates, written out.
-        self._most_reply = 2 * limits.num_images * limits.image_bytes + 16 * limits.output_bytes
 
     def run(self, code: str, timeout_s: float) -> Answer:
         """The answer, in `timeout_s` and what it takes to end it. Does not end the process."""
@@ -195,50 +190,31 @@ class Exchange:
         elif descriptor == self._process.stderr:
             self._answer.stderr.add(data)
         else:
-            self._replies += data
-            self._look_at_replies()
+            self._hear(data)
 
-    def _look_at_replies(self) -> None:
-        while len(self._replies) >= 4:
-            size = int.from_bytes(self._replies[:4], "big")
-            if size > self._most_reply:
-                self._is_over = True
-                return
-            if len(self._replies) < 4 + size:
-                return
-            body = bytes(self._replies[4 : 4 + size])
-            del self._replies[: 4 + size]
-            reply = _object(body)
-            # One without the number of this call is no answer to it.
-            if secrets.compare_digest(str(reply.get("nonce")).encode(), self._nonce.encode()):
-                self._accept(reply)
-                return
+    def _hear(self, data: bytes) -> None:
+        try:
+            reply = self._replies.feed(data)
+        except ValueError:
+            # Whoever wrote it, nothing behind it can be told apart any more.
+            self._is_over = True
+            return
+        if reply is not None:
+            self._accept(reply)
 
-    def _accept(self, reply: dict[str, Any]) -> None:
-        said = reply.get("reason")
+    def _accept(self, reply: Reply) -> None:
+        said, refused = reply.head.get("reason"), reply.head.get("refused")
         reason = next((each for each in _OWN_REASONS if each == said), Reason.ERROR)
         answer = self._answer
         answer.reason = self._cause or reason
-        value, refused = reply.get("value"), reply.get("refused")
-        most = self._limits.output_bytes + 16
-        answer.value = printable(value[:most]) if isinstance(value, str) else ""
+        value, *images = reply.parts
+        answer.value = value.decode(errors="replace")[: self._limits.output_bytes + CUT_CHARACTERS]
         listed = refused if isinstance(refused, list) else []
         words = [each for each in listed if isinstance(each, str)][:_MOST_REFUSED]
         answer.refused = tuple(printable(each[:_MOST_REFUSED_CHARACTERS]) for each in words)
-        answer.images = tuple(self._images(reply.get("images")))
+        answer.images = tuple(each for each in images if not fault_of(each))
         answer.is_process_over = False
         self._is_answered = True
-
-    def _images(self, given: object) -> list[bytes]:
-        found = []
-        for text in given[: self._limits.num_images] if isinstance(given, list) else []:
-            try:
-                data = base64.b64decode(text, validate=True)
-            except (TypeError, ValueError, binascii.Error):
-                continue
-            if data.startswith(MAGIC) and len(data) <= self._limits.image_bytes:
-                found.append(data)
-        return found
 
     def _drain(self) -> None:
         """What was printed before the answer is in the pipes by now."""
@@ -255,11 +231,3 @@ class Exchange:
             return os.read(descriptor, _PIECE)
         except BlockingIOError:
             return None
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 # As they begin, now and before matplotlib 3.8.
 _WARNINGS = ("FigureCanvasAgg is non-interactive", "Matplotlib is currently using agg")
 MAGIC = b"\x89PNG\r\n\x1a\n"
+# Few bytes can spell any size; whoever shows a picture takes four bytes for each of these.
+_MOST_PIXELS = 1 << 26
 
 
 def prepare() -> None:
@@ -57,7 +59,20 @@ def of_value(value: object, most_bytes: int) -> tuple[list[bytes], list[str]]:
 
 
 def _keep(data: bytes, name: str, most_bytes: int, taken: list[bytes], said: list[str]) -> None:
+    fault = fault_of(data)
     if len(data) > most_bytes:
-        said.append(f"{name} is left out: it has {len(data):,} bytes, {most_bytes:,} are the most")
+        fault = f"it has {len(data):,} bytes, {most_bytes:,} are the most"
+    if fault:
+        said.append(f"{name} is left out: {fault}")
     else:
         taken.append(data)
+
+
+def fault_of(data: bytes) -> str:
+    """Why a picture is none to show; empty where it is one."""
+    if data[:8] != MAGIC or data[12:16] != b"IHDR" or len(data) < 33:
+        return "it is no PNG file"
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+    if width * height > _MOST_PIXELS:
+        return f"it has {width:,} x {height:,} pixels, {_MOST_PIXELS:,} in all are the most"
+    return ""

@@ -6,7 +6,6 @@ What the code prints goes to pipes of its own, as bytes, from Python or from C; 
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]
-import binascii
 import builtins
 import ctypes
 import io
@@ -44,13 +43,13 @@ class Kernel:
     def serve(self) -> None:
         """Answer each cell; returns when the host has gone."""
         self._stand_ready()
-        self._reply({"ready": "yes"})
+        _write(self._replies, framed({"ready": "yes"}))
         if self._plan["folders"]:
             kept = [*self._plan["readable"], *self._plan["writable"]]
             redirection.redirect(self._plan["folders"], kept)
         self._attempts.watch()
         while (command := self._next()) is not None:
-            self._reply(self._run(command))
+            _write(self._replies, self._run(command))
 
     def _next(self) -> dict[str, Any] | None:
         head = self._commands.read(4)
@@ -60,10 +59,8 @@ class Kernel:
         command: dict[str, Any] = marshal.loads(body)
         return command
 
-    def _reply(self, reply: dict[str, str | list[str]]) -> None:
-        _write(self._replies, framed(reply))
-
-    def _run(self, command: dict[str, Any]) -> dict[str, str | list[str]]:
+    def _run(self, command: dict[str, Any]) -> bytes:
+        """Run a cell; what became of it, as it is answered."""
         self._stand_ready()
         reason, text, trace = self._outcome(command["code"])
         pictures: list[bytes] = []
@@ -75,13 +72,11 @@ class Kernel:
         self._reserve(is_used=True)
         self._print_last([*said, trace] if trace else said)
         most = self._plan["most_characters"]
-        return {
-            "nonce": command["nonce"],
-            "reason": reason,
-            "value": text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}",
-            "images": [binascii.b2a_base64(data, newline=False).decode() for data in pictures],
-            "refused": self._attempts.take(),
-        }
+        value = text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+        parts = [value.encode(errors="backslashreplace"), *pictures]
+        sizes = [*map(len, parts)]
+        head = framed({"reason": reason, "refused": self._attempts.take(), "sizes": sizes})
+        return b"".join([command["nonce"].encode(), head, *parts])
 
     def _outcome(self, source: str) -> tuple[str, str, str]:
         """Why the cell ended, the echo of its value, and the traceback of its error."""
@@ -159,18 +154,17 @@ class Kernel:
             raise KeyboardInterrupt
 
 
-def framed(reply: dict[str, str | list[str]]) -> bytes:
-    """A reply as the host reads it: JSON, after its length."""
-    parts = (
-        f"{quoted(key)}:{quoted(value) if isinstance(value, str) else _listed(value)}"
-        for key, value in reply.items()
-    )
+def framed(head: dict[str, str | list[str] | list[int]]) -> bytes:
+    """What the host reads as JSON, after its length."""
+    parts = (f"{quoted(key)}:{_written(value)}" for key, value in head.items())
     body = f"{{{','.join(parts)}}}".encode("ascii")
     return len(body).to_bytes(4, "big") + body
 
 
-def _listed(values: list[str]) -> str:
-    return f"[{','.join(map(quoted, values))}]"
+def _written(value: str | int | list[str] | list[int]) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(map(_written, value))}]"
+    return quoted(value) if isinstance(value, str) else str(value)
 
 
 def _text(descriptor: int) -> io.TextIOWrapper:
