@@ -193,6 +193,8 @@ attempt(
     shared=lambda: call("shmget", 0, 4096, 0o1600),
     queue=lambda: call("msgget", 0, 0o1600),
     semaphore=lambda: call("semget", 0, 1, 0o1600),
+    spliced=lambda: call("vmsplice", os.pipe()[1], ctypes.byref((ctypes.c_long * 2)(0, 0)), 1, 0),
+    pipe=lambda: __import__("fcntl").fcntl(os.pipe()[1], 1031, 1 << 20),
     dev_shm=lambda: write("/dev/shm/gptoss-attack"),
 )
 """,
@@ -248,6 +250,7 @@ attempt(
     survives=lambda: call("prctl", 1, 0, 0, 0, 0),
     hides=lambda: call("prctl", 4, 0, 0, 0, 0),
     files=lambda: call("clone", 0x3D0B00, 0, 0, 0, 0),
+    files_of_a_thread=lambda: call("close_range", 9000, 9001, 2),
 )
 """,
     "newer_calls": """
@@ -385,6 +388,23 @@ print("OPEN")
 """,
         ("error", "disk", "killed"),
     ),
+    "a_page_of_each_file_mapped": (
+        """
+import ctypes, os, time
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+for n in range(16):
+    with open("u", "wb+") as f:
+        for _ in range(4): f.write(b"x" * (2 << 20))
+        f.flush()
+        libc.mmap(None, 4096, 1, 1, f.fileno(), 0)
+    os.unlink("u")
+    time.sleep(0.1)
+print("OPEN")
+""",
+        ("error", "disk"),
+    ),
     "reserved_room": (
         """
 import os
@@ -405,6 +425,16 @@ print("OPEN")
 """,
         ("error", "disk"),
     ),
+    # Each needs so little of its own that limits on memory let the machine run out of numbers before.
+    "threads_of_small_stacks": (
+        """
+import threading, time
+threading.stack_size(32 << 10)
+for _ in range(10_000): threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+print("OPEN")
+""",
+        ("threads",),
+    ),
     "thread_bomb": (
         """
 import threading, time
@@ -412,6 +442,16 @@ for _ in range(10_000): threading.Thread(target=time.sleep, args=(60,), daemon=T
 print("OPEN")
 """,
         ("error", "memory", "killed", "timeout"),
+    ),
+    "all_timers_of_the_user": (
+        """
+import ctypes
+libc = ctypes.CDLL(None)
+event, made = (ctypes.c_int * 16)(0, 0, 0, 1), ctypes.c_int()
+num = sum(libc.timer_create(1, event, ctypes.byref(made)) == 0 for _ in range(1000))
+print("OPEN" if num > 200 else num)
+""",
+        ("finished",),
     ),
     # As process 1 of its namespace it does not get what has no handler.
     "alarm": (

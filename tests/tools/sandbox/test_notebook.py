@@ -259,7 +259,8 @@ def test_an_answer_of_the_codes_own(session: Session) -> None:
     output = session.run(f"{FORGE}{code}")
     assert (output.reason, output.value, output.images) == (Reason.ERROR, "\ufffd!", ())
     assert (len(output.refused), len(output.refused[0])) == (20, 200)
-    assert session.run("1").reason is Reason.KILLED
+    # Its own answer may have come with the other one, or be the first that the next call hears.
+    assert session.run("1").reason in (Reason.FINISHED, Reason.KILLED)
     assert session.run("'next'").value == "'next'"
 
 

@@ -150,6 +150,11 @@ def test_another_architecture_is_killed(architecture: Architecture) -> None:
         ("fcntl", (0, 10), EPERM),
         ("fcntl", (0, 15), EPERM),
         ("fcntl", (0, HIGH | 8), EPERM),
+        ("fcntl", (0, 1031), EPERM),
+        ("close_range", (3, 9, 0), ALLOW),
+        ("close_range", (3, 9, 4), ALLOW),
+        ("close_range", (3, 9, 2), EPERM),
+        ("close_range", (3, 9, 6), EPERM),
     ],
 )
 def test_arguments(

@@ -25,6 +25,7 @@ class Limits:
     scratch_bytes  all of `/tmp`
     num_files      files and folders in each of the two
     open_files     descriptors
+    num_threads    of the process; with stacks of the usual size, memory ends before
     output_bytes   what is kept of each stream of a cell: its beginning and its end
     written_bytes  what a cell may print before it is ended
     num_images     pictures of a cell
@@ -40,6 +41,7 @@ class Limits:
     scratch_bytes: int = 64 * MIB
     num_files: int = 4096
     open_files: int = 128
+    num_threads: int = 512
     output_bytes: int = MIB
     written_bytes: int = 64 * MIB
     num_images: int = 8

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     MEMORY = "memory"
     OUTPUT = "output"
     DISK = "disk"
+    THREADS = "threads"
     KILLED = "killed"
 
 

@@ -16,6 +16,8 @@ from gptoss.tools.sandbox.limits import Limits
 from gptoss.tools.sandbox.seccomp import assembled, program
 from gptoss.tools.sandbox.syscalls import ARCHITECTURES
 
+_MOST_SIGNALS = 128
+
 
 def in_bubblewrap(interpreter: Interpreter, limits: Limits) -> dict[str, Any]:
     """The plan of a process that bwrap started."""
@@ -73,6 +75,8 @@ def _rlimits(limits: Limits) -> list[tuple[int, int, int]]:
         # Pages that cannot be swapped, and queues that no process owns.
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
+        # Timers and signals that wait, of which a user has so many in all its processes.
+        resource.RLIMIT_SIGPENDING: _MOST_SIGNALS,
     }
     found = []
     for kind, most in wanted.items():

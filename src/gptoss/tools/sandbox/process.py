@@ -116,13 +116,21 @@ class Process:
 
     def cpu_s(self) -> float:
         """What it has taken of the processor's time, with all of its threads; 0 once it has ended."""
-        try:
-            with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
-                # Its name may have anything in it, and ends with the last bracket.
-                fields = file.read().rpartition(")")[2].split()
-            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        except (OSError, IndexError, ValueError):
-            return 0.0
+        fields = self._stat()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+    def num_threads(self) -> int:
+        """How many threads it has; 0 once it has ended."""
+        fields = self._stat()
+        return int(fields[17]) if fields else 0
+
+    def halt(self) -> None:
+        """Let nothing of it run, threads that the code has left neither, until it is to go on."""
+        _signal(self._pidfd, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it run again; harmless where it does."""
+        _signal(self._pidfd, signal.SIGCONT)
 
     def interrupt(self) -> None:
         """As Ctrl-C does."""
@@ -152,6 +160,15 @@ class Process:
         """Have the kernel end this process before any other where memory is short: the server is worth more."""
         with contextlib.suppress(OSError), open(f"/proc/{self.pid}/oom_score_adj", "w") as file:
             file.write("1000")
+
+    def _stat(self) -> list[str]:
+        """What the kernel says of it in numbers, from its state on; nothing once it has ended."""
+        try:
+            with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
+                # Its name may have anything in it, and ends with the last bracket.
+                return file.read().rpartition(")")[2].split()
+        except OSError:
+            return []
 
     def _inner_pid(self, until: float) -> int:
         said = b""

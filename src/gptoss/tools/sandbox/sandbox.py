@@ -40,7 +40,7 @@ class Sandbox:
         """Whether its folders are within their limits."""
         limits, unlinked = self.limits, 0
         if self._workplace is not None and self.process is not None:
-            found = self._workplace.unlinked_bytes(self.process.pid)
+            found = self._workplace.unlinked_bytes(self.process.pid, limits.file_bytes)
             if found is None:
                 return False
             unlinked = found

@@ -34,7 +34,10 @@ _IOCTLS = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 # PR_SET_PDEATHSIG and PR_SET_DUMPABLE: it ends with its host, which can see what it holds.
 _PRCTLS = (1, 4)
 # F_SETOWN, F_SETSIG, F_SETOWN_EX: a file's owner gets any signal, whoever that is. F_SETLEASE, F_NOTIFY: others' files.
-_FCNTLS = (8, 10, 15, 1024, 1026)
+# F_SETPIPE_SZ: of what pipes hold, a user has so much in all its processes.
+_FCNTLS = (8, 10, 15, 1024, 1026, 1031)
+# Nothing, and CLOSE_RANGE_CLOEXEC. With CLOSE_RANGE_UNSHARE a thread would have descriptors of its own, uncounted.
+_CLOSE_RANGES = (0, 4)
 
 # No process but this one, and no program but the one that runs.
 _PROCESSES = ("fork", "vfork", "execve", "execveat")
@@ -59,8 +62,10 @@ _KERNEL = (
     # Who opens which files is not for others to watch.
     *("fanotify_init", "fanotify_mark", "inotify_init", "inotify_init1", "inotify_add_watch"),
 )
-# Descriptors on their way to itself, and memory, that no limit of the process counts.
+# Descriptors on their way to itself, and memory, that no limit of the process counts: a page in a pipe keeps all of the
+# two megabytes that it is of, when these are unmapped.
 _MEMORY = (
+    *("vmsplice", "splice", "tee"),
     *(
         "sendmsg",
         "sendmmsg",
@@ -202,6 +207,7 @@ def _looked_at(pid: int) -> dict[str, list[Instruction]]:
         "ioctl": _by_value(1, _IOCTLS, _allow(), _fail(errno.ENOTTY)),
         "prctl": _if_any(0, _PRCTLS),
         "fcntl": _if_any(1, _FCNTLS),
+        "close_range": _by_value(2, _CLOSE_RANGES, _allow(), _fail(errno.EPERM)),
     }
 
 

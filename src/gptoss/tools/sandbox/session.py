@@ -292,6 +292,7 @@ def _ending(reason: Reason, stopped: str, limits: Limits) -> tuple[str, ...]:
         Reason.MEMORY: f"(it needed more memory than the {limits.memory_bytes:,} bytes that there are)",
         Reason.OUTPUT: f"(stopped: it printed more than {limits.written_bytes:,} bytes)",
         Reason.DISK: "(stopped: it wrote more than there is room for)",
+        Reason.THREADS: f"(stopped: it had more than {limits.num_threads:,} threads)",
         Reason.KILLED: "(the process ended while the code ran)",
     }
     return (said[reason],) if reason in said else ()

@@ -42,6 +42,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "clock_settime": (227, 112),
     "clone": (56, 220),
     "clone3": (435, 435),
+    "close_range": (436, 436),
     "connect": (42, 203),
     "create_module": (174, None),
     "delete_module": (176, 106),
@@ -163,6 +164,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "shmget": (29, 194),
     "socket": (41, 198),
     "socketpair": (53, 199),
+    "splice": (275, 76),
     "statmount": (457, 457),
     "swapoff": (168, 225),
     "swapon": (167, 224),
@@ -172,6 +174,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "syncfs": (306, 267),
     "sysfs": (139, None),
     "syslog": (103, 116),
+    "tee": (276, 77),
     "tgkill": (234, 131),
     "tkill": (200, 130),
     "truncate": (76, 45),
@@ -185,6 +188,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "utimes": (235, None),
     "vfork": (58, None),
     "vhangup": (153, 58),
+    "vmsplice": (278, 75),
 }
 
 

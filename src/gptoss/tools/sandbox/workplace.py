@@ -51,29 +51,31 @@ class Workplace:
         """Remove all of it. No process may be at work in it any more."""
         self._folder.close()
 
-    def unlinked_bytes(self, pid: int) -> int | None:
+    def unlinked_bytes(self, pid: int, most_of_a_file: int) -> int | None:
         """Room that a process takes with files of its own that have no name any more; None where that cannot be seen.
 
-        They are open, or mapped: nothing else keeps them, since it has no children and sends no descriptors.
+        They are open, or mapped: nothing else keeps them, since it has no children and sends no descriptors. A mapping
+        says nothing of how large its file is: one that is not open any more may be as large as any.
         """
-        total = 0
+        taken: dict[int, int] = {}
         try:
             for name in os.listdir(f"/proc/{pid}/fd"):
                 with contextlib.suppress(FileNotFoundError):
                     status = os.stat(f"/proc/{pid}/fd/{name}")
                     if stat.S_ISREG(status.st_mode) and not status.st_nlink:
-                        total += status.st_blocks * 512
+                        taken[status.st_ino] = status.st_blocks * 512
             with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps:
                 for line in maps:
                     if str(self.path) in line and line.endswith(" (deleted)\n"):
-                        begin, end = line.split(" ", 1)[0].split("-")
-                        total += int(end, 16) - int(begin, 16)
+                        place, _, _, _, inode, _ = line.split(" ", 5)
+                        if int(inode) not in taken:
+                            taken[int(inode)] = _mapped_bytes(pid, place, most_of_a_file)
         except (FileNotFoundError, ProcessLookupError):
             # It has ended.
-            return total
+            return sum(taken.values())
         except OSError:
             return None
-        return total
+        return sum(taken.values())
 
     def _make(self, name: str) -> Path:
         folder = self.path / name
@@ -81,6 +83,14 @@ class Workplace:
         if self._owner is not None:
             os.chown(folder, self._owner, self._owner)
         return folder
+
+
+def _mapped_bytes(pid: int, place: str, most: int) -> int:
+    """Room of a file that a process has mapped, if this user may look; else the most that it can be."""
+    try:
+        return os.stat(f"/proc/{pid}/map_files/{place}").st_blocks * 512
+    except PermissionError:
+        return most
 
 
 def open_folder(path: Path | str) -> int:
