@@ -509,6 +509,34 @@ def test_a_turn_that_waits_goes_on_where_it_was(
 
 
 @pytest.mark.parametrize("is_async", [False, True])
+def test_a_yes_that_another_turn_has_used(scripted_model: ScriptedModel, is_async: bool) -> None:
+    """Of two that come with it at once, one runs the call."""
+    messages = [Message(Role.USER, "?")]
+    reply = paused(scripted_model(THINK + ADD + ANSWER), {}, messages)
+    (request,) = reply.approvals
+    asked: list[bool] = []
+
+    def claim() -> bool:
+        asked.append(True)
+        return False
+
+    with_it = TurnRequest(
+        messages=[*messages, *reply.messages],
+        tools=tool_set([asked_tool()]),
+        policy=ToolPolicy(pauses=True, decisions={request.digest: [Decision(True, claim=claim)]}),
+    )
+    (turn,) = begin_turns(scripted_model(ANSWER), with_it)
+
+    async def last() -> Any:
+        return [event async for event in turn.events_async()][-1]
+
+    done = (asyncio.run(last()) if is_async else list(turn.events())[-1]).reply
+    used = "the yes to it has been used for this call before"
+    assert results(done) == [f"error: the call was not allowed: {used}. Nothing was done."]
+    assert asked == [True]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
 def test_asking_that_fails_is_a_no(
     scripted_model: ScriptedModel, caplog: pytest.LogCaptureFixture, is_async: bool
 ) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from gptoss.server.responses.store import ResponseStore
 from gptoss.tools import Approval, function_tool
 from gptoss.tools.chosen import ChosenTools
 from tests.conftest import Script
@@ -118,6 +122,87 @@ def test_a_decision_that_comes_again_or_late(
     assert (reply.status_code, error["param"]) == (400, "input")
     assert "its call does not wait any more" in error["message"]
     assert len(ran) == has_gone_on
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["by its id", "sent back"])
+def test_the_same_request_a_second_time(
+    make_client: MakeClient, scripted_nano: Script, ran: list[tuple[int, int]], is_kept: bool
+) -> None:
+    """As clients do by themselves whose connection has ended: the call would be run again."""
+    client = counting(make_client, scripted_nano(call() + ANSWER), ran)
+    first, request = paused(client)
+    said: Json = {"role": "user", "content": "What is 2 + 3?"}
+    body = asked([decision(request)], previous_response_id=first["id"])
+    if not is_kept:
+        body = asked([said, request, decision(request)], store=False)
+    assert client.post("/v1/responses/render", json=body).status_code == 200
+    assert client.post("/v1/responses", json=body).status_code == 200
+    again = client.post("/v1/responses", json=body)
+    assert (again.status_code, ran) == (400, [(2, 3)])
+    assert "its call has been run on it already" in again.json()["error"]["message"]
+
+
+def test_the_same_request_while_its_call_runs(
+    make_client: MakeClient, scripted_nano: Script
+) -> None:
+    begun, let_go = threading.Event(), threading.Event()
+
+    def add(a: int, b: int) -> int:
+        """Adds."""
+        begun.set()
+        assert let_go.wait(30)
+        return a + b
+
+    client = runs(make_client, scripted_nano(call() + ANSWER), add, approval="ask")
+    first, request = paused(client)
+    body = asked([decision(request)], previous_response_id=first["id"])
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(post, client, **body)
+        assert begun.wait(30)
+        assert client.post("/v1/responses", json=body).status_code == 400
+        let_go.set()
+        (done,) = items(running.result(30), "mcp_call")
+    assert (done["status"], done["output"]) == ("completed", "5")
+
+
+def test_what_was_refused_has_used_up_nothing(
+    make_client: MakeClient, scripted_nano: Script, ran: list[tuple[int, int]]
+) -> None:
+    client = counting(make_client, scripted_nano(call() + ANSWER), ran)
+    first, request = paused(client)
+    body = asked([decision(request)], previous_response_id=first["id"])
+    wrong = {
+        **body,
+        "text": {"format": {"type": "json_schema", "name": "x", "schema": {"type": 3}}},
+    }
+    assert client.post("/v1/responses", json=wrong).status_code == 400
+    assert ran == []
+    assert client.post("/v1/responses", json=body).status_code == 200
+    assert ran == [(2, 3)]
+
+
+def test_after_a_restart(
+    make_client: MakeClient, scripted_nano: Script, ran: list[tuple[int, int]], tmp_path: Path
+) -> None:
+    kept = tmp_path / "store"
+    client = counting(make_client, scripted_nano(call() + ANSWER), ran, store=kept)
+    first, request = paused(client)
+    body = asked([decision(request)], previous_response_id=first["id"])
+    assert client.post("/v1/responses", json=body).status_code == 200
+    client.__exit__(None, None, None)
+    client = counting(make_client, scripted_nano(ANSWER), ran, store=kept)
+    assert (client.post("/v1/responses", json=body).status_code, ran) == (400, [(2, 3)])
+
+
+def test_a_decision_is_used_by_one_of_many(tmp_path: Path) -> None:
+    store = ResponseStore(tmp_path / "store", 60.0, 1 << 20)
+    used, others = store.used_decisions("mine"), store.used_decisions("another's")
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(used.claim, ["call"] * 64)) == 1
+    assert used.has("call")
+    assert not others.has("call")
+    assert others.claim("call")
+    store.close()
 
 
 def test_a_second_decision_about_a_call(

@@ -34,6 +34,7 @@ from gptoss.tools import (
 
 _LOG = logging.getLogger("gptoss.chat")
 _NOBODY = "nobody is there to allow it"
+_USED = "the yes to it has been used for this call before"
 _BEYOND = (
     "error: no more calls may be made in this turn. Nothing was done; answer with what is known."
 )
@@ -98,6 +99,7 @@ class CallStep:
         if (waiting := self.waiting) is not None:
             yield ApprovalAsked(self.index, waiting)
             decision = self._ask(waiting)
+        decision = self._claimed(decision)
         if (run := self._begin(decision, None)) is not None:
             for text in run.events():
                 yield ToolOutput(self.index, text)
@@ -110,6 +112,8 @@ class CallStep:
         if (waiting := self.waiting) is not None:
             yield ApprovalAsked(self.index, waiting)
             decision = await self._ask_async(waiting)
+        if decision.claim is not None:
+            decision = await on_own_thread(partial(self._claimed, decision))
         if (run := self._begin(decision, asyncio.get_running_loop())) is not None:
             async with contextlib.aclosing(run.events_async(pace_s)) as pieces:
                 async for text in pieces:
@@ -138,6 +142,14 @@ class CallStep:
         if self.decided is not None:
             return self.decided
         return Decision(True) if needed is Approval.ALLOW else Decision(False, _NOBODY)
+
+    def _claimed(self, decision: Decision) -> Decision:
+        """Return the decision, or no where another turn has used it up: each is for one call."""
+        if decision.claim is None or not decision.is_approved or self.is_beyond:
+            return decision
+        if self._is_cancelled or decision.claim():
+            return decision
+        return Decision(False, _USED)
 
     def _ask(self, request: ApprovalRequest) -> Decision:
         if self._policy.approve is None:

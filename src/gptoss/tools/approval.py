@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -38,10 +38,15 @@ class ApprovalRequest:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A person's answer; `reason` is told to the model where the call is denied."""
+    """A person's answer.
+
+    reason  is told to the model where the call is denied
+    claim   asked right before the call is run: whether the answer may still be used for it; None: it may
+    """
 
     is_approved: bool
     reason: str | None = None
+    claim: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
 
 
 # What asks a person: on a terminal, in a window, in a test.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from gptoss.errors import shown
 from gptoss.harmony import PYTHON
@@ -20,6 +21,7 @@ from gptoss.server.responses.types.mcp_calls import (
     McpApprovalResponse,
     McpCall,
 )
+from gptoss.server.responses.used_decisions import UsedDecisions
 from gptoss.server.shared.ids import new_id
 from gptoss.server.wire_errors import ApiError
 from gptoss.tools import FUNCTIONS, ApprovalRequest, Decision, Tool, digest_of
@@ -32,6 +34,7 @@ _UNKNOWN = (
     "no mcp_approval_request with that id stands before it; send it too, or previous_response_id"
 )
 _PASSED = "the conversation went on, and its call does not wait any more; leave the decision out, and ask anew"
+_USED = "its call has been run on it already; go on from the response that came of it, or ask anew"
 _SECOND = "there is one about it already; leave the second out"
 _UNDECIDED = "error: nobody has decided whether the call may run. Nothing was done."
 _DENIED = "error: the call was not allowed. Nothing was done."
@@ -63,11 +66,11 @@ class Approvals:
             found.setdefault((call.recipient or "", call.text), []).append(request.id)
         return found
 
-    def decided(self, tools: Mapping[str, Tool]) -> dict[str, list[Decision]]:
+    def decided(self, used: UsedDecisions, tools: Mapping[str, Tool]) -> dict[str, list[Decision]]:
         """The decisions about those that wait, by the digest of the call: each is for one call.
 
         A call whose tool has changed since it was asked for has none. Raises ApiError where a call may run, and the
-        request does not declare its tool.
+        request does not declare its tool, or has been run on that decision.
         """
         found: dict[str, list[Decision]] = {}
         for request in self.waiting:
@@ -85,8 +88,14 @@ class Approvals:
             if tool is None:
                 continue
             digest = digest_of(tool, call.text)
-            if _bound_to(request.id) == digest[:_DIGEST_CHARACTERS]:
-                found.setdefault(digest, []).append(decision)
+            if _bound_to(request.id) != digest[:_DIGEST_CHARACTERS]:
+                continue
+            call_number = _instance(request.id)
+            if decision.is_approved and used.has(call_number):
+                raise _refused(request.id, _USED)
+            # Other requests may bring it at the same time.
+            claimed = replace(decision, claim=partial(used.claim, call_number))
+            found.setdefault(digest, []).append(claimed)
         return found
 
     def told(self, request: McpApprovalRequest) -> str | None:
@@ -115,11 +124,11 @@ def approvals_of(items: Sequence[AnyItem]) -> Approvals:
             # Whoever was asked for a call twice may answer either time.
             about = _instance(item.approval_request_id)
             if about not in last:
-                raise _refused(item, _UNKNOWN)
+                raise _refused(item.approval_request_id, _UNKNOWN)
             if about not in waiting:
-                raise _refused(item, _PASSED)
+                raise _refused(item.approval_request_id, _PASSED)
             if waiting[about].id in decisions:
-                raise _refused(item, _SECOND)
+                raise _refused(item.approval_request_id, _SECOND)
             decisions[waiting[about].id] = Decision(item.approve, item.reason)
         elif not item.type.endswith("_output"):
             # Results of calls that the client runs may come with the decisions.
@@ -149,8 +158,8 @@ def approval_item(request: ApprovalRequest, before: str | None) -> McpApprovalRe
     )
 
 
-def _refused(item: McpApprovalResponse, why: str) -> ApiError:
-    got = shown(item.approval_request_id, MOST_ID_CHARACTERS)
+def _refused(request_id: str, why: str) -> ApiError:
+    got = shown(request_id, MOST_ID_CHARACTERS)
     return ApiError(400, f"got a decision about {got}, but {why}", param="input")
 
 

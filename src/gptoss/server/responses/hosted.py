@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from gptoss.server.hosted.declared import RunTool
 from gptoss.server.hosted.tools import Hosted, HostedTools, Wanted
@@ -10,6 +11,7 @@ from gptoss.server.responses.approvals import approvals_of
 from gptoss.server.responses.request import ResponseRequest
 from gptoss.server.responses.types.code_calls import CodeInterpreterCall
 from gptoss.server.responses.types.items import AnyItem
+from gptoss.server.responses.used_decisions import UsedDecisions
 from gptoss.server.wire_errors import ApiError
 
 
@@ -18,12 +20,14 @@ def hosted_of(
     body: ResponseRequest,
     items: Sequence[AnyItem],
     owner: str,
+    used: UsedDecisions,
     *,
     are_run: bool,
 ) -> Hosted:
     """What a request asks the server to run. What it does not run is left out and named in `ignored`.
 
     items    of the conversation: the container of its last call is gone on with, where the request names none
+    used     decisions that count no more
     are_run  False for a request that only asks what the model would read
 
     Raises ApiError for a container or a function that is not there, and for what is forced or counted where
@@ -49,7 +53,7 @@ def hosted_of(
         max_calls=body.max_tool_calls,
         last_container=_last_container(items),
         pauses=True,
-        decide=approvals_of(items).decided,
+        decide=partial(approvals_of(items).decided, used),
     )
     return tools.asked(wanted, owner, are_run=are_run)
 

@@ -223,7 +223,8 @@ class Responses:
         context += reader.read(given)
         body.ignore(*reader.ignored)
         items = [each.item for each in context]
-        hosted = hosted_of(self._service.hosted, body, items, owner, are_run=are_run)
+        used = self._store.used_decisions(owner)
+        hosted = hosted_of(self._service.hosted, body, items, owner, used, are_run=are_run)
         try:
             tools = body.declared(items, hosted.tools)
             blocks = blocks_of(items, tools)

@@ -19,6 +19,7 @@ from gptoss.server.responses.store_format import prepare
 from gptoss.server.responses.types.events import ResponseEvent
 from gptoss.server.responses.types.items import AnyItem, item_of
 from gptoss.server.responses.types.response import Response, ResponseFailure, ResponseStatus
+from gptoss.server.responses.used_decisions import UsedDecisions
 from gptoss.server.wire_errors import ApiError
 
 # Of a conversation that is gone on from: as much as a request may be.
@@ -97,6 +98,10 @@ class ResponseStore:
         """Let go of the file."""
         with self._lock:
             self._db.close()
+
+    def used_decisions(self, owner: str) -> UsedDecisions:
+        """The decisions of an owner that calls have been run on."""
+        return UsedDecisions(self._db, self._lock, owner)
 
     def add(self, response: Response, context: Iterable[KeptItem], owner: str) -> bool:
         """Keep a response, and the items that it answers. False where it takes more than all may: then it is not."""

@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS uses (
     PRIMARY KEY (response, position)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS uses_by_item ON uses (item);
+CREATE TABLE IF NOT EXISTS used_decisions (
+    call TEXT NOT NULL, owner TEXT NOT NULL, used REAL NOT NULL, PRIMARY KEY (call, owner)
+) WITHOUT ROWID;
 """
 # Brings an earlier format up to date, after the statements that add its columns.
 _COUNT_ALL = """
