@@ -176,11 +176,19 @@ def prompt(client: TestClient, said: list[Json], **more: Any) -> str:
     return str(reply.json()["prompt"])
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        think("I compute it.") + say("I look."),
+        say("I look.") + think("I compute it."),
+        think("I think.") + say("One.") + think("Once more.") + say("Two.") + think("Now."),
+    ],
+)
 def test_what_is_sent_back_is_read_as_it_was_written(
-    make_client: MakeClient, scripted_nano: Script
+    make_client: MakeClient, scripted_nano: Script, first: str
 ) -> None:
-    """Also what was thought between the calls, while the turn goes on."""
-    first = think("I compute it.") + say("I look.") + cell("6 * 7")
+    """Also what was thought between the calls, while the turn goes on, and in the order in which it came."""
+    before, first = first, first + cell("6 * 7")
     second = think("So it is.") + call("add", ADDED)
     script = first + second + think("Now the client.") + CALL_LOOK
     client = runs(make_client, scripted_nano(script + ANSWER))
@@ -191,7 +199,7 @@ def test_what_is_sent_back_is_read_as_it_was_written(
     assert made["choices"][0]["finish_reason"] == "tool_calls"
     result = {"role": "tool", "tool_call_id": said["tool_calls"][0]["id"], "content": "seen"}
     read = prompt(client, [question, said, result], tools=tools)
-    begun = read.index("<|start|>assistant<|channel|>analysis<|message|>I compute it.")
+    begun = read.index(f"<|start|>assistant{before.partition('<|end|>')[0]}")
     results = {
         "python": "<|start|>python to=assistant<|channel|>analysis<|message|>42<|end|>",
         "add": "<|start|>functions.add to=assistant<|channel|>commentary<|message|>42<|end|>",
@@ -201,6 +209,29 @@ def test_what_is_sent_back_is_read_as_it_was_written(
         f"<|start|>assistant{think('Now the client.')}{CALL_LOOK}"
     )
     assert _spelled(read[begun:]).startswith(_spelled(written))
+
+
+def test_a_text_before_a_thought_is_told_as_such(
+    make_client: MakeClient, scripted_nano: Script
+) -> None:
+    """In a stream, too; where a thought comes first, both numbers say all."""
+    script = say("I look.") + think("I compute it.") + cell("6 * 7") + think("Now.") + say("Once.")
+    script += call("add", ADDED) + ANSWER
+    made = message_of(post(runs(make_client, scripted_nano(script)), **asked()))
+    first, second = made["executed_tools"]
+    assert (first["before"], first["reasoning_index"], first["content_index"]) == (
+        [0, 7, 13],
+        13,
+        7,
+    )
+    assert "before" not in second
+    told = [
+        each
+        for chunk in streamed(runs(make_client, scripted_nano(script)), **asked())
+        for choice in chunk["choices"]
+        for each in choice["delta"].get("executed_tools", ())
+    ]
+    assert [each["before"] for each in told if "before" in each] == [[0, 7, 13]]
 
 
 def _spelled(text: str) -> str:

@@ -193,12 +193,13 @@ def of_hosted_tools(scripted: Callable[[str], Asker]) -> None:
     script = RUN.format(plot) + ADD + FAIL + FINAL
     outputs = {"include": ["code_interpreter_call.outputs"], "tool_choice": None}
     scripted("").ask("GET", "/v1/tools")
+    said = SAY.removeprefix("<|start|>assistant")
     for is_streamed in (False, True):
         asker = scripted(script + FINAL)
         body = asked(tools=tools, stream=is_streamed, max_tool_calls=9, **outputs)
         made = asker.ask("POST", RESPONSES, body)
         pictures = {"include": outputs["include"], "max_tool_calls": 9}
-        asker = scripted(script + FINAL)
+        asker = scripted(f"{said}<|start|>assistant{THINK}<|start|>assistant{script}{FINAL}")
         asker.ask("POST", CHAT, sums(tools=tools, stream=is_streamed, **pictures))
     cut = sums(tools=[python], max_tokens=6)
     scripted(RUN.format("print(1)")).both(CHAT, cut)

@@ -70,9 +70,8 @@ class _Reader:
         reasoning = next((text for text in map(_text, given) if text), "")
         steps = Steps(message.executed_tools or (), reasoning, _text(message.content))
         for step in steps.each(where):
-            self._think(step.thought)
-            if step.said:
-                self.say(Message(Role.ASSISTANT, step.said, Channel.COMMENTARY))
+            for before in step.before:
+                self.say(before)
             self._blocks.call(step.call)
             self._blocks.result(None, step.result)
         self._think(steps.thought)

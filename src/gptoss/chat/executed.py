@@ -17,10 +17,9 @@ _OF_PYTHON = ("code_interpreter", "python")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A call, its result, and what the model thought and said before it."""
+    """A call, its result, and what the model thought and said before it, in order."""
 
-    thought: str
-    said: str
+    before: tuple[Message, ...]
     call: Message
     result: str
 
@@ -46,10 +45,18 @@ class Steps:
     def each(self, where: str) -> Iterator[Step]:
         """The steps in their order. Raises MessageError for a function without a name; `where` is the message's."""
         for index, tool in enumerate(self._executed):
-            thought = self._reasoning.until(tool.reasoning_index)
-            said = self._content.until(tool.content_index or 0)
+            before = tuple(self._before(tool))
             call = _call(tool, f"{where}.executed_tools.{index}")
-            yield Step(thought, said, call, NOT_FINISHED if tool.output is None else tool.output)
+            yield Step(before, call, NOT_FINISHED if tool.output is None else tool.output)
+
+    def _before(self, tool: ExecutedTool) -> Iterator[Message]:
+        """The thoughts and texts before a call, as the model wrote them."""
+        texts = ((self._reasoning, Channel.ANALYSIS), (self._content, Channel.COMMENTARY))
+        for number, length in enumerate(tool.before or ()):
+            text, channel = texts[number % 2]
+            yield from _messages(text.next(length), channel)
+        yield from _messages(self._reasoning.until(tool.reasoning_index), Channel.ANALYSIS)
+        yield from _messages(self._content.until(tool.content_index or 0), Channel.COMMENTARY)
 
 
 class _Text:
@@ -60,12 +67,21 @@ class _Text:
         self._separator = separator
         self._at = 0
 
+    def next(self, length: int) -> str:
+        """The next piece, of so many characters."""
+        return self.until(self._at + length)
+
     def until(self, end: int | None) -> str:
         """The next piece; None: all that is left."""
         start = self._at
         self._at = max(start, len(self._text) if end is None else end)
         piece = self._text[start : self._at]
         return piece.removeprefix(self._separator) if start else piece
+
+
+def _messages(text: str, channel: Channel) -> Iterator[Message]:
+    if text:
+        yield Message(Role.ASSISTANT, text, channel)
 
 
 def _call(tool: ExecutedTool, where: str) -> Message:

@@ -192,6 +192,8 @@ class ExecutedTool(Form):
     """How many characters of the message's reasoning stand before it; null: all."""
     content_index: Annotated[int, Field(ge=0)] | None = None
     """How many characters of the message's content stand before it; null: none."""
+    before: list[Annotated[int, Field(ge=0)]] | None = None
+    """Of these, characters of reasoning and content in turn since the last call; null: the reasoning comes first."""
 
 
 class AssistantMessage(Form):

@@ -63,6 +63,8 @@ class ChatAnswer:
         self._logprobs: list[TokenLogprobs] = []
         self._num_told = 0
         self._has_break = self._has_said_break = False
+        # Characters of thoughts and texts in turn, since the last call.
+        self._before: list[int] = []
         # By which of the turn's calls they are.
         self._runs: dict[int, RunCall] = {}
 
@@ -131,6 +133,7 @@ class ChatAnswer:
             text = THOUGHT_BREAK + text
             self._has_break = False
         self._reasoning.append(text)
+        self._count(text, 0)
         return ChatDelta(reasoning=text, reasoning_content=text)
 
     def _said(self, text: str) -> ChatDelta:
@@ -138,7 +141,16 @@ class ChatAnswer:
             text = SAID_BREAK + text
             self._has_said_break = False
         self._content.append(text)
+        self._count(text, 1)
         return ChatDelta(content=text)
+
+    def _count(self, text: str, kind: int) -> None:
+        """Count text of a thought (0) or of what is said (1), which come in turn."""
+        if not self._before and kind:
+            self._before.append(0)
+        if len(self._before) % 2 == kind:
+            self._before.append(0)
+        self._before[-1] += len(text)
 
     def _begin_run(self, index: int, recipient: str) -> RunCall:
         made = RunCall(
@@ -148,7 +160,9 @@ class ChatAnswer:
             has_images=self._has_images,
             thought=sum(map(len, self._reasoning)),
             said=sum(map(len, self._content)),
+            before=self._before,
         )
+        self._before = []
         self._runs[index] = made
         return made
 

@@ -47,6 +47,8 @@ class ExecutedTool(Reply):
     """How many characters of the message's reasoning stand before it."""
     content_index: Count
     """How many characters of its content stand before it."""
+    before: Annotated[list[Count], Field(min_length=3)] = ABSENT
+    """Where texts and thoughts alternate before it: characters of reasoning and content in turn since the last call."""
     status: ExecutedStatus
     """`failed`: also what was not allowed to run; `incomplete`: what has not run to its end, or not at all."""
     output: str | None
@@ -68,6 +70,7 @@ class ExecutedToolDelta(Reply):
     container_id: str = ABSENT
     reasoning_index: Count = ABSENT
     content_index: Count = ABSENT
+    before: Annotated[list[Count], Field(min_length=3)] = ABSENT
     status: ExecutedStatus = ABSENT
     """When it has ended, with `output`."""
     output: str | None = ABSENT
@@ -80,6 +83,7 @@ class RunCall:
     container_id  in which Python runs
     has_images    whether pictures are told
     thought, said  how many characters of reasoning and content stand before it
+    before         the same since the last call, in turn
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class RunCall:
         has_images: bool,
         thought: int,
         said: int,
+        before: list[int],
     ) -> None:
         is_python = recipient == PYTHON.name
         self._has_images = has_images
@@ -104,6 +109,9 @@ class RunCall:
             reasoning_index=thought,
             content_index=said,
         )
+        if len(before) > 2:
+            # Else a thought comes first, and then a text, as both numbers say.
+            self._begun.before = before
         if is_python:
             self._begun.container_id = container_id
         self._pieces: list[str] = []
