@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import threading
 from typing import Any
 
 import pytest
 from openai.types.responses import Response
 
+from gptoss.server.responses.store import ResponseStore
 from tests.server.conftest import MakeClient, wait_until
 from tests.server.responses_shapes import Json, asked, events_of
 
@@ -58,6 +60,28 @@ def test_in_the_background_it_fails_with_the_reason(client: Any) -> None:
     Response.model_validate(failed)
     assert (failed["status"], failed["output"]) == ("failed", [])
     assert "more room than all kept responses may" in failed["error"]["message"]
+
+
+def test_what_is_being_kept_has_not_completed(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody sees it as completed who finds it failed a moment later."""
+    keeping, go_on = threading.Event(), threading.Event()
+    finish = ResponseStore.finish
+
+    def slow(*arguments: Any) -> bool:
+        keeping.set()
+        assert go_on.wait(30)
+        return finish(*arguments)
+
+    monkeypatch.setattr(ResponseStore, "finish", slow)
+    made = client.post("/v1/responses", json=with_much(MOST_BYTES // 2, background=True)).json()
+    path = f"/v1/responses/{made['id']}"
+    assert keeping.wait(30)
+    seen = client.get(path).json()
+    Response.model_validate(seen)
+    assert (seen["status"], seen["completed_at"], seen["usage"]) == ("in_progress", None, None)
+    go_on.set()
+    wait_until(lambda: client.get(path).json()["status"] != "in_progress")
+    assert client.get(path).json()["status"] == "failed"
 
 
 def test_what_cannot_even_begin_is_refused(client: Any) -> None:

@@ -266,9 +266,9 @@ class Responses:
     async def _response(self, response_id: str, owner: str) -> bytes:
         """One response, as far as it is, written as JSON. Raises ApiError 404."""
         run = self._runs.find(response_id, owner)
-        if run is not None:
+        if run is not None and (now := run.response) is not None:
             # It changes on this loop.
-            return run.writer.response.written()
+            return now.written()
         read = partial(self._store.response, response_id, owner)
         return await self._service.pools.stored.run(owner, lambda _: read())
 

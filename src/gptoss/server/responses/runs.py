@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from gptoss.chat.turn import Turn
 from gptoss.server.fan_in import stream_events, turn_events
-from gptoss.server.responses.store import ResponseStore
+from gptoss.server.responses.store import LIVE, ResponseStore
 from gptoss.server.responses.types.events import LAST_EVENTS, ResponseEvent
 from gptoss.server.responses.types.response import Response
 from gptoss.server.responses.writer import ResponseWriter
@@ -22,6 +22,10 @@ _PROGRESS_S = 0.05
 TOO_LARGE = (
     "the response takes more room than all kept responses may; ask for less, without background"
 )
+_NOT_ENDED = {
+    "status": "in_progress",
+    **dict.fromkeys(("completed_at", "incomplete_details", "error", "usage")),
+}
 
 # What is done with the last events, before anybody hears of them; whether it is kept as it was to be.
 Keep = Callable[[Sequence[ResponseEvent]], Awaitable[bool]]
@@ -70,12 +74,24 @@ class Run:
         self.owner = owner
         self._turn = turn
         self.events: list[ResponseEvent] = []
-        self._is_over = False
+        self._is_told = self._is_over = False
         self._changed = asyncio.Event()
+
+    @property
+    def response(self) -> Response | None:
+        """As far as it is told; None once it has ended: it is kept then, or why it could not be."""
+        if self._is_told:
+            return None
+        now = self.writer.response
+        if now.status in LIVE:
+            return now
+        # It is being kept. What does not fit fails, and may not have been seen as completed before.
+        return now.model_copy(update=_NOT_ENDED)
 
     def publish(self, event: ResponseEvent) -> None:
         """One more event, for all who watch."""
         self.events.append(event)
+        self._is_told = event.type in LAST_EVENTS
         self._wake()
 
     def end(self) -> None:
