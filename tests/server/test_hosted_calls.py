@@ -16,7 +16,7 @@ from gptoss.tools.sandbox import choose_rung
 from tests.conftest import Script
 from tests.server.conftest import MakeClient, MakeServer
 from tests.server.responses_shapes import Json
-from tests.server.test_code_interpreter import ANSWER, THINK, asked, calls, cell, logs
+from tests.server.test_code_interpreter import ANSWER, PYTHON, THINK, asked, calls, cell, logs
 
 ASKS = ChosenTools(has_python=True, floor={"python": Approval.ASK})
 OUTPUT = "response.gptoss.call_output.delta"
@@ -184,6 +184,30 @@ def test_a_response_that_is_cancelled_ends_its_call(
     )
     assert "on and on" in logs(last)[0]
     assert took < 2.0
+
+
+def test_python_behind_a_call_that_waits_is_read_once(
+    make_client: MakeClient, scripted_nano: Script
+) -> None:
+    """Its item had begun when the other one turned out to wait; the model read it as cut off, and then again."""
+    adding = ' to=functions.add<|channel|>commentary <|constrain|>json<|message|>{"a": 2, "b": 3}'
+    script = f"{adding}<|end|><|start|>assistant{cell('6 * 7')}{ANSWER}"
+    tool = function_tool(add)
+    chosen = ChosenTools(True, (tool,), {tool.recipient: Approval.ASK})
+    client = make_client(scripted_nano(script), tools=chosen)
+    both = [{"type": "mcp", "server_label": "gptoss"}, PYTHON]
+    first = post(client, **asked(tools=both))
+    kinds = [item["type"] for item in first["output"]]
+    assert kinds == ["code_interpreter_call", "mcp_approval_request", "mcp_approval_request"]
+    given = [decision(item, True) for item in first["output"][1:]]
+    more = asked(given, tools=both, previous_response_id=first["id"])
+    read = str(client.post("/v1/responses/render", json=more).json()["prompt"])
+    assert "the call was not finished" not in read
+    assert (read.count("6 * 7"), read.count(" to=functions.add")) == (1, 1)
+    assert read.index(" to=functions.add") < read.index("6 * 7")
+    made = post(client, **more)
+    assert [item["type"] for item in made["output"]][:2] == ["mcp_call", "code_interpreter_call"]
+    assert logs(made) == ["42"]
 
 
 def test_what_a_server_runs_is_listed(

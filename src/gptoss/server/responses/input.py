@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from gptoss.chat.blocks import Block, Blocks
 from gptoss.errors import shown
-from gptoss.harmony import Channel, DeveloperContent, Message, Role
+from gptoss.harmony import PYTHON, Channel, DeveloperContent, Message, Role
 from gptoss.server.client_tools import CLIENT_CALLS
 from gptoss.server.responses.approvals import approvals_of
 from gptoss.server.responses.call_items import call_message, output_text
@@ -184,6 +185,8 @@ def blocks_of(items: Sequence[AnyItem], tools: ToolSet) -> list[Block]:
     """
     made = Blocks()
     approvals = approvals_of(items)
+    asked_for = _asked_for(items)
+    items = [item for index, item in enumerate(items) if index not in asked_for]
     for item, leads_to_call in zip(items, _leading_to_calls(items), strict=True):
         match item:
             case InputMessage() | OutputMessage():
@@ -218,6 +221,26 @@ def blocks_of(items: Sequence[AnyItem], tools: ToolSet) -> list[Block]:
                         param="input",
                     )
     return made.blocks
+
+
+def _asked_for(items: Sequence[AnyItem]) -> set[int]:
+    """Places of calls of Python that were written, and then asked for: the request behind them stands for them.
+
+    They are behind another one that waits, when their own items have begun.
+    """
+    found: set[int] = set()
+    asked: Counter[str] = Counter()
+    for index in range(len(items) - 1, -1, -1):
+        item = items[index]
+        if isinstance(item, McpApprovalRequest):
+            call = mcp_message(item)
+            asked[call.text] += call.recipient == PYTHON.name
+        elif not isinstance(item, CodeInterpreterCall) or item.outputs is not None:
+            asked.clear()
+        elif asked[item.code] > 0:
+            asked[item.code] -= 1
+            found.add(index)
+    return found
 
 
 def _leading_to_calls(items: Sequence[AnyItem]) -> list[bool]:
