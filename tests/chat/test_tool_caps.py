@@ -9,6 +9,7 @@ import pytest
 
 from gptoss.chat import LoopLimits, Reply
 from gptoss.chat.tool_policy import Cap
+from gptoss.engine import FinishReason
 from gptoss.harmony import ToolDescription
 from gptoss.tools import Approval, Ending, Invocation, Tool
 from tests.chat.test_tool_loop import ANSWER, FURTHER, call, results, talk
@@ -81,6 +82,18 @@ def test_calls_of_one_round_end_at_a_cap(
     assert len(results(reply)) == 12
     assert all(BEYOND in told for told in results(reply)[num:])
     assert {run.result.ending for run in reply.tool_runs[num:]} == {Ending.SKIPPED}
+
+
+def test_a_turn_without_a_grammar_ends_too(scripted_nano: Script) -> None:
+    """Nothing keeps it from calling when the tools are gone: it did so until the context was full."""
+    counting = Counting()
+    script = call("{}") * 9
+    limits = LoopLimits(rounds=2)
+    chat = talk(scripted_nano(script), counting.tool(), tool_limits=limits, grammar=False)
+    reply = chat.send("?")
+    assert (counting.num, reply.capped) == (2, Cap.ROUNDS)
+    assert (reply.finish_reason, len(reply.tool_runs)) == (FinishReason.LENGTH, 3)
+    assert BEYOND in results(reply)[-1]
 
 
 def test_results_of_one_round_that_fill_the_context(scripted_nano: Script) -> None:

@@ -63,6 +63,8 @@ class Turn:
         self._blocks = Blocks()
         self._approvals: tuple[ApprovalRequest, ...] = ()
         self._is_cancelled = self._answers_now = False
+        # Whether the tools were taken away before the round that is being written.
+        self._is_last = False
         # Whether nobody reads on.
         self._is_left = False
         self._is_full = False
@@ -167,6 +169,12 @@ class Turn:
         if not self._goes_on or self._is_cancelled:
             return None
         self._goes_on = False
+        if self._is_last:
+            # It has called all the same, as only turns without a grammar can, and would for ever.
+            self._is_full = True
+            return None
+        # The round that a turn begins with may call, also behind calls that it began with.
+        self._is_last = self._round is not None and not self._loop.has_tools
         used = self._usage
         limit = self._request.limits.max_tokens
         if limit is not None and used.completion_tokens >= limit:
