@@ -104,6 +104,14 @@ def test_arguments_become_values(arguments: object, told: str) -> None:
             {"place": {"city": "Rome"}, "days": 1},
             "error: got the argument 'days', wanted place, unit, window, kind, _stations",
         ),
+        (
+            '{"place": {"city": "Oslo"}, "place": {"city": "Rome"}}',
+            "error: got 'place' a second time in the arguments; name it once",
+        ),
+        (
+            '{"place": {"city": "Oslo", "city": "Rome"}}',
+            "error: got 'city' a second time in the arguments; name it once",
+        ),
         ("[" * 100_000, None),
         ('{"place": ', None),
     ],

@@ -157,7 +157,7 @@ def _untitled(value: object, *, is_names: bool = False) -> object:
 
 def _parsed(arguments: str) -> Mapping[str, object]:
     try:
-        given = json.loads(arguments) if arguments.strip() else {}
+        given = json.loads(arguments, object_pairs_hook=_named) if arguments.strip() else {}
     except (ValueError, RecursionError) as error:
         raise RequestError(
             f"the arguments are no JSON ({error}); call again with a JSON object"
@@ -165,6 +165,16 @@ def _parsed(arguments: str) -> Mapping[str, object]:
     if not isinstance(given, dict):
         raise RequestError(f"got {type(given).__name__} as arguments, wanted a JSON object")
     return given
+
+
+def _named(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object. Raises RequestError for two values of one name: whoever allows the call may have read the other."""
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise RequestError(f"got {shown(name)} a second time in the arguments; name it once")
+        found[name] = value
+    return found
 
 
 def _checked(model: Any, given: Mapping[str, object]) -> Any:
