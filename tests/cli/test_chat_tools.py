@@ -91,6 +91,19 @@ def test_output_is_shown_while_it_comes(scripted_model: ScriptedModel) -> None:
     assert "output 1:\n2 + 3 = 5\ufffd[2J\n\nresult 1, N s:\n5\n\nFive.\n" in text
 
 
+def test_code_is_seen_in_the_order_in_which_it_runs(scripted_model: ScriptedModel) -> None:
+    """Marks of direction would show another one, in what a person is asked to allow as well."""
+
+    def run(invocation: Invocation) -> str:
+        invocation.tell("out \u202eput")
+        return "out \u202eput\nresult \u2067x"
+
+    text = shown(scripted_model, run)
+    assert "out \\u202eput" in text
+    assert "result \\u2067x" in text
+    assert not set("\u202e\u2067") & set(text)
+
+
 def test_a_pipe_gets_the_answer_alone(scripted_model: ScriptedModel) -> None:
     assert shown(scripted_model, lambda _: "5", is_terminal=False) == "Five.\n"
 
@@ -109,6 +122,18 @@ def test_pictures_are_kept_where_a_folder_is_named(
     text = shown(scripted_model, lambda _: result, save_to=folder)
     assert f"({folder / 'a.png'})" in text
     assert (folder / "a.png").read_bytes() == b"PNG"
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("../../up.png", "up.png"), ("/tmp/at.png", "at.png"), ("..", "file")]
+)
+def test_a_file_stays_in_the_folder_whatever_its_name(
+    scripted_model: ScriptedModel, tmp_path: Path, name: str, kept: str
+) -> None:
+    result = ToolResult("5", attachments=(Attachment(name, "image/png", b"PNG"),))
+    shown(scripted_model, lambda _: result, save_to=tmp_path / "a" / "b")
+    found = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    assert found == [Path("a", "b", kept)]
 
 
 @pytest.mark.parametrize(

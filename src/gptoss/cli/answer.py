@@ -21,7 +21,7 @@ from gptoss.chat import (
     TurnFinished,
 )
 from gptoss.chat.events import ToolEvent
-from gptoss.cli.output import Screen, Waiting
+from gptoss.cli.output import Screen, Waiting, in_order
 from gptoss.cli.pictures import Pictures
 from gptoss.cli.tool_prints import told_by_tools
 from gptoss.engine import FinishReason
@@ -145,14 +145,14 @@ class _Display:
             case ToolCallStarted(index, recipient):
                 self._enter(f"call {index + 1}: {recipient.removeprefix('functions.')}")
             case ToolCallDelta(_, text):
-                self._write(text, "cyan")
+                self._tell(text, "cyan")
             case ToolRunStarted():
                 self._printed = ""
                 self.end()
                 self._waiting.start("running")
             case ToolOutput(index, text):
                 self._enter(f"output {index + 1}")
-                self._write(text)
+                self._tell(text)
                 self._printed += text
             case ToolRunFinished(index, run):
                 # The model reads what was printed, and what came of it behind that.
@@ -160,7 +160,7 @@ class _Display:
                 rest = run.told[len(self._printed) :] if is_behind else run.told
                 if rest.strip():
                     self._enter(f"result {index + 1}, {run.result.seconds:.2f} s")
-                    self._write(shortened_lines(rest.strip("\n")))
+                    self._tell(shortened_lines(rest.strip("\n")))
                 for line in self._pictures.take(run.result):
                     self.end()
                     self._write(line, "dim")
@@ -176,6 +176,10 @@ class _Display:
         if name not in ("answer", "preamble"):
             self._write(f"{name}:\n", "dim bold")
         self._section = name
+
+    def _tell(self, text: str, style: str | None = None) -> None:
+        """Print a call's own text: a person judges what it is by what is seen."""
+        self._write(in_order(text) if self._screen.is_terminal else text, style)
 
     def _write(self, text: str, style: str | None = None) -> None:
         self._screen.write(text, style)

@@ -18,11 +18,18 @@ from gptoss.errors import RequestError
 
 # What a terminal would obey: a model's text must not move the cursor or change colours.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Marks of direction, by which code is shown in another order than it runs in.
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
     """Text with control characters, but for tab and line feed, made visible as U+FFFD."""
     return _CONTROL.sub("\ufffd", text)
+
+
+def in_order(text: str) -> str:
+    """Text whose marks of direction are spelled out: it is seen in the order in which it stands."""
+    return _DIRECTION.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class Screen:

@@ -22,7 +22,8 @@ class Pictures:
             return []
         found = []
         for each in result.attachments:
-            path = self._folder / each.name
+            # The name may be the model's.
+            path = self._folder / _name_of(each.name)
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 with whole_file(path) as file:
@@ -39,3 +40,9 @@ class Pictures:
             yield f"({num} {'picture' if num == 1 else 'pictures'}; --save-to DIR keeps them)"
         for path in self.keep(result):
             yield f"({path})"
+
+
+def _name_of(name: str) -> str:
+    """A name without folders."""
+    last = Path(name).name
+    return "file" if last in ("", "..") else last
