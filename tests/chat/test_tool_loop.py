@@ -224,7 +224,7 @@ def test_long_results_are_cut_in_the_middle(scripted_nano: Script) -> None:
     (told,) = results(reply := chat.send("?"))
     assert len(chat.model.tokenizer.encode(told)) <= 200
     assert (told[:10], told[-8:]) == ("begin word", "word end")
-    assert "characters are left out here; ask for less at a time" in told
+    assert "characters are left out here; to see them, call functions.read_result with" in told
     assert reply.tool_runs[0].result.text == text
 
 
@@ -232,7 +232,7 @@ def test_results_leave_room_for_an_answer(scripted_nano: Script) -> None:
     """However much the tools say: each has half of the room, and the last of it is the answer's."""
     count = iter(range(99))
     tool = Tool(ToolDescription("add"), run=lambda _: f"{next(count)} " + "x y z " * 2_000)
-    model = scripted_nano(call("{}") * 7 + ANSWER)
+    model = scripted_nano(call("{}") * 6 + ANSWER)
     reply = talk(model, tool).send("?")
     assert (reply.content, reply.capped) == ("It is 5.", "context")
     lengths = [len(model.tokenizer.encode(told)) for told in results(reply)]

@@ -17,8 +17,17 @@ from gptoss.chat.tool_choice import restricts
 from gptoss.engine import Owner, Request, SamplingParams
 from gptoss.errors import QueueFullError, RequestError, SchemaError
 from gptoss.runtime.loaded_model import LoadedModel
-from gptoss.structured import MAX_COMPILE_S, CompiledTurn, Constraint, ToolChoice, TurnRules
+from gptoss.structured import (
+    MAX_COMPILE_S,
+    CompiledTurn,
+    Constraint,
+    ToolChoice,
+    ToolRule,
+    TurnRules,
+)
+from gptoss.structured.rules import MAX_TOOLS
 from gptoss.tokenizer.limited import LimitedTokenizer
+from gptoss.tools import Tool
 
 # A turn that has begun waits for a place as long as this, rather than be lost.
 _WAIT_S = 60.0
@@ -101,6 +110,7 @@ class RoundMaker:
         *,
         seed: int | None,
         has_tools: bool,
+        reader: Tool | None,
         is_over: Callable[[], bool],
     ) -> Round:
         """The round behind the results of calls; `prompt` and all that is in it stays as it is, so that it is cached.
@@ -109,6 +119,7 @@ class RoundMaker:
         num_calls  of the rounds before
         seed       of the first round, by which the whole turn can be had again
         has_tools  whether tools may still be called
+        reader     a tool that may be called beside those that are declared: results have told of it
         is_over    asked meanwhile: whether nobody waits for it any more
 
         Raises RequestError for a conversation that does not fit any more, SchemaError as `first`, QueueFullError where
@@ -120,7 +131,7 @@ class RoundMaker:
         held: tuple[Constraint, ...] = ()
         latest = time.monotonic() + _WAIT_S
         if request.grammar:
-            rules = self._later_rules(has_tools=has_tools)
+            rules = self._later_rules(has_tools=has_tools, reader=reader)
             compiled = _patiently(lambda: model.turns.compile(rules, is_over), latest, is_over)
             held = (model.turns.constraint(compiled, len(ids)),)
         budget = self._budget(len(ids), _rest(limits.reasoning_tokens, used.reasoning_tokens), held)
@@ -128,17 +139,23 @@ class RoundMaker:
         rest = _rest(limits.max_tokens, used.completion_tokens)
         asked = self._asked(ids, sampling, rest, budget, held)
         (generation,) = _patiently(lambda: model.submit_all([asked]), latest, is_over)
-        return Round(generation, self._parser(()), budget, limits.stop, num_calls=num_calls)
+        further = () if reader is None else (reader.recipient,)
+        parser = self._parser((), further)
+        return Round(generation, parser, budget, limits.stop, num_calls=num_calls)
 
-    def _later_rules(self, *, has_tools: bool) -> TurnRules:
+    def _later_rules(self, *, has_tools: bool, reader: Tool | None) -> TurnRules:
         """The rules of a round that is not the first: what had to be called has been."""
         rules = self._request.rules
         if not has_tools:
             return replace(rules, choice=ToolChoice.NONE, allowed=None)
-        if rules.choice is not ToolChoice.REQUIRED:
+        if rules.choice is ToolChoice.REQUIRED:
+            allowed = rules.allowed if restricts(self._request.tool_choice) else None
+            rules = replace(rules, choice=ToolChoice.AUTO, allowed=allowed)
+        if reader is None or len(rules.tools) >= MAX_TOOLS:
             return rules
-        allowed = rules.allowed if restricts(self._request.tool_choice) else None
-        return replace(rules, choice=ToolChoice.AUTO, allowed=allowed)
+        added = ToolRule(reader.recipient, reader.description.parameters)
+        allowed = None if rules.allowed is None else (*rules.allowed, reader.recipient)
+        return replace(rules, tools=(*rules.tools, added), allowed=allowed)
 
     def _asked(
         self,
@@ -163,8 +180,9 @@ class RoundMaker:
     ) -> ReasoningBudget:
         return ReasoningBudget(self._model.tokenizer, start, max_tokens, *held)
 
-    def _parser(self, begun: Sequence[int]) -> harmony.Parser:
-        made = harmony.Parser(self._model.tokenizer, recipients=self._declared)
+    def _parser(self, begun: Sequence[int], further: Sequence[str] = ()) -> harmony.Parser:
+        known = self._declared.union(further)
+        made = harmony.Parser(self._model.tokenizer, recipients=known)
         for token_id in begun:
             made.feed(token_id)
         return made

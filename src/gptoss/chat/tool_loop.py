@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from gptoss.chat.blocks import result_of
 from gptoss.chat.call_step import CallStep
@@ -16,7 +17,8 @@ from gptoss.chat.tool_policy import Cap
 from gptoss.harmony import Message, Role
 from gptoss.tokenizer import Tokenizer
 from gptoss.tools import Decision, Tool, ToolResult, digest_of
-from gptoss.tools.clipping import clipped
+from gptoss.tools.clipping import clipped, is_too_long, page
+from gptoss.tools.kept_results import READER, KeptResults, how_to_read_on
 
 # Of the context, what an answer needs at least; below that no further result is read.
 _ANSWER_SHARE = 8
@@ -50,8 +52,10 @@ class ToolLoop:
     """
 
     def __init__(self, request: TurnRequest, tokenizer: Tokenizer, context: int) -> None:
+        self._set = request.tools
         self._tools = request.tools.tool_by_recipient
         self._declared = tuple(request.tools.kinds)
+        self._kept = KeptResults()
         self._policy = request.policy
         self._limits = request.policy.limits
         self._decisions = {digest: deque(each) for digest, each in request.policy.decisions.items()}
@@ -73,15 +77,23 @@ class ToolLoop:
         """Whether a further round may call tools."""
         return self.capped is None
 
+    @property
+    def reader(self) -> Tool | None:
+        """The tool that reads on in long results, once there are any."""
+        return self._kept.reader if self._kept else None
+
     def is_run_here(self, call: Message) -> bool:
         """Whether a call is the loop's, and not the caller's; one of a tool that there is not is its own to explain."""
         recipient = call.recipient or ""
-        tool = self._tools.get(recipient)
-        if tool is None:
-            return recipient not in self._declared and any(
-                each.run is not None for each in self._tools.values()
-            )
-        return tool.run is not None
+        if recipient not in self._declared:
+            return self._set.has_run_tools
+        return self._set.run_here(recipient) is not None
+
+    def _tool_of(self, recipient: str) -> Tool | None:
+        reader = self.reader
+        if reader is not None and recipient == reader.recipient:
+            return reader
+        return self._tools.get(recipient)
 
     def step(self, call: Message, index: int) -> CallStep:
         """What runs a call."""
@@ -89,7 +101,7 @@ class ToolLoop:
             self._limits.tool_s - self._tool_s,
             self._limits.wall_s - (time.monotonic() - self._began),
         )
-        tool = self._tools.get(call.recipient or "")
+        tool = self._tool_of(call.recipient or "")
         decisions = self._decisions_about(tool, call)
         return CallStep(
             call,
@@ -136,7 +148,7 @@ class ToolLoop:
             self._decisions_about(step.tool, step.call).popleft()
         self._tool_s += result.seconds
         # What says that nothing was done is short, and no result.
-        told = result.text if step.is_beyond else self._told_once(step.call, result, num_prompt)
+        told = result.text if step.is_beyond else self._told_once(step, result, num_prompt)
         self.last_tokens = len(self._tokenizer.encode(told))
         self._result_tokens += self.last_tokens
         if step.tool is not None and step.tool.is_foreign:
@@ -160,24 +172,37 @@ class ToolLoop:
         elif self._result_tokens >= self._limits.results_tokens:
             self.capped = Cap.RESULTS
 
-    def _told_once(self, call: Message, result: ToolResult, num_prompt: int) -> str:
+    def _told_once(self, step: CallStep, result: ToolResult, num_prompt: int) -> str:
         """A result as the model reads it, unless it has read it again and again."""
-        num = self._repetition.count((call.recipient or "", call.text, result.text))
+        num = self._repetition.count((step.call.recipient or "", step.call.text, result.text))
         if num >= self._limits.repeated_most:
             self.capped = self.capped or Cap.REPETITION
         if num >= self._limits.repeated:
             return _REPEATED
-        return self._told(result.text, result.whole, num_prompt)
+        return self._told(step, result, num_prompt)
 
-    def _told(self, text: str, whole: str | None, num_prompt: int) -> str:
+    def _told(self, step: CallStep, result: ToolResult, num_prompt: int) -> str:
         room = self._context - num_prompt - self._context // _ANSWER_SHARE
         if room < _FEWEST_TOKENS:
             self.capped = self.capped or Cap.CONTEXT
             return _NO_ROOM
         left = self._limits.results_tokens - self._result_tokens
         # Half of the room at most: what is found in one result is asked for in the next.
-        most = min(self._limits.result_tokens, left, room // 2)
-        return clipped(text, self._tokenizer, max(most, _FEWEST_TOKENS), whole)
+        most = max(min(self._limits.result_tokens, left, room // 2), _FEWEST_TOKENS)
+        if step.tool is self._kept.reader and not result.is_error:
+            return page(*self._kept.place_of(step.call.text), self._tokenizer, most)
+        if not is_too_long(result.text, self._tokenizer, most):
+            return result.text
+        return clipped(result.text, self._tokenizer, most, *self._hint(result))
+
+    def _hint(self, result: ToolResult) -> tuple[Callable[[int], str], ...]:
+        """What the model is told of how to see the rest of a result; none where it cannot."""
+        if result.whole is not None:
+            return (lambda _: f"the whole is in {result.whole}",)
+        if not self._set.has_reader:
+            return ()
+        number = self._kept.keep(result.text)
+        return () if number is None else (partial(how_to_read_on, number),)
 
     def _is_any_foreign(self, messages: Iterable[Message]) -> bool:
         """Whether results of tools that bring text of strangers are among what was said.
@@ -185,8 +210,14 @@ class ToolLoop:
         Those of tools that are not declared any more, or by namespace alone, may hold anything.
         """
         results = (message for message in messages if message.role is Role.TOOL)
-        found = (self._tools.get(message.name or "") for message in results)
-        return any(tool is None or tool.is_foreign for tool in found)
+        return any(self._is_foreign(message.name or "") for message in results)
+
+    def _is_foreign(self, name: str) -> bool:
+        tool = self._tools.get(name)
+        if tool is None and name == READER.recipient:
+            # It has read what another tool brought.
+            return any(each.is_foreign for each in self._tools.values())
+        return tool is None or tool.is_foreign
 
 
 def open_calls(messages: Sequence[Message]) -> list[Message]:

@@ -212,6 +212,7 @@ class Turn:
             self._num_calls,
             seed=self._replies[0].seed,
             has_tools=self._loop.has_tools,
+            reader=self._loop.reader,
             is_over=self._is_over,
         )
 

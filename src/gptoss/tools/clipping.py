@@ -2,34 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gptoss.tokenizer import Tokenizer
 
 # No token stands for more than so many characters of ordinary text, as far as counting goes.
 _MOST_CHARACTERS = 8
 _HEAD_SHARE = 2 / 3
 _CUT_CHARACTER = "\ufffd"
-# For the line that says what is left out.
-_LINE_TOKENS = 48
+_NOWHERE = "ask for less at a time to see them"
 
 
-def clipped(text: str, tokenizer: Tokenizer, max_tokens: int, whole: str | None = None) -> str:
+def is_too_long(text: str, tokenizer: Tokenizer, max_tokens: int) -> bool:
+    """Whether a text has more tokens than that."""
+    if len(text) > max_tokens * _MOST_CHARACTERS:
+        return True
+    return len(tokenizer.encode(text)) > max_tokens
+
+
+def clipped(
+    text: str,
+    tokenizer: Tokenizer,
+    max_tokens: int,
+    hint: Callable[[int], str] = lambda _: _NOWHERE,
+) -> str:
     """The text, or its head and its tail with a line between them, in at most `max_tokens` tokens.
 
-    whole  where all of it is to be found, as the line says it; None: nowhere
+    hint  what the line says of how to see the rest, of the number of characters that stand before it
     """
-    if len(text) <= max_tokens:
-        # A token has a character at least, but for those of several bytes.
-        ids = tokenizer.encode(text)
-        if len(ids) <= max_tokens:
-            return text
-    elif len(text) <= max_tokens * _MOST_CHARACTERS and len(tokenizer.encode(text)) <= max_tokens:
+    if not is_too_long(text, tokenizer, max_tokens):
         return text
-    room = max(max_tokens - _LINE_TOKENS, 0)
+
+    def line(num_before: int, num_shown: int) -> str:
+        left_out = max(len(text) - num_shown, 0)
+        return f"\n[{left_out:,} characters are left out here; {hint(num_before)}]\n"
+
+    # No number in it is longer than the text's own length.
+    room = max(max_tokens - len(tokenizer.encode(line(len(text), 0))), 0)
     head = _first(text, tokenizer, int(room * _HEAD_SHARE))
     tail = _last(text, tokenizer, room - int(room * _HEAD_SHARE))
-    left_out = max(len(text) - len(head) - len(tail), 0)
-    hint = f"the whole is in {whole}" if whole else "ask for less at a time to see them"
-    return f"{head}\n[{left_out:,} characters are left out here; {hint}]\n{tail}"
+    return head + line(len(head), len(head) + len(tail)) + tail
+
+
+def page(text: str, start: int, tokenizer: Tokenizer, max_tokens: int) -> str:
+    """The text from a place on, in at most `max_tokens` tokens, and a line that says where it goes on."""
+    rest = text[start:]
+    if not is_too_long(rest, tokenizer, max_tokens):
+        return rest
+
+    def line(end: int, left: int) -> str:
+        return f"\n[{left:,} characters are left; go on with start {end}]"
+
+    room = max(max_tokens - len(tokenizer.encode(line(len(text), len(text)))), 0)
+    # One at least: whoever reads on gets to the end.
+    shown = _first(rest, tokenizer, room) or rest[:1]
+    end = start + len(shown)
+    return shown + line(end, len(text) - end)
 
 
 def _first(text: str, tokenizer: Tokenizer, num: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gptoss.harmony import ToolNamespace
 from gptoss.structured import Answer
+from gptoss.tools.kept_results import READER
 from gptoss.tools.tool import Tool
 
 
@@ -42,3 +43,20 @@ class ToolSet:
         object.__setattr__(self, "strict", strict)
         object.__setattr__(self, "texts", texts)
         object.__setattr__(self, "kinds", kinds | {name: tool.kind for name, tool in tools})
+
+    @property
+    def has_run_tools(self) -> bool:
+        """Whether calls of some are run here."""
+        return any(tool.run is not None for tool in self.tool_by_recipient.values())
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether long results of theirs may be read on with; a tool that is declared by that name counts."""
+        return self.has_run_tools and READER.recipient not in self.kinds
+
+    def run_here(self, recipient: str) -> Tool | None:
+        """The tool whose calls are run here; None: whoever asked for the turn runs it, or there is none."""
+        if recipient == READER.recipient and self.has_reader:
+            return READER
+        tool = self.tool_by_recipient.get(recipient)
+        return None if tool is None or tool.run is None else tool

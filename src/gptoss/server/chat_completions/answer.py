@@ -167,9 +167,9 @@ class ChatAnswer:
         return made
 
     def _begin_call(self, turn_index: int, recipient: str) -> ChatDelta:
-        tool = self._tools.tool_by_recipient.get(recipient)
-        if tool is not None and tool.run is not None:
+        if self._tools.run_here(recipient) is not None:
             return _executed(self._begin_run(turn_index, recipient).begin())
+        tool = self._tools.tool_by_recipient.get(recipient)
         name, index = recipient.removeprefix(f"{FUNCTIONS}."), len(self._calls)
         call: _FunctionCall | _CustomCall
         if tool is None or tool.kind != "custom":

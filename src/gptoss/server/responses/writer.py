@@ -232,8 +232,8 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
         return self._close(status)
 
     def _begin_call(self, recipient: str) -> list[ResponseEvent]:
-        tool = self._wanted.tools.tool_by_recipient.get(recipient)
-        if tool is not None and tool.run is not None:
+        tool = self._wanted.tools.run_here(recipient)
+        if tool is not None:
             if tool.kind != PYTHON.name or self._wanted.asks_python:
                 self._held = HeldCall(tool.description.name)
                 return self._close("completed")
