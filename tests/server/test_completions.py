@@ -134,6 +134,29 @@ def test_echoed_prompts_have_the_models_own_logprobs(
     assert post(client, **fields)["choices"] == made["choices"]
 
 
+def test_the_token_that_ends_a_text_is_told_behind_it(
+    client: TestClient, nano_model: LoadedModel
+) -> None:
+    """Harnesses ask for one token behind an echoed prompt, and cut off the last one that is told."""
+    prompt = "What is 2 + 2? It is 4"
+    ids = nano_model.tokenizer.encode(prompt)
+    row = nano_model.logits(ids)[-1]
+    end = int(row.argmax())
+    assert end in nano_model.stop_ids
+    fields = {"prompt": [ids], "echo": True, "logprobs": 1, "max_tokens": 1, "temperature": 0}
+    choice = post(client, **fields)["choices"][0]
+    told = choice["logprobs"]
+    assert choice["text"] == prompt
+    assert choice["finish_reason"] == "stop"
+    assert told["tokens"][len(ids) :] == [nano_model.tokenizer.decode([end])]
+    assert told["token_logprobs"][-1] == logprobs_of(row, end, 0).logprob
+    assert told["text_offset"][-1] == len(prompt)
+    chunks = stream(client, **fields)
+    streamed = [each["choices"][0]["logprobs"] for each in chunks]
+    for name, values in told.items():
+        assert [value for each in streamed if each for value in each[name]] == values
+
+
 def test_probabilities_of_prompts_have_a_limit(client: TestClient) -> None:
     fields = {"prompt": ["1 2 " * 400] * 32, "echo": True, "logprobs": 20, "max_tokens": 0}
     reply = client.post(PATH, json=body(**fields))
@@ -180,8 +203,8 @@ def test_tokens_of_half_characters_begin_where_their_character_does(
     scripted = make_client(scripted_model("a\N{PARTY POPPER}b<|return|>"))
     (choice,) = post(scripted, logprobs=0)["choices"]
     assert choice["text"] == "a\N{PARTY POPPER}b"
-    assert choice["logprobs"]["tokens"] == ["a", *["\ufffd"] * 4, "b"]
-    assert choice["logprobs"]["text_offset"] == [0, 1, 1, 1, 1, 2]
+    assert choice["logprobs"]["tokens"] == ["a", *["\ufffd"] * 4, "b", "<|return|>"]
+    assert choice["logprobs"]["text_offset"] == [0, 1, 1, 1, 1, 2, 3]
 
 
 def test_stop(client: TestClient) -> None:

@@ -89,6 +89,9 @@ class Answer:
         async with contextlib.aclosing(self._generation.tokens_async()) as tokens:
             async for token in tokens:
                 if token.id in self._stops_at:
+                    # Whoever asks for a token behind an echoed prompt cuts off the last one that is told.
+                    if self._told is not None:
+                        self._told.add(token.id, token.logprobs, offset)
                     break
                 self.num_tokens += 1
                 if self._told is not None:
