@@ -20,7 +20,7 @@ from gptoss.model.packed_file import fingerprint
 from gptoss.runtime.loaded_model import LoadedModel
 
 # Of every prompt, so that a run that goes on tomorrow asks what it asked today.
-_DATE = "2025-08-05"
+PROMPT_DATE = "2025-08-05"
 
 
 class ModelAsker:
@@ -78,7 +78,7 @@ def turn_request(question: Question, seed: int) -> TurnRequest:
             seed=seed,
         ),
         limits=TurnLimits(question.max_tokens),
-        current_date=_DATE,
+        current_date=PROMPT_DATE,
     )
 
 
