@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -191,7 +192,8 @@ def test_efforts_of_several_runs_are_drawn_together() -> None:
 
 
 def test_facts_come_back_from_json() -> None:
-    assert RunFacts.from_dict(json.loads(json.dumps(FACTS.to_dict()))) == FACTS
+    facts = replace(FACTS, skipped=Counter({"questions with an image": 342}))
+    assert RunFacts.from_dict(json.loads(json.dumps(facts.to_dict()))) == facts
 
 
 class Tags(HTMLParser):

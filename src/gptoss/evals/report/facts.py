@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from gptoss.evals.asker import Sampling
 from gptoss.evals.suite import ProtocolCard, Source
@@ -48,7 +48,8 @@ class RunFacts:
 
     def to_dict(self) -> dict[str, object]:
         """The facts for JSON; `from_dict` reads them."""
-        return asdict(self)
+        # A Counter is copied by `asdict` as one of its own pairs.
+        return asdict(replace(self, skipped=dict(self.skipped)))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> RunFacts:
