@@ -157,6 +157,22 @@ def test_the_token_that_ends_a_text_is_told_behind_it(
         assert [value for each in streamed if each for value in each[name]] == values
 
 
+def test_a_likelier_end_is_told_in_the_place_of_a_token(
+    client: TestClient, nano_model: LoadedModel
+) -> None:
+    """Whoever asks whether a text is the likeliest one compares its tokens with these."""
+    ids = nano_model.tokenizer.encode("What is 2 + 2? It is 4")
+    fields = {"prompt": [ids], "echo": True, "logprobs": 1, "max_tokens": 0}
+    top = post(client, **fields)["choices"][0]["logprobs"]["top_logprobs"][-1]
+    row = nano_model.logits(ids)[-2]
+    end = int(row.argmax())
+    assert end in nano_model.stop_ids
+    assert top == {
+        nano_model.tokenizer.decode([end]): logprobs_of(row, end, 0).logprob,
+        "4": logprobs_of(row, ids[-1], 0).logprob,
+    }
+
+
 def test_probabilities_of_prompts_have_a_limit(client: TestClient) -> None:
     fields = {"prompt": ["1 2 " * 400] * 32, "echo": True, "logprobs": 20, "max_tokens": 0}
     reply = client.post(PATH, json=body(**fields))

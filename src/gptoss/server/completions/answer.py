@@ -42,7 +42,7 @@ class Answer:
         self.num_tokens = 0
         self._generation = generation
         self._stops = StopStrings(body.stops)
-        self._told = ToldTokens(model.tokenizer) if body.logprobs is not None else None
+        self._told = None if body.logprobs is None else ToldTokens(model.tokenizer, model.stop_ids)
 
     def cancel(self) -> None:
         """End it."""
@@ -106,7 +106,8 @@ class Answer:
 
     def _echoed(self, text: str) -> Piece:
         """The prompt, and how likely its tokens were."""
-        told, detokenizer, offset = ToldTokens(self._tokenizer), self._tokenizer.detokenizer(), 0
+        told = ToldTokens(self._tokenizer, self._stops_at)
+        detokenizer, offset = self._tokenizer.detokenizer(), 0
         # Fewer if it was ended before they were known.
         known = (None, *self._generation.prompt_logprobs)
         for token_id, logprobs in zip(self.prompt, known, strict=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 from gptoss.engine import TokenLogprobs
 from gptoss.server.completions.reply import CompletionLogprobs
@@ -13,8 +14,10 @@ from gptoss.tokenizer import Tokenizer
 class ToldTokens:
     """Tokens that are to be told, each with the place in the text where it begins."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, ends: AbstractSet[int]) -> None:
+        """`ends`: special tokens that may come, since they end a text; no other may."""
         self._tokenizer = tokenizer
+        self._never = tokenizer.special_ids - ends
         self._new = _none()
 
     def add(self, token_id: int, logprobs: TokenLogprobs | None, offset: int) -> None:
@@ -32,10 +35,10 @@ class ToldTokens:
 
     def _likely(self, logprobs: TokenLogprobs) -> dict[str, float]:
         """Return the likeliest tokens and the token itself; of those that are spelled alike, itself or the likelier."""
-        decode, special_ids = self._tokenizer.decode, self._tokenizer.special_ids
+        decode = self._tokenizer.decode
         found: dict[str, float] = {}
         for token_id, value in logprobs.top:
-            if token_id not in special_ids:
+            if token_id not in self._never:
                 found.setdefault(decode([token_id]), max(value, NEVER))
         found[decode([logprobs.token_id])] = max(logprobs.logprob, NEVER)
         return found

@@ -24,7 +24,7 @@ class CompletionLogprobs(Reply):
     token_logprobs: list[float | None]
     """Natural logarithms of their probabilities; -9999 stands for never, null for the first of an echoed prompt."""
     top_logprobs: list[dict[str, float] | None]
-    """The likeliest in the place of each and the token itself, by what they spell; special ones are left out."""
+    """The likeliest in the place of each and the token itself, by what they spell; of special ones, ends alone."""
     text_offset: list[Count]
     """Characters before each, those of an echoed prompt included."""
 
