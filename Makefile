@@ -79,7 +79,7 @@ $(CLIENTS)/installed: $(CLIENT_PACKAGES) | requirements
 
 # Suites of others, beside the tests that import them.
 $(VENV)/installed-suites: tests/suites/requirements.txt $(VENV)/installed-test
-	@echo "installing suites of tasks that the slow tests play (17 MB)"
+	@echo "installing suites of tasks and harnesses that the slow tests run (340 MB)"
 	@$(PIP) install --quiet --no-deps --requirement $<
 	@touch $@
 

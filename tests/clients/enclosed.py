@@ -3,7 +3,7 @@
     unshare -n python -m tests.clients.enclosed REPORT COMMAND ...
 
 The command finds the server at URL, and reads what this reads. REPORT is a JSON file: what the server was asked, and
-how the command ended.
+how the command ended. With the environment variable ENCLOSED_MODEL, that model answers instead.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import json
+import os
 import re
 import socket
 import struct
@@ -18,11 +19,13 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+import gptoss
 from gptoss.server.app import create_app
 from gptoss.server.run import _listen
 from gptoss.server.service import Service
@@ -33,6 +36,7 @@ from tests.clients.played_questions import PlayingModel
 
 # A network of its own has this port free.
 URL = "http://127.0.0.1:8000"
+MODEL_VARIABLE = "ENCLOSED_MODEL"
 # Models that Codex knows, and gives other tools.
 _NAMES = ("gpt-6.2-sol",)
 # Of Linux: an interface is to be up.
@@ -83,7 +87,8 @@ def main(report: Path, command: list[str]) -> None:
     raise_loopback()
     tools = ChosenTools(has_python=True)
     settings = ServerSettings(served_names=_NAMES, tools=tools, has_chat_tools=True)
-    service = Service(settings, PlayingModel)
+    name = os.environ.get(MODEL_VARIABLE)
+    service = Service(settings, PlayingModel if name is None else partial(gptoss.load, name))
     recorder = Recorder(create_app(service))
     server = HttpServer(recorder, settings.connections)
     thread = threading.Thread(target=server.run, args=([_listen(settings)],))
