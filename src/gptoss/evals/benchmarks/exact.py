@@ -55,4 +55,4 @@ def _is_same_number(found: str, right: str) -> bool:
             numbers.append(Decimal(re.sub(r"(?<=\d),(?=\d{3}\b)", "", _plain(each))))
         except InvalidOperation:
             return False
-    return numbers[0] == numbers[1]
+    return all(each.is_finite() for each in numbers) and numbers[0] == numbers[1]

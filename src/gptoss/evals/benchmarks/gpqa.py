@@ -20,6 +20,7 @@ from gptoss.evals.benchmarks.options import (
     chosen_card,
     held_to_data,
 )
+from gptoss.evals.data.cells import text_of
 from gptoss.evals.data.table import Table, Wanted, find_files
 from gptoss.evals.extraction.choices import Stage
 from gptoss.evals.extraction.published import by_artificial_analysis
@@ -137,8 +138,8 @@ class Gpqa:
         return [Item(id=sample.id, grade=grade, cluster=sample.id, category=sample.category)]
 
     def _sample(self, name: str, row: Mapping[str, Any]) -> Sample | None:
-        question = str(row["Question"]).strip()
-        answers = [str(row[column]).strip() for column in _ANSWERS]
+        question = text_of(row["Question"])
+        answers = [text_of(row[column]) for column in _ANSWERS]
         if not question or not all(answers):
             self._skipped["questions without a text or an answer"] += 1
             return None
@@ -146,8 +147,8 @@ class Gpqa:
             self._skipped["questions with the same answer twice"] += 1
             return None
         category = {
-            "domain": str(row["High-level domain"]).strip(),
-            "subdomain": str(row["Subdomain"]).strip(),
+            "domain": text_of(row["High-level domain"]),
+            "subdomain": text_of(row["Subdomain"]),
         }
         return Sample(id=name, category=category, data={"question": question, "answers": answers})
 

@@ -17,6 +17,7 @@ from gptoss.evals.benchmarks.options import (
     chosen_card,
     held_to_data,
 )
+from gptoss.evals.data.cells import text_of
 from gptoss.evals.data.table import Table, Wanted, find_files
 from gptoss.evals.extraction.leaks import without_leaks
 from gptoss.evals.grade import JUDGE_FAILED, Grade, Item
@@ -148,14 +149,14 @@ class Hle:
         if row["image"]:
             self._skipped["questions with an image"] += 1
             return None
-        question, answer = str(row["question"] or "").strip(), str(row["answer"] or "").strip()
+        question, answer = text_of(row["question"]), text_of(row["answer"])
         if not question or not answer:
             self._skipped["questions without a text or an answer"] += 1
             return None
         category = {
-            "category": str(row["category"]),
-            "subject": str(row["raw_subject"]),
-            "kind": str(row["answer_type"]),
+            "category": text_of(row["category"]),
+            "subject": text_of(row["raw_subject"]),
+            "kind": text_of(row["answer_type"]),
         }
         return Sample(id=name, category=category, data={"question": question, "answer": answer})
 

@@ -21,6 +21,7 @@ from gptoss.evals.benchmarks.options import (
 from gptoss.evals.code.programs import Grader, ProgramTester
 from gptoss.evals.code.running import tested
 from gptoss.evals.code.verdict import Case
+from gptoss.evals.data.cells import text_of
 from gptoss.evals.data.packed import unpacked
 from gptoss.evals.data.rows import Place, Row
 from gptoss.evals.data.table import Table, Wanted, find_files
@@ -183,22 +184,29 @@ class LiveCodeBench:
             metadata = values["metadata"] or {}
             facts = json.loads(metadata) if isinstance(metadata, str) else metadata
             function = facts.get("func_name")
-        except (EvalError, ValueError, AttributeError):
+        except (EvalError, ValueError, AttributeError, RecursionError):
             self._skipped["problems whose date or metadata cannot be read"] += 1
             return None
         if not self._dates[0] <= day <= self._dates[1]:
             self._skipped["problems of other dates"] += 1
             return None
+        starter = values["starter_code"] or ""
+        if not text_of(values["question_content"]) or not isinstance(starter, str):
+            self._skipped["problems without a text"] += 1
+            return None
+        if function is not None and not isinstance(function, str):
+            self._skipped["problems whose function has no name"] += 1
+            return None
         data: dict[str, object] = {
-            "text": values["question_content"],
-            "starter": values["starter_code"] or "",
+            "text": str(values["question_content"]),
+            "starter": starter,
             "function": function,
             # The tests of all problems take gigabytes: those of one are read again when it is graded.
             "tests": row.place or {name: values[name] for name in _TESTS},
         }
         category = {
-            "difficulty": str(values["difficulty"]),
-            "platform": str(values["platform"]),
+            "difficulty": text_of(values["difficulty"]),
+            "platform": text_of(values["platform"]),
             "form": "function" if function else "standard input",
         }
         return Sample(id=name, category=category, data=data)
@@ -236,8 +244,7 @@ def _cases(sample: Sample) -> list[Case]:
     """All tests of a problem. Raises ValueError for what are none, EvalError where the file has changed."""
     tests: Any = sample.data["tests"]
     values = tests.read() if isinstance(tests, Place) else tests
-    function = sample.data["function"]
-    name = None if function is None else str(function)
+    name: Any = sample.data["function"]
     found = []
     for each in (case for field in _TESTS for case in _listed(values.get(field))):
         given, wanted = each.get("input"), each.get("output")

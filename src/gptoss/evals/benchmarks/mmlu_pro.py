@@ -23,6 +23,7 @@ from gptoss.evals.benchmarks.options import (
     chosen_card,
     held_to_data,
 )
+from gptoss.evals.data.cells import text_of
 from gptoss.evals.data.table import Table, Wanted, find_files
 from gptoss.evals.extraction.choices import Stage
 from gptoss.evals.extraction.published import by_artificial_analysis, by_mmlu_pro
@@ -177,31 +178,37 @@ class MmluPro:
 
     def _sample(self, name: str, row: Mapping[str, Any]) -> Sample | None:
         options = row["options"]
-        if not isinstance(options, list) or not str(row["question"] or "").strip():
+        if not _are_texts(options) or not text_of(row["question"]):
             self._skipped["questions without a text or a list of choices"] += 1
             return None
         choices = [str(each) for each in options if each != "N/A"]
         if not 2 <= len(choices) <= len(LETTERS):
             self._skipped["questions with fewer than two or more than ten choices"] += 1
             return None
-        right = str(row["answer"]).strip()
+        right = text_of(row["answer"])
         is_inside = len(right) == 1 and right in LETTERS[: len(choices)]
         if not is_inside or row["answer_index"] != LETTERS.index(right):
             self._skipped["questions whose answer is none of their choices"] += 1
             return None
-        worked = str(row.get("cot_content") or "").removeprefix("A: ")
+        worked = text_of(row.get("cot_content")).removeprefix("A: ")
         data = {
-            "question": row["question"],
+            "question": str(row["question"]),
             "choices": choices,
             "right": right,
             "worked": worked,
         }
-        return Sample(id=name, category={"subject": str(row["category"])}, data=data)
+        return Sample(id=name, category={"subject": text_of(row["category"])}, data=data)
 
 
 def open_mmlu_pro(options: BenchmarkOptions) -> MmluPro:
     """MMLU-Pro, with its data read. Raises EvalError."""
     return MmluPro(options)
+
+
+def _are_texts(options: object) -> bool:
+    return isinstance(options, list) and all(
+        isinstance(each, str) or text_of(each) for each in options
+    )
 
 
 def _choices(sample: Sample) -> list[str]:

@@ -21,6 +21,7 @@ from gptoss.evals.benchmarks.options import (
 from gptoss.evals.benchmarks.scicode_prompt import own_function, step_message
 from gptoss.evals.code.running import tested
 from gptoss.evals.code.steps import StepTester
+from gptoss.evals.data.cells import text_of
 from gptoss.evals.data.table import Table, Wanted, find_files
 from gptoss.evals.extraction.fenced import first_block, without_imports
 from gptoss.evals.extraction.leaks import without_leaks
@@ -44,9 +45,7 @@ _WANTED = Wanted(
     ),
 )
 _TARGETS_HASH = "48b0272a88b17dbd29777c217e1b4fb2b019b92e11cc2add847409db9541b890"
-_STEP_FIELDS = (
-    *("step_number", "step_description_prompt", "function_header", "return_line", "test_cases"),
-)
+_STEP_TEXTS = ("step_number", "step_description_prompt", "function_header", "return_line")
 # The benchmark gives their code, and does not ask for them.
 GIVEN = ("13.6", "62.1", "76.3")
 _SCIPY = (
@@ -265,9 +264,10 @@ def _are_steps(steps: object) -> bool:
         and bool(steps)
         and all(
             isinstance(step, dict)
-            and all(step.get(field) is not None for field in _STEP_FIELDS)
-            and isinstance(step["test_cases"], list)
+            and all(text_of(step.get(field)) for field in _STEP_TEXTS)
+            and isinstance(step.get("test_cases"), list)
             and bool(step["test_cases"])
+            and all(isinstance(test, str) for test in step["test_cases"])
             for step in steps
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -43,10 +44,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row; `values` None: it cannot be read. Its place is known in files of JSON lines."""
+    """A row; `values` None: it cannot be read, for the reason. Its place is known in files of JSON lines."""
 
     values: Mapping[str, Any] | None
     place: Place | None = None
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -86,8 +88,10 @@ def _json_lines(path: Path, digest: Digest) -> Iterator[Row]:
                 raise EvalError(
                     f"{path} has a line of more than {MOST_LINE_BYTES:,} bytes; split it into rows"
                 )
-            if line.strip():
-                yield Row(_object(line), Place(path, offset, len(line)))
+            # The mark that some editors put at the beginning of UTF-8 is not part of the first row.
+            row = line.removeprefix(codecs.BOM_UTF8) if offset == 0 else line
+            if row.strip():
+                yield _object(row, Place(path, offset + len(line) - len(row), len(row)))
             offset += len(line)
 
 
@@ -95,7 +99,8 @@ def _json(path: Path, digest: Digest) -> Iterator[Row]:
     data = read_file(path, _MOST_WHOLE_BYTES)
     digest.hash.update(data)
     try:
-        found = json.loads(data)
+        # What is not a number is nothing: so some tools write an empty cell.
+        found = json.loads(data, parse_constant=lambda _: None)
     except (ValueError, RecursionError) as error:
         raise EvalError(f"{path} is no JSON: {type(error).__name__}: {error}") from None
     if isinstance(found, dict):
@@ -103,7 +108,7 @@ def _json(path: Path, digest: Digest) -> Iterator[Row]:
     if not isinstance(found, list):
         raise EvalError(f"{path} has no list of rows; save it as a list of objects, or as .jsonl")
     for each in found:
-        yield Row(each if isinstance(each, dict) else None)
+        yield Row(each) if isinstance(each, dict) else Row(None, reason="it is no object")
 
 
 def _csv(path: Path, digest: Digest) -> Iterator[Row]:
@@ -115,10 +120,18 @@ def _csv(path: Path, digest: Digest) -> Iterator[Row]:
         raise EvalError(f"{path} is not UTF-8 text ({error.reason}); save it as UTF-8") from None
     before = csv.field_size_limit(_MOST_WHOLE_BYTES)
     try:
-        for values in csv.DictReader(io.StringIO(text, newline="")):
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        names = rows.fieldnames or ()
+        if len(set(names)) < len(names):
+            raise EvalError(f"{path} has a column twice: {listed(names)}; bring the published file")
+        for values in rows:
             # A field too many has no name; one too few has no value.
             is_whole = None not in values and None not in values.values()
-            yield Row(values if is_whole else None)
+            yield (
+                Row(values)
+                if is_whole
+                else Row(None, reason="it has more or fewer fields than the first line")
+            )
     except csv.Error as error:
         raise EvalError(f"{path} is no CSV: {error}") from None
     finally:
@@ -147,8 +160,8 @@ def _parquet(path: Path, digest: Digest) -> Iterator[Row]:
             raise EvalError(f"{path} is no Parquet file that can be read: {error}") from None
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def _object(line: bytes, place: Place) -> Row:
     try:
-        return parse_object(line)
-    except ValueError:
-        return None
+        return Row(parse_object(line), place)
+    except ValueError as error:
+        return Row(None, place, str(error))

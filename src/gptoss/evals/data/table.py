@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gptoss.errors import EvalError, listed
+from gptoss.evals.data.cells import text_of
 from gptoss.evals.data.rows import UNREADABLE, Digest, Row, rows_of
 from gptoss.evals.suite import Source
 
@@ -48,6 +49,7 @@ class Table:
     def rows(self) -> Iterator[tuple[str, Row]]:
         """Rows that have all columns and an id of their own, by that id. Raises EvalError."""
         seen: set[str] = set()
+        reason = "there is none"
         self.sources.clear()
         self.skipped.clear()
         for path in self.paths:
@@ -55,14 +57,16 @@ class Table:
             for row in rows_of(path, digest):
                 count += 1
                 if row.values is None:
+                    reason = row.reason if not self.skipped[UNREADABLE] else reason
                     self.skipped[UNREADABLE] += 1
                     continue
                 missing = [name for name in self.wanted.columns if name not in row.values]
                 if missing and is_first:
                     raise _without(path, self.wanted, missing, row.values)
                 is_first = False
-                name = str(row.values.get(self.wanted.id, "")).strip()
+                name = text_of(row.values.get(self.wanted.id))
                 if missing or not name:
+                    reason = f"its rows have no {listed(missing or [self.wanted.id])}"
                     self.skipped["rows without a column that is needed"] += 1
                 elif name in seen:
                     self.skipped[_DUPLICATES] += 1
@@ -72,7 +76,8 @@ class Table:
             self.sources.append(self._source(path, digest, count))
         if not seen:
             raise EvalError(
-                f"{listed(map(str, self.paths))} has no row of {self.wanted.what}: it is empty, or none can be read"
+                f"{listed(map(str, self.paths))} has no row of {self.wanted.what} that can be read: {reason}; "
+                "bring the published file"
             )
 
     def _source(self, path: Path, digest: Digest, count: int) -> Source:
