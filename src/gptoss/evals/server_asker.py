@@ -12,6 +12,10 @@ from gptoss.errors import AnswerError, shown
 from gptoss.evals.question import Answer, Call, Question
 
 _TOO_LONG = "context_length_exceeded"
+# Endings by which a server says that it failed, beside whatever it had of the answer.
+_FAILED = frozenset({"abort", "aborted", "cancelled", "error"})
+# No answer has more; beyond, sums of them would not be exact.
+_MOST_TOKENS = 1 << 40
 
 
 class ServerAsker:
@@ -91,43 +95,54 @@ def body_of(question: Question, model: str, seed: int) -> dict[str, object]:
 
 
 def answer_of(reply: Mapping[str, Any], seconds: float) -> Answer:
-    """Read a reply of Chat Completions. Raises AnswerError for what is none."""
+    """Read a reply of Chat Completions. Raises AnswerError for what is none, or says that the server failed."""
     try:
         choice = reply["choices"][0]
         message = choice["message"]
-        calls = tuple(
-            Call(each["function"]["name"], each["function"]["arguments"], str(each.get("id") or ""))
-            for each in message.get("tool_calls") or ()
-        )
+        calls = tuple(map(_call, message.get("tool_calls") or ()))
         reasoning = message.get("reasoning") or message.get("reasoning_content") or ""
         content = message.get("content") or ""
-        if not isinstance(content, str) or not isinstance(reasoning, str):
+        ending = choice.get("finish_reason") or "stop"
+        if not all(isinstance(each, str) for each in (content, reasoning, ending)):
             raise TypeError("content")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise AnswerError(
             f"the server answers {shown(reply)}, wanted a reply of Chat Completions"
         ) from None
+    if ending in _FAILED:
+        raise AnswerError(
+            f"the server ended its answer by {shown(ending)}; see what it says, and go on later"
+        )
     return Answer(
         content=content,
         reasoning=reasoning,
         calls=calls,
-        finish_reason=str(choice.get("finish_reason") or "stop"),
+        finish_reason=ending,
         usage=_usage(reply.get("usage")),
         seconds=round(seconds, 6),
     )
 
 
+def _call(given: Mapping[str, Any]) -> Call:
+    """Read a call of a reply. Raises KeyError or TypeError for what is none."""
+    name, arguments = given["function"]["name"], given["function"]["arguments"]
+    if not isinstance(name, str) or not isinstance(arguments, str):
+        raise TypeError("function")
+    return Call(name, arguments, str(given.get("id") or ""))
+
+
 def _usage(given: object) -> Usage:
-    """Return the tokens that a server counted; 0 for what it did not say."""
+    """Return the tokens that a server counted; 0 for what it did not say, and parts of no more than the whole."""
     usage = given if isinstance(given, dict) else {}
+    read, written = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
     return Usage(
-        _count(usage, "prompt_tokens"),
-        _count(usage, "completion_tokens"),
-        _count(usage.get("completion_tokens_details"), "reasoning_tokens"),
-        _count(usage.get("prompt_tokens_details"), "cached_tokens"),
+        read,
+        written,
+        min(written, _count(usage.get("completion_tokens_details"), "reasoning_tokens")),
+        min(read, _count(usage.get("prompt_tokens_details"), "cached_tokens")),
     )
 
 
 def _count(given: object, name: str) -> int:
     value = given.get(name) if isinstance(given, dict) else None
-    return value if isinstance(value, int) else 0
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else 0
