@@ -41,5 +41,5 @@ def test_a_play_comes_back_from_json_as_it_was() -> None:
 def test_what_is_no_play_is_refused(missing: str) -> None:
     data = Play(sample="a", repeat=0, items=(), exchanges=()).to_dict()
     del data[missing]
-    with pytest.raises((KeyError, TypeError)):
+    with pytest.raises(ValueError, match=missing):
         Play.from_dict(data)

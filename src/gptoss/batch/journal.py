@@ -6,12 +6,14 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
 from gptoss.errors import OutputError, shown
+from gptoss.files.regular import kind_of
 
 # A machine that stops at once loses this much at most; a program that is killed loses nothing.
 _SYNC_S = 1.0
@@ -35,6 +37,7 @@ class Journal:
         except OSError as error:
             raise OutputError(f"cannot open {path}: {error.strerror}") from None
         try:
+            self._require_file()
             self._lock()
             self._end = self._read()
             os.ftruncate(self._descriptor, self._end)
@@ -94,6 +97,11 @@ class Journal:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    def _require_file(self) -> None:
+        mode = os.fstat(self._descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise OutputError(f"cannot write {self.path}: it is a {kind_of(mode)}; move it away")
+
     def _lock(self) -> None:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,7 +123,7 @@ class Journal:
                     if not line.endswith(b"\n"):
                         break
                     key, _ = _parsed(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     if file.read(1):
                         raise OutputError(
                             f"line {number} of {self.path} is damaged; move the file away, or remove that line"

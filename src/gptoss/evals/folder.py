@@ -10,8 +10,10 @@ from types import TracebackType
 from gptoss.batch.journal import Journal
 from gptoss.errors import EvalError, shown
 from gptoss.evals.grade import Item
+from gptoss.evals.kept import fields_of
 from gptoss.evals.play import Exchange, Play, key_of
 from gptoss.files.json_text import read_object
+from gptoss.files.regular import open_regular
 from gptoss.files.whole import whole_file
 
 _SETTINGS = "run.json"
@@ -86,7 +88,7 @@ class RunFolder:
         kept = self._answers.get(key)
         try:
             return Exchange.from_dict(kept)
-        except (KeyError, TypeError) as error:
+        except ValueError as error:
             raise self._damaged(_ANSWERS, key, error) from None
 
     def keep_exchange(self, key: str, exchange: Exchange) -> None:
@@ -99,8 +101,8 @@ class RunFolder:
             return None
         kept = self._grades.get(key)
         try:
-            return [Item.from_dict(each) for each in kept["items"]]  # type: ignore[attr-defined]
-        except (KeyError, TypeError, ValueError) as error:
+            return [Item.from_dict(each) for each in fields_of(kept, {"items": list})["items"]]
+        except ValueError as error:
             raise self._damaged(_GRADES, key, error) from None
 
     def keep_items(self, key: str, items: Sequence[Item]) -> None:
@@ -188,17 +190,17 @@ def plays_of(path: Path) -> Iterator[Play]:
     """The plays of a run's folder, one by one from its samples file. Raises EvalError."""
     file = path / SAMPLES
     try:
-        with file.open(encoding="utf-8") as lines:
+        with open_regular(file) as descriptor, open(descriptor, "rb", closefd=False) as lines:
             for number, line in enumerate(lines, 1):
                 try:
                     yield Play.from_dict(json.loads(line))
-                except (KeyError, TypeError, ValueError) as error:
+                except (ValueError, RecursionError) as error:
                     raise EvalError(
                         f"line {number} of {file} holds no play ({error}); run the same command again, which makes "
                         "the file anew"
                     ) from None
     except OSError as error:
-        raise EvalError(f"cannot read {file}: {error.strerror}") from None
+        raise EvalError(f"cannot read {file}: {error.strerror or error}") from None
 
 
 def runs_in(path: Path) -> dict[str, Path]:

@@ -6,6 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
+from gptoss.evals.kept import NUMBER, Kinds, fields_of, texts_of
+
+_GRADE: dict[str, Kinds] = {
+    "outcome": str,
+    "score": NUMBER,
+    "found": (str, type(None)),
+    "stage": str,
+    "reason": str,
+    "details": dict,
+}
+_ITEM: dict[str, Kinds] = {"id": str, "grade": dict, "cluster": str, "category": dict}
 # Stages of what a judge grades: one that makes sense, and one that does not, or is not there.
 JUDGED, JUDGE_FAILED = "judge", "judge failed"
 
@@ -85,9 +96,12 @@ class Item:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Item:
-        """An item that was kept. Raises KeyError, TypeError or ValueError for what is none."""
-        given = dict(data)
-        kept = dict(given["grade"])  # type: ignore[call-overload]
+        """An item that was kept. Raises ValueError for what is none."""
+        given = fields_of(data, _ITEM)
+        given["category"] = texts_of(given["category"], "category")
+        kept = fields_of(given["grade"], _GRADE)
+        if not 0 <= kept["score"] <= 1:
+            raise ValueError(f"its score is {kept['score']}, wanted one from 0 to 1")
         kept["outcome"] = Outcome(kept["outcome"])
         given["grade"] = Grade(**kept)
-        return cls(**given)  # type: ignore[arg-type]
+        return cls(**given)

@@ -35,7 +35,7 @@ class KeptJudge:
             if key in journal:
                 try:
                     return Answer.from_dict(journal.get(key))
-                except (KeyError, TypeError) as error:
+                except ValueError as error:
                     raise EvalError(
                         f"{journal.path} holds an answer in another form ({error}); begin anew in another folder"
                     ) from None

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gptoss.evals.grade import Item
+from gptoss.evals.kept import Kinds, fields_of
 from gptoss.evals.question import Answer
+
+_EXCHANGE: dict[str, Kinds] = {
+    "digest": str,
+    "effort": str,
+    "seed": int,
+    "answer": dict,
+    "question": dict,
+}
+_PLAY: dict[str, Kinds] = {"sample": str, "repeat": int, "items": list, "exchanges": list}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +48,10 @@ class Exchange:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Exchange:
-        """An exchange that was kept. Raises KeyError or TypeError for what is none."""
-        given = dict(data)
-        given["answer"] = Answer.from_dict(given["answer"])  # type: ignore[arg-type]
-        return cls(**given)  # type: ignore[arg-type]
+        """An exchange that was kept. Raises ValueError for what is none."""
+        given = fields_of(data, _EXCHANGE)
+        given["answer"] = Answer.from_dict(given["answer"])
+        return cls(**given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +80,11 @@ class Play:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Play:
-        """A play that was kept. Raises KeyError, TypeError or ValueError for what is none."""
-        given = dict(data)
-        given["items"] = tuple(map(Item.from_dict, given["items"]))  # type: ignore[call-overload]
-        given["exchanges"] = tuple(map(Exchange.from_dict, given["exchanges"]))  # type: ignore[call-overload]
-        return cls(**given)  # type: ignore[arg-type]
+        """A play that was kept. Raises ValueError for what is none."""
+        given = fields_of(data, _PLAY)
+        given["items"] = tuple(map(Item.from_dict, given["items"]))
+        given["exchanges"] = tuple(map(Exchange.from_dict, given["exchanges"]))
+        return cls(**given)
 
 
 def key_of(sample: str, repeat: int) -> str:

@@ -8,6 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from gptoss.chat.reply import Usage
+from gptoss.evals.kept import NUMBER, Kinds, fields_of
+
+_CALL: dict[str, Kinds] = dict.fromkeys(("name", "arguments", "id"), str)
+_USAGE: dict[str, Kinds] = dict.fromkeys(
+    ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens"), int
+)
+_ANSWER: dict[str, Kinds] = {
+    "content": str,
+    "reasoning": str,
+    "calls": list,
+    "finish_reason": str,
+    "usage": dict,
+    "seconds": NUMBER,
+    "repairs": (int, type(None)),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +144,8 @@ class Answer:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Answer:
-        """An answer that was kept. Raises KeyError or TypeError for what is none."""
-        given = dict(data)
-        given["calls"] = tuple(Call(**each) for each in given["calls"])  # type: ignore[attr-defined]
-        given["usage"] = Usage(**given["usage"])  # type: ignore[arg-type]
-        return cls(**given)  # type: ignore[arg-type]
+        """An answer that was kept. Raises ValueError for what is none."""
+        given = fields_of(data, _ANSWER)
+        given["calls"] = tuple(Call(**fields_of(each, _CALL)) for each in given["calls"])
+        given["usage"] = Usage(**fields_of(given["usage"], _USAGE))
+        return cls(**given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from gptoss.evals.extraction.leaks import without_leaks
 from gptoss.evals.grade import JUDGE_FAILED, JUDGED, Grade
 from gptoss.evals.question import Answer, Question
+from gptoss.files.json_text import parse_object
 
 _MOST_TOKENS = 4096
 _FIELDS = ("extracted_final_answer", "reasoning", "correct", "confidence")
@@ -107,11 +107,10 @@ def _fields(text: str) -> Mapping[str, Any]:
     """What a judgement says, as JSON or as lines, by its names."""
     begin, end = text.find("{"), text.rfind("}")
     try:
-        found = json.loads(text[begin : end + 1]) if 0 <= begin < end else None
-    except (ValueError, RecursionError):
-        found = None
-    if isinstance(found, dict):
-        return found
+        # Where it says a thing twice, it says none.
+        return parse_object(text[begin : end + 1].encode())
+    except ValueError:
+        pass
     lines: dict[str, str] = {}
     for name, said in _LINE.findall(text):
         if lines.setdefault(name, said) != said:
