@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from gptoss.batch.journal import Journal
 from gptoss.errors import EvalError, OutputError
 from gptoss.evals.choice import chosen
-from gptoss.evals.folder import SAMPLES, RunFolder
+from gptoss.evals.folder import SAMPLES, RunFolder, runs_in
 from gptoss.evals.grade import Grade
 from gptoss.evals.play import Play
 from gptoss.evals.run import seed_of
@@ -247,3 +248,35 @@ class _Stricter(Coins):
     async def play(self, sample, repeat, ask):  # type: ignore[no-untyped-def]
         (item,) = await super().play(sample, repeat, ask)
         return [replace(item, grade=Grade.share(item.grade.score / 2))]
+
+
+def test_killed_at_its_beginning(tmp_path: Path) -> None:
+    """Before the settings were whole: what is left there is not taken for somebody's folder."""
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / f".gptoss-{'0' * 32}.partial").write_text("{")
+    (begun / "answers.jsonl").touch()
+    run(begun, Caller())
+    assert len(plays(begun)) == 20
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/answers.jsonl").write_text("mine\n")
+    with pytest.raises(EvalError, match="is no run's folder"):
+        run(tmp_path / "other", Caller())
+    assert (tmp_path / "other/answers.jsonl").read_text() == "mine\n"
+
+
+def test_two_that_begin_at_once(tmp_path: Path) -> None:
+    """The second one writes no settings of its own beside the first one's answers."""
+    with Journal(tmp_path / "answers.jsonl"):
+        with pytest.raises(OutputError, match="another program"):
+            run(tmp_path, Caller())
+        assert not (tmp_path / "run.json").exists()
+    run(tmp_path, Caller())
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(EvalError, match="cannot write"):
+        run(tmp_path / ("a" * 300), Caller())
+    for path in (tmp_path / ("a" * 300), tmp_path / "nowhere"):
+        with pytest.raises(EvalError, match=r"cannot read|there is no folder"):
+            runs_in(path)

@@ -14,7 +14,7 @@ from gptoss.evals.kept import fields_of
 from gptoss.evals.play import Exchange, Play, key_of
 from gptoss.files.json_text import read_object
 from gptoss.files.regular import open_regular
-from gptoss.files.whole import whole_file
+from gptoss.files.whole import is_partial, whole_file
 
 _SETTINGS = "run.json"
 _ANSWERS = "answers.jsonl"
@@ -46,20 +46,11 @@ class RunFolder:
         """
         self.path = path
         self.settings = dict(settings)
-        kept = settings_of(path) if (path / _SETTINGS).exists() else None
-        if kept is not None and regrades:
-            kept |= {name: self.settings.get(name) for name in _OF_GRADES}
-        if kept is None:
-            self._begin()
-        elif differing := differences(kept, self.settings):
-            raise EvalError(
-                f"{path} holds another run: {'; '.join(differing)}. Choose another folder, or ask the same"
-            )
+        self._make()
+        # Its lock is held while settings are compared or written: of two programs that begin here, one does.
         self._answers = Journal(path / _ANSWERS)
         try:
-            if kept is not None and regrades:
-                self._write_settings()
-                _set_aside(path / _GRADES)
+            self._settle(regrades=regrades)
             self._grades = Journal(path / _GRADES)
         except BaseException:
             self._answers.close()
@@ -132,19 +123,40 @@ class RunFolder:
             yield found
             step += 1
 
-    def _begin(self) -> None:
+    def _make(self) -> None:
+        """Make the folder, or see that it is a run's, or one that was only begun when its program was killed."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            if any(self.path.iterdir()):
-                raise EvalError(f"{self.path} is no run's folder, and not empty; choose a new one")
-            self._write_settings()
+            names = {each.name for each in self.path.iterdir() if not is_partial(each.name)}
+            is_begun = names == {_ANSWERS} and not (self.path / _ANSWERS).stat().st_size
         except OSError as error:
             raise EvalError(f"cannot write {self.path}: {error.strerror}") from None
+        if names and _SETTINGS not in names and not is_begun:
+            raise EvalError(f"{self.path} is no run's folder, and not empty; choose a new one")
+
+    def _settle(self, *, regrades: bool) -> None:
+        """Keep the settings of a new run; see that those of an old one are the same, but for what grades."""
+        if not (self.path / _SETTINGS).exists():
+            self._write_settings()
+            return
+        kept = settings_of(self.path)
+        if regrades:
+            kept |= {name: self.settings.get(name) for name in _OF_GRADES}
+        if differing := differences(kept, self.settings):
+            raise EvalError(
+                f"{self.path} holds another run: {'; '.join(differing)}. Choose another folder, or ask the same"
+            )
+        if regrades:
+            self._write_settings()
+            _set_aside(self.path / _GRADES)
 
     def _write_settings(self) -> None:
         text = json.dumps(self.settings, indent=2, ensure_ascii=False, sort_keys=True)
-        with whole_file(self.path / _SETTINGS) as file:
-            file.write(text.encode(errors="backslashreplace") + b"\n")
+        try:
+            with whole_file(self.path / _SETTINGS) as file:
+                file.write(text.encode(errors="backslashreplace") + b"\n")
+        except OSError as error:
+            raise EvalError(f"cannot write {self.path}: {error.strerror}") from None
 
     def _damaged(self, name: str, key: str, error: Exception) -> EvalError:
         return EvalError(
@@ -208,8 +220,13 @@ def runs_in(path: Path) -> dict[str, Path]:
 
     Raises EvalError where there is none.
     """
-    if (path / _SETTINGS).exists():
-        return {"": path}
+    try:
+        if (path / _SETTINGS).exists():
+            return {"": path}
+        if not path.is_dir():
+            raise EvalError(f"there is no folder {path}; name one that gptoss eval wrote")
+    except OSError as error:
+        raise EvalError(f"cannot read {path}: {error.strerror}") from None
     found = {each.parent.name: each.parent for each in sorted(path.glob(f"*/{_SETTINGS}"))}
     if not found:
         raise EvalError(f"{path} holds no run; wanted a folder that gptoss eval wrote")

@@ -85,6 +85,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+def is_partial(name: str) -> bool:
+    """Whether a file or folder of this name is not whole, or was left by a killed run."""
+    return _PARTIAL.fullmatch(name) is not None
+
+
 def is_being_written(path: Path) -> bool:
     """Whether a program is still writing a partial file, as far as the file system has locks."""
     try:
@@ -152,7 +157,7 @@ def _lock(descriptor: int) -> None:
 def _clear_left(folder: Path) -> None:
     """Remove partial files and folders of this user that no program writes any more."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        found = [entry for entry in entries if _PARTIAL.fullmatch(entry.name)]
+        found = [entry for entry in entries if is_partial(entry.name)]
         for entry in found:
             with contextlib.suppress(OSError):
                 _clear(entry)
