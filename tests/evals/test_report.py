@@ -51,6 +51,34 @@ def test_json_is_the_golden_one() -> None:
     compare(found, expected, "")
 
 
+def test_rows_that_were_counted_while_they_were_skipped() -> None:
+    skipped = Counter({"rows that cannot be read": 3, "questions with an image": 342})
+    found = files(replace(FACTS, skipped=skipped))
+    assert json.loads(found["report.json"])["runs"][0]["facts"]["skipped"] == dict(skipped)
+    assert "| questions with an image | 342 |" in found["report.md"]
+
+
+def test_why_items_are_not_graded() -> None:
+    """By what is before a colon: behind it stands what one judge said."""
+    reasons = ["the judge says neither yes nor no: 'x'", "the judge says neither yes nor no: 'y'"]
+    reasons += ["its tests cannot be read: it is no JSON", ""]
+    made = [
+        replace(play, items=[replace(play.items[0], grade=Grade.unknown(reason))])
+        for play, reason in zip(plays(), reasons, strict=False)
+    ]
+    shares = {name: share.mean for name, share in summarise(made).reasons.items()}
+    assert shares == {
+        "the judge says neither yes nor no": 0.5,
+        "its tests cannot be read": 0.25,
+        "nobody said why": 0.25,
+    }
+
+
+def test_a_model_at_a_server_has_its_name() -> None:
+    facts = replace(FACTS, identity={"server_model": "other-20b"})
+    assert files(facts)["report.md"].splitlines()[2].endswith("; other-20b")
+
+
 def test_equal_plays_give_equal_bytes_but_for_timings() -> None:
     first, second = files(), files(slowness=2.0)
     assert first == files()

@@ -48,7 +48,7 @@ class RunFacts:
 
     def to_dict(self) -> dict[str, object]:
         """The facts for JSON; `from_dict` reads them."""
-        # A Counter is copied by `asdict` as one of its own pairs.
+        # A Counter would be copied by counting its pairs.
         return asdict(replace(self, skipped=dict(self.skipped)))
 
     @classmethod

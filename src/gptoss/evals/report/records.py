@@ -11,7 +11,7 @@ from functools import reduce
 from operator import add
 
 from gptoss.chat.reply import Usage
-from gptoss.evals.grade import Outcome
+from gptoss.evals.grade import Grade, Outcome
 from gptoss.evals.play import Play
 
 MIXED = "mixed"
@@ -19,7 +19,12 @@ MIXED = "mixed"
 
 @dataclass(frozen=True, slots=True)
 class ItemRecord:
-    """An item of a play, and the category as pairs. `confidence`: from 0 to 1, as its answer states it."""
+    """An item of a play.
+
+    category    as pairs
+    confidence  from 0 to 1, as its answer states it
+    ungraded    why it is not graded, as far as that is the same for others; empty where it is
+    """
 
     id: str
     cluster: str
@@ -28,6 +33,7 @@ class ItemRecord:
     stage: str
     category: tuple[tuple[str, str], ...]
     confidence: float | None = None
+    ungraded: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +93,7 @@ def _record(play: Play) -> PlayRecord:
                 item.grade.stage,
                 tuple(item.category.items()),
                 _confidence(item.grade.details.get("confidence")),
+                _why_ungraded(item.grade),
             )
             for item in play.items
         ),
@@ -100,6 +107,13 @@ def _record(play: Play) -> PlayRecord:
         finishes=tuple(sorted(Counter(each.finish_reason for each in answers).items())),
         repaired=(sum(map(bool, known)), len(known)),
     )
+
+
+def _why_ungraded(grade: Grade) -> str:
+    if grade.outcome is not Outcome.UNGRADED:
+        return ""
+    # Behind a colon stands what was said in this one case.
+    return grade.reason.partition(":")[0].strip() or "nobody said why"
 
 
 def _confidence(stated: object) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gptoss.evals.report.blocks import Block, Curve, Document, Heading, Intervals, Paragraph, Row
@@ -64,7 +64,7 @@ def report_document(runs: Sequence[Evaluated]) -> Document:
             title=plain(run.facts.suite),
             subtitle=plain(
                 f"protocol {card.name}, version {card.version}; effort {sampling.effort}; "
-                f"{run.facts.identity.get('model', 'unnamed model')}"
+                f"{_named(run.facts.identity)}"
             ),
             blocks=[
                 *sections(run.facts, run.summary),
@@ -77,6 +77,11 @@ def report_document(runs: Sequence[Evaluated]) -> Document:
         subtitle=f"{len(runs)} runs",
         blocks=list(_several(runs)),
     )
+
+
+def _named(identity: Mapping[str, object]) -> object:
+    """The model as it is called here, or at its server."""
+    return identity.get("model") or identity.get("server_model") or "unnamed model"
 
 
 def _several(runs: Sequence[Evaluated]) -> Iterator[Block]:

@@ -71,6 +71,11 @@ def _outcomes(summary: Summary, level: int) -> Iterator[Block]:
     yield Heading("How items ended", level)
     yield Stack(rows)
     yield Intervals("outcome", rows)
+    if summary.reasons:
+        yield Heading("Why items are not graded", 3)
+        yield Intervals(
+            "reason", [Row(plain(name), share) for name, share in summary.reasons.items()]
+        )
 
 
 def _categories(facts: RunFacts, summary: Summary, level: int) -> Iterator[Block]:

@@ -99,6 +99,7 @@ class Summary:
     score       of all graded items; None: there is none
     categories  by the category's name and its value
     outcomes    shares of all items, ungraded ones among them
+    reasons     why items are not graded, shares of all items
     stages      by which an answer was found, shares of the graded items
     finishes    why answers ended, shares of them
     judged      share of a judge's answers that made sense; None: none was asked
@@ -118,6 +119,7 @@ class Summary:
     score: Estimate | None
     categories: Mapping[str, Mapping[str, GroupFigures]]
     outcomes: Mapping[str, Estimate]
+    reasons: Mapping[str, Estimate]
     stages: Mapping[str, Estimate]
     finishes: Mapping[str, Estimate]
     judged: Estimate | None
@@ -142,6 +144,7 @@ class Summary:
             "score": _dict(self.score),
             "categories": {name: _dicts(groups) for name, groups in self.categories.items()},
             "outcomes": _dicts(self.outcomes),
+            "reasons": _dicts(self.reasons),
             "stages": _dicts(self.stages),
             "finishes": _dicts(self.finishes),
             "judged": _dict(self.judged),
@@ -178,7 +181,8 @@ def summarise(plays: Iterable[Play], *, wall_s: float | None = None) -> Summary:
         score=_score(graded),
         categories=_categories(pairs),
         outcomes=_outcomes(items),
-        stages=_stages(graded),
+        reasons=_named([item.ungraded for item in items], items),
+        stages=_named([item.stage for item in graded], graded),
         finishes=_finishes(answers),
         judged=_judged(items),
         calibration=_calibration(graded),
@@ -234,10 +238,10 @@ def _outcomes(items: Sequence[ItemRecord]) -> dict[str, Estimate]:
     }
 
 
-def _stages(items: Sequence[ItemRecord]) -> dict[str, Estimate]:
-    """Of all graded items; those of suites with one way alone have none."""
-    shares = _shares([item.stage for item in items], [item.cluster for item in items])
-    return {stage: share for stage, share in shares.items() if stage}
+def _named(names: Sequence[str], items: Sequence[ItemRecord]) -> dict[str, Estimate]:
+    """The shares of names among items, some of which have none."""
+    shares = _shares(names, [item.cluster for item in items])
+    return {name: share for name, share in shares.items() if name}
 
 
 def _judged(items: Sequence[ItemRecord]) -> Estimate | None:
