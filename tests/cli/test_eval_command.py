@@ -92,10 +92,75 @@ def test_what_cannot_be_asked(tmp_path: Path) -> None:
     assert "got a limit of 0" in refused("eval", "arithmetic", "--limit", "0", *at)
     assert "docs/evaluation.md" in refused("eval", "gpqa-diamond", *at)
     assert "without --server" in refused("eval", "arithmetic", "--server-model", "x", *at)
-    assert "wanted SUITE=PATH" in refused("eval", "turns", "tools", "--data", "x", *at)
+    assert "wanted SUITE=PATH" in refused("eval", "hle", "gpqa-diamond", "--data", "x", *at)
     assert "cannot be reached" in refused("eval", "turns", "--server", "http://127.0.0.1:1")
     assert "got the address" in refused("eval", "turns", "--server", "localhost:8000")
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("suite", "option", "said"),
+    [
+        ("arithmetic", "--protocol=official", "which arithmetic does not read"),
+        ("arithmetic", "--data=x.csv", "got --data, which arithmetic does not read"),
+        ("arithmetic", "--judge=self", "it is for hle"),
+        ("hle", "--size=0", "got --size, which hle does not read"),
+        ("hle", "--since=2024-01-01", "it is for livecodebench"),
+        ("scicode", "--grader=official", "it is for livecodebench"),
+        ("mmlu-pro", "--time-limit=0", "it is for livecodebench, scicode"),
+        ("hle", "--judge-model=x", "without a judge's server"),
+        ("arithmetic", "--temperature=nan", "got the temperature nan, wanted 0 to 2"),
+        ("arithmetic", "--temperature=-1", "got the temperature -1"),
+        ("arithmetic", "--top-p=0", "got top_p 0, wanted more than 0"),
+        ("arithmetic", "--max-tokens=0", "got max_tokens 0, wanted 1 or more"),
+        ("arithmetic", "--server=http://127.0.0.1:1", "got --model and --server"),
+    ],
+)
+def test_options_that_nobody_reads(suite: str, option: str, said: str, tmp_path: Path) -> None:
+    out = ("--out", str(tmp_path / "x"))
+    assert said in refused("eval", suite, option, "--model", "nano", *out)
+    assert not (tmp_path / "x").exists()
+
+
+def test_dates_and_time_limits(tmp_path: Path) -> None:
+    data = Path(__file__).parents[1] / "golden/evals/livecodebench/test.jsonl"
+    command: tuple[str, ...] = ("eval", "livecodebench", "--data", str(data), "--limit", "1")
+    command += (
+        "--model",
+        "nano",
+        "--repeats",
+        "1",
+        "--max-tokens",
+        "8",
+        "--out",
+        str(tmp_path / "x"),
+    )
+    assert "wanted one like 2024-07-01" in refused(*command, "--since", "July")
+    assert "not after the other" in refused(*command, "--since=2024-08-01", "--until=2024-07-01")
+    assert "no problem from the first one" in refused(
+        *command, "--protocol", "official", "--until", "1999-01-01"
+    )
+    for limit in ("0", "nan", "1e9"):
+        assert "wanted 0.1 to 86,400 s" in refused(*command, "--time-limit", limit)
+    output(*command, "--since", "2023-01-01", "--until", "2025-01-01", "--time-limit", "9")
+    (made,) = json.loads((next(tmp_path.glob("x/*/report.json"))).read_text())["runs"]
+    differs = made["facts"]["card"]["differs"]
+    assert "tests have 9 s, not 6 s" in differs
+    assert "problems from 2023-01-01 to 2025-01-01" in differs
+    assert made["published"] == []
+
+
+def test_why_nothing_is_graded_is_said(tmp_path: Path) -> None:
+    data = Path(__file__).parents[1] / "golden/evals/hle/test.jsonl"
+    made = run(
+        *("eval", "hle", "--data", str(data), "--model", "nano", "--limit", "2"),
+        *("--judge", "self", "--out", str(tmp_path)),
+    )
+    assert made.returncode == 0
+    assert made.stderr.count("is not graded: the judge says neither yes nor no") == 2
+    assert "no graded item" in made.stdout
+    assert "Why items are not graded" in next(tmp_path.glob("*/report.md")).read_text()
+    assert "and no published one to hold it against" in made.stdout
 
 
 def test_list() -> None:

@@ -15,7 +15,7 @@ from gptoss.evals.data.cells import text_of
 from gptoss.evals.suite import Suite
 from tests.evals.players import DATA
 
-_NO_TEXT = (None, True, [], {}, ["x"], "", "  ")
+_NO_TEXT: tuple[object, ...] = (None, True, [], {}, ["x"], "", "  ")
 _FILES = {
     "mmlu-pro": "mmlu_pro/test.jsonl",
     "hle": "hle/test.jsonl",
@@ -119,7 +119,12 @@ def test_steps_of_other_types(tmp_path: Path) -> None:
         first, *others = problem["sub_steps"]
         return json.dumps({**problem, "sub_steps": [{**first, **changed}, *others]})
 
-    for changed in ({"function_header": None}, {"test_cases": [5]}, {"step_number": []}):
+    cases: tuple[Mapping[str, object], ...] = (
+        {"function_header": None},
+        {"test_cases": [5]},
+        {"step_number": []},
+    )
+    for changed in cases:
         path = tmp_path / "problems_test.jsonl"
         path.write_text(with_step(changed))
         with pytest.raises(EvalError, match="no problem of SciCode with its steps"):

@@ -81,7 +81,7 @@ def test_more_items_show_smaller_differences_and_repeats_less_so() -> None:
 def test_too_few_items_show_nothing(n: int) -> None:
     found = detectable_between(n)
     assert found.difference is None
-    assert str(found).startswith("no difference, being too small (n ")
+    assert str(found).startswith("no difference with so few items (n ")
     assert found.to_dict()["difference"] is None
 
 

@@ -27,7 +27,7 @@ class SuiteOptions:
     context         tokens that whoever answers can hold
     judge, judge_name
                     who judges where programs cannot, and what it is called
-    sandbox_python, grader
+    sandbox_python, grader, time_limit_s, since, until
                     of benchmarks that run code, see `BenchmarkOptions`
     rung            of the sandbox; None: the strongest of this machine
     """
@@ -42,6 +42,9 @@ class SuiteOptions:
     judge_name: str = ""
     sandbox_python: Path | None = None
     grader: str = "subprocess"
+    time_limit_s: float | None = None
+    since: str | None = None
+    until: str | None = None
     rung: Rung | None = None
 
 
@@ -92,6 +95,9 @@ def open_suite(name: str, options: SuiteOptions) -> Suite:
                 judge_name=options.judge_name,
                 sandbox_python=options.sandbox_python,
                 grader=options.grader,
+                time_limit_s=options.time_limit_s,
+                since=options.since,
+                until=options.until,
             )
         )
     raise EvalError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from gptoss.errors import EvalError
 from gptoss.evals.asker import Asker, Sampling
 from gptoss.evals.catalogue import SuiteOptions, open_suite
 from gptoss.evals.choice import chosen
@@ -18,6 +19,9 @@ from gptoss.evals.run import Run, RunSettings, Unwatched, Watcher
 from gptoss.evals.suite import Sample, Suite
 from gptoss.files.whole import whole_file
 from gptoss.runtime.loaded_model import LoadedModel
+
+# The highest temperature that the APIs take.
+_HOTTEST = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,16 @@ class Evaluation:
     top_p: float | None = None
     max_tokens: int | None = None
     command: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise EvalError for a number by which nothing can be asked."""
+        for name in ("repeats", "max_tokens"):
+            if (count := getattr(self, name)) is not None and count < 1:
+                raise EvalError(f"got {name} {count}, wanted 1 or more")
+        if self.temperature is not None and not 0 <= self.temperature <= _HOTTEST:
+            raise EvalError(f"got the temperature {self.temperature:g}, wanted 0 to {_HOTTEST}")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise EvalError(f"got top_p {self.top_p:g}, wanted more than 0 and at most 1")
 
     @cached_property
     def samples(self) -> list[Sample]:

@@ -215,18 +215,23 @@ def plays_of(path: Path) -> Iterator[Play]:
         raise EvalError(f"cannot read {file}: {error.strerror or error}") from None
 
 
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a single run. Raises EvalError where nobody can know."""
+    try:
+        return (path / _SETTINGS).exists()
+    except OSError as error:
+        raise EvalError(f"cannot read {path}: {error.strerror}") from None
+
+
 def runs_in(path: Path) -> dict[str, Path]:
     """The folders of runs in a folder, by their names; of a run's own folder, that alone under an empty name.
 
     Raises EvalError where there is none.
     """
-    try:
-        if (path / _SETTINGS).exists():
-            return {"": path}
-        if not path.is_dir():
-            raise EvalError(f"there is no folder {path}; name one that gptoss eval wrote")
-    except OSError as error:
-        raise EvalError(f"cannot read {path}: {error.strerror}") from None
+    if is_run(path):
+        return {"": path}
+    if not path.is_dir():
+        raise EvalError(f"there is no folder {path}; name one that gptoss eval wrote")
     found = {each.parent.name: each.parent for each in sorted(path.glob(f"*/{_SETTINGS}"))}
     if not found:
         raise EvalError(f"{path} holds no run; wanted a folder that gptoss eval wrote")

@@ -126,14 +126,41 @@ def run(
     judge_model: Annotated[
         str | None, typer.Option(metavar="NAME", help="As the judge's server calls it.")
     ] = None,
+    judge_key_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The judge's API key. Default: $JUDGE_API_KEY."),
+    ] = None,
     sandbox_python: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="The Python whose packages generated code may use."),
     ] = None,
     grader: Annotated[
-        str,
-        typer.Option(metavar="subprocess|official", help="How LiveCodeBench's programs are run."),
-    ] = "subprocess",
+        str | None,
+        typer.Option(
+            metavar="subprocess|official",
+            help="How LiveCodeBench's programs are run. Default: subprocess.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="LiveCodeBench's problems from this day on, like 2024-07-01. Default: the protocol's.",
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="And up to this one. Default: the protocol's."),
+    ] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit",
+            metavar="S",
+            help="The processor's time for a test of LiveCodeBench, or all of a step of SciCode. "
+            "Default: 6 and 1800 s.",
+        ),
+    ] = None,
     regrade: Annotated[
         bool,
         typer.Option(
@@ -153,8 +180,25 @@ def run(
     Every answer is kept when it comes: after Ctrl-C, a crash or a power cut, the same command goes on. Exits with 1
     where samples were not answered.
     """
+    from gptoss.cli.eval.readers import require_readers
     from gptoss.cli.eval.wishes import Wishes, data_of, efforts_of
 
+    require_readers(
+        suites,
+        {
+            "--data": data,
+            "--protocol": protocol,
+            "--size": size is not None,
+            "--judge": judge,
+            "--judge-model": judge_model,
+            "--judge-key-file": judge_key_file,
+            "--sandbox-python": sandbox_python,
+            "--grader": grader,
+            "--since": since,
+            "--until": until,
+            "--time-limit": time_limit is not None,
+        },
+    )
     wishes = Wishes(
         suites=list(dict.fromkeys(suites)),
         data=data_of(suites, data or ()),
@@ -169,13 +213,21 @@ def run(
         max_tokens=max_tokens,
         judge=judge,
         judge_model=judge_model,
+        judge_key_file=judge_key_file,
         sandbox_python=None if sandbox_python is None else Path(sandbox_python).expanduser(),
-        grader=grader,
+        grader=grader or "subprocess",
+        since=since,
+        until=until,
+        time_limit_s=time_limit,
         regrades=regrade,
         out=None if out is None else Path(out).expanduser(),
     )
     with interruptible("the same command goes on"):
         if server:
+            if options.model:
+                raise EvalError(
+                    "got --model and --server; name the server's model by --server-model, or leave one out"
+                )
             asked = _ask_server(wishes, server, server_model, key_file, at_once, json)
             found = asyncio.run(asked)
         else:

@@ -59,6 +59,8 @@ class RunProgress:
         for item in items:
             if item.grade.outcome is Outcome.UNGRADED:
                 self._num_ungraded += 1
+                if self._num_ungraded <= _MOST_TOLD:
+                    notice(f"{item.id} is not graded: {item.grade.reason}")
             else:
                 self._scores.append(item.grade.score)
                 self._clusters.append(item.cluster)

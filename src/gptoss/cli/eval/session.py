@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gptoss.cli.eval.askers import server_asker
+from gptoss.cli.eval.askers import JUDGE_KEY, server_asker
 from gptoss.cli.eval.progress import RunProgress
-from gptoss.cli.eval.wishes import Wishes
+from gptoss.cli.eval.wishes import SELF, Wishes
 from gptoss.cli.notice import escaped, notice
 from gptoss.cli.output import Screen
+from gptoss.errors import EvalError
 from gptoss.evals.asker import Asker, Sampling
 from gptoss.evals.catalogue import SuiteOptions, open_suite
 from gptoss.evals.evaluation import Evaluation, write_report
-from gptoss.evals.folder import RunFolder
+from gptoss.evals.folder import RunFolder, is_run
 from gptoss.evals.forecast import Forecast, forecast
 from gptoss.evals.judging import KeptJudge
 from gptoss.evals.report import Evaluated
@@ -23,8 +25,12 @@ from gptoss.evals.statistics import detectable_between
 from gptoss.evals.suite import Suite
 from gptoss.runtime import LoadedModel
 
+_KNOWN = {
+    True: "the published file",
+    False: "not the published file",
+    None: "and no published one to hold it against",
+}
 _NOT_IN_NAMES = re.compile(r"[^\w.@+-]+")
-_SELF = "self"
 
 
 @dataclass(slots=True)
@@ -45,7 +51,12 @@ class Session:
 
     async def run(self) -> list[Evaluated]:
         """Run all, and give what was found. Raises GptossError."""
-        judge = await self._judge()
+        if is_run(self.out):
+            # Otherwise all would be asked again, in a folder beneath it.
+            raise EvalError(
+                f"{self.out} is the folder of one run; name the folder that it is in: --out {self.out.parent}"
+            )
+        judge, close = await self._judge()
         try:
             suites = [self._open(name, judge) for name in self.wishes.suites]
             found = []
@@ -62,6 +73,7 @@ class Session:
         finally:
             if judge is not None:
                 judge.close()
+            await close()
 
     @property
     def out(self) -> Path:
@@ -69,18 +81,28 @@ class Session:
         if self.wishes.out is not None:
             return self.wishes.out
         identity = self.asker.identity
-        return Path("evals", _file_name(str(identity.get("model") or identity["server_model"])))
+        # A model here and one of the same name at a server are two.
+        name = identity.get("model") or f"{identity['server_model']}-server"
+        return Path("evals", _file_name(str(name)))
 
-    async def _judge(self) -> KeptJudge | None:
-        wanted = self.wishes.judge
+    async def _judge(self) -> tuple[KeptJudge | None, Callable[[], Awaitable[None]]]:
+        """Whoever judges, and what lets go of it in the end."""
+        wishes, wanted = self.wishes, self.wishes.judge
         if wanted is None:
-            return None
-        asker = self.asker
-        if wanted != _SELF:
-            asker = await server_asker([wanted], self.wishes.judge_model, None, self.asker.at_once)
+            return None, _nothing
+        asker, close = self.asker, _nothing
+        if wanted != SELF:
+            asker = await server_asker(
+                [wanted],
+                wishes.judge_model,
+                wishes.judge_key_file,
+                self.asker.at_once,
+                key_variable=JUDGE_KEY,
+            )
+            close = asker.close
         # Judges are asked for the likeliest judgement, with an effort that lets them compare.
         sampling = Sampling(effort="medium", temperature=0.0, seed=self.wishes.seed)
-        return KeptJudge(asker, sampling, lambda: self._folder)
+        return KeptJudge(asker, sampling, lambda: self._folder), close
 
     def _open(self, name: str, judge: KeptJudge | None) -> Suite:
         wishes, model = self.wishes, self.model
@@ -92,7 +114,7 @@ class Session:
                 "context": model.context,
             }
         judge_name = wishes.judge or ""
-        if wishes.judge not in (None, _SELF):
+        if wishes.judge not in (None, SELF):
             judge_name = wishes.judge_model or wishes.judge or ""
         return open_suite(
             name,
@@ -105,6 +127,9 @@ class Session:
                 judge_name=judge_name,
                 sandbox_python=wishes.sandbox_python,
                 grader=wishes.grader,
+                since=wishes.since,
+                until=wishes.until,
+                time_limit_s=wishes.time_limit_s,
                 **counting,  # type: ignore[arg-type]
             ),
         )
@@ -150,12 +175,9 @@ class Session:
         screen.write(f"{escaped(card.name)} {escaped(card.version)}, {total:,} plays", "dim")
         screen.write(f", {total - left:,} of them there\n" if left < total else "\n", "dim")
         for source in run.suite.sources:
-            known = {True: "the published file", False: "not the published file"}
-            said = (
-                known.get(source.known, "its hash is not known") if source.known is not None else ""
-            )
+            rows = f"{source.rows:,} rows, " if source.rows else ""
             screen.write(
-                f"  {escaped(source.name)}: {source.rows:,} rows, {source.sha256[:16]} {said}\n",
+                f"  {escaped(source.name)}: {rows}sha256 {source.sha256[:16]}, {_KNOWN[source.known]}\n",
                 "dim",
             )
         for reason, count in run.suite.skipped.items():
@@ -169,7 +191,7 @@ class Session:
         if self.screen is None:
             return
         summary, screen = found.summary, self.screen
-        screen.write(f"{'' if summary.score is None else summary.score}\n", "bold")
+        screen.write(f"{summary.score or 'no graded item'}\n", "bold")
         for outcome, share in summary.outcomes.items():
             if share.mean:
                 screen.write(f"  {outcome:<10} {share}\n")
@@ -178,6 +200,10 @@ class Session:
                 f"{len(found.facts.failures):,} plays were not answered; the same command asks them again"
             )
         screen.write(f"  {escaped(folder / 'report.html')}\n", "dim")
+
+
+async def _nothing() -> None:
+    """Nothing is to be let go of: whoever is asked stays its caller's."""
 
 
 def _duration(told: Forecast) -> str:

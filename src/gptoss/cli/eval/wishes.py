@@ -10,6 +10,9 @@ from pathlib import Path
 from gptoss.errors import EvalError, shown
 from gptoss.harmony import Effort
 
+# The judge that is the model which is evaluated.
+SELF = "self"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
@@ -36,10 +39,20 @@ class Wishes:
     max_tokens: int | None
     judge: str | None
     judge_model: str | None
+    judge_key_file: str | None
     sandbox_python: Path | None
     grader: str
+    since: str | None
+    until: str | None
+    time_limit_s: float | None
     regrades: bool
     out: Path | None
+
+    def __post_init__(self) -> None:
+        """Raise EvalError for what belongs to a judge's server, where there is none."""
+        if self.judge in (None, SELF) and (self.judge_model or self.judge_key_file):
+            named = "--judge-model" if self.judge_model else "--judge-key-file"
+            raise EvalError(f"got {named} without a judge's server; name that by --judge URL")
 
 
 def data_of(suites: Sequence[str], given: Sequence[str]) -> dict[str, list[Path]]:

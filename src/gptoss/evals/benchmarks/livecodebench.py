@@ -86,7 +86,9 @@ CARDS = (
         published={},
     ),
 )
-_DATES = {"aa-v3": ("2024-07-01", "2024-12-31"), "official": ("", "9999")}
+# After all dates.
+_EVER = "9999"
+_DATES = {"aa-v3": ("2024-07-01", "2024-12-31"), "official": ("", _EVER)}
 _COUNTS = {"aa-v3": (315,), "official": _RELEASES}
 _SUBPROCESS = (
     "programs run as processes with a real input; the original runs them as the body of a function, which fails some "
@@ -110,6 +112,10 @@ class LiveCodeBench:
         self._tester = ProgramTester(rung=choose_rung(), grader=grader, time_limit_s=limit)
         since, until = _DATES[card.name]
         self._dates = (_date(options.since or since), _date(options.until or until))
+        if self._dates[0] > self._dates[1]:
+            raise EvalError(
+                f"got problems from {self._dates[0]} to {self._dates[1]}, wanted a day that is not after the other"
+            )
         self._skipped: Counter[str] = Counter()
         table = Table(_WANTED, find_files(options.data, _WANTED))
         self._samples = tuple(
@@ -119,7 +125,7 @@ class LiveCodeBench:
         self._sources = tuple(table.sources)
         if not self._samples:
             raise EvalError(
-                f"the data has no problem from {self._dates[0]} to {self._dates[1]}; name other dates or files"
+                f"the data has no problem {self._told_dates()}; name other dates or files"
             )
         self._card = self._stated(card, options)
 
@@ -174,8 +180,13 @@ class LiveCodeBench:
         if options.time_limit_s is not None:
             card = changed(card, f"tests have {options.time_limit_s:g} s, not 6 s")
         if options.since or options.until:
-            card = changed(card, f"problems from {self._dates[0]} to {self._dates[1]}")
+            card = changed(card, f"problems {self._told_dates()}")
         return replace(card, scoring=f"{card.scoring}; grader `{self._tester.grader}`")
+
+    def _told_dates(self) -> str:
+        since, until = self._dates
+        until = "the last one" if until == _EVER else until
+        return f"from {since or 'the first one'} to {until}"
 
     def _sample(self, name: str, row: Row) -> Sample | None:
         values = row.values or {}
@@ -219,7 +230,7 @@ def open_livecodebench(options: BenchmarkOptions) -> LiveCodeBench:
 
 def _date(text: str) -> str:
     """A date as ISO writes it, which sorts as dates do. Raises EvalError."""
-    if text in ("", "9999"):
+    if text in ("", _EVER):
         return text
     try:
         return date.fromisoformat(text).isoformat()

@@ -9,6 +9,8 @@ from pathlib import Path
 from gptoss.errors import EvalError, listed, shown
 from gptoss.evals.suite import Ask, ProtocolCard
 
+# For a test or a script: a day.
+MOST_SECONDS = 86_400
 DEFAULT_PROTOCOL = "aa-v3"
 # Whose figures are on the page, and of what.
 ARTIFICIAL_ANALYSIS = "Artificial Analysis, gpt-oss-20b high"
@@ -40,6 +42,12 @@ class BenchmarkOptions:
     time_limit_s: float | None = None
     since: str | None = None
     until: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise EvalError for a time in which nothing could run, or that never ends."""
+        limit = self.time_limit_s
+        if limit is not None and not 0.1 <= limit <= MOST_SECONDS:
+            raise EvalError(f"got a time limit of {limit:g} s, wanted 0.1 to {MOST_SECONDS:,} s")
 
 
 def chosen_card(

@@ -33,7 +33,7 @@ class Detectable:
         grouped = "" if self.clusters == self.n else f" in {self.clusters:,} clusters"
         behind = f"n {self.n:,}{grouped}, {self.given}"
         if self.difference is None:
-            return f"no difference, being too small ({behind})"
+            return f"no difference with so few items ({behind})"
         return f"{100 * self.difference:.1f} points or more, found 4 times in 5 ({behind})"
 
     def to_dict(self) -> dict[str, object]:
