@@ -93,6 +93,15 @@ def test_a_refusal_is_told_at_once(serving: Serving, status: int) -> None:
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_body_goes_to_no_other_address(serving: Serving, status: int) -> None:
+    other = serving(GOOD)
+    server = serving(Says(status=status, headers={"Location": f"{other.url}/v1/chat/completions"}))
+    with pytest.raises(AnswerError, match=rf"elsewhere \({status}\), to '{other.url}"):
+        post(server)
+    assert (len(server.asked), other.asked) == (1, [])
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"<html>", b"\xff", [1], "text", b"[" * 100_000, {"error": 3}, {"error": {"code": 3}}],

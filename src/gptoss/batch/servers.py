@@ -188,6 +188,12 @@ def _read(url: str, response: httpx2.Response) -> dict[str, Any]:
         wait_s = min(float(wait), _LONGEST_WAIT_S) if _SECONDS.fullmatch(wait) else None
         reason = f"{url} answers {status}{_message(response)[1]}"
         raise _Failed(reason, is_full=status in _FULL, wait_s=wait_s)
+    if response.has_redirect_location:
+        # A body that was meant for one address goes to no other.
+        where = shown(response.headers["location"])
+        raise AnswerError(
+            f"{url} sends requests elsewhere ({status}), to {where}; name that address"
+        )
     if not response.is_success:
         code, message = _message(response)
         raise RefusedError(status, code, f"{url} refuses the request ({status}){message}")
