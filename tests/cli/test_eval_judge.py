@@ -63,14 +63,15 @@ def test_neither_learns_the_key_of_the_other(
 class _Asker:
     at_once = 2
 
-    def __init__(self, content: str) -> None:
-        self.content, self.num_closed = content, 0
+    def __init__(self, content: str, name: str = "someone") -> None:
+        self.name, self.content, self.num_closed, self.num_asked = name, content, 0, 0
 
     @property
     def identity(self) -> Mapping[str, object]:
-        return {"model": "someone"}
+        return {"server_model": self.name}
 
     async def ask(self, question: Question, seed: int) -> Answer:
+        self.num_asked += 1
         if not self.content:
             raise AnswerError("out of order")
         return Answer(content=self.content)
@@ -121,6 +122,25 @@ def test_a_judge_is_let_go_of_whatever_it_says(
         asyncio.run(
             Session(replace(wishes, out=tmp_path / "hle-aa-v3-low"), answers, None, None, "").run()
         )
+
+
+def test_another_judge_does_not_repeat_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same words asked of another judge are another question; of the same one, they are not asked again."""
+    yes = json.dumps({**_JUDGEMENT, "correct": "yes"})
+    judges = {"a": _Asker(json.dumps(_JUDGEMENT), "a"), "b": _Asker(yes, "b")}
+
+    async def made(_: object, model: str, *__: object, **___: object) -> _Asker:
+        return judges[model]
+
+    monkeypatch.setattr(session, "server_asker", made)
+    for name, wanted in (("a", 0.0), ("b", 1.0), ("a", 0.0)):
+        wishes = replace(_WISHES, out=tmp_path, judge_model=name, regrades=True)
+        (found,) = asyncio.run(Session(wishes, _Asker("Answer: 4"), None, None, "").run())
+        assert found.summary.score is not None
+        assert (found.summary.score.mean, found.facts.card.judge) == (wanted, name)
+    assert (judges["a"].num_asked, judges["b"].num_asked) == (2, 2)
 
 
 def test_what_belongs_to_a_judge_that_is_not_there() -> None:

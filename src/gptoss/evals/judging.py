@@ -16,10 +16,16 @@ JUDGED = "judged.jsonl"
 
 
 class KeptJudge:
-    """Asks whoever judges, each question once: the same question has the same answer, in every sample and repeat."""
+    """Asks whoever judges, each question once: the same question has the same answer, in every sample and repeat.
 
-    def __init__(self, asker: Asker, sampling: Sampling, folder: Callable[[], Path]) -> None:
+    name  of the judge, as the report says it; what another one said is no answer of this one
+    """
+
+    def __init__(
+        self, asker: Asker, name: str, sampling: Sampling, folder: Callable[[], Path]
+    ) -> None:
         """`folder`: asked for at the first question, when the run's folder is there."""
+        self.name = name
         self._asker = asker
         self._sampling = sampling
         self._folder = folder
@@ -30,7 +36,7 @@ class KeptJudge:
         """Return the judge's answer. Raises AnswerError where it gives none."""
         journal = self._opened()
         settled = self._sampling.settled(question)
-        key = settled.digest()
+        key = f"{settled.digest()} {self.name}"
         async with self._places:
             if key in journal:
                 try:
@@ -39,7 +45,7 @@ class KeptJudge:
                     raise EvalError(
                         f"{journal.path} holds an answer in another form ({error}); begin anew in another folder"
                     ) from None
-            answer = await self._asker.ask(settled, seed_of(self._sampling.seed, key))
+            answer = await self._asker.ask(settled, seed_of(self._sampling.seed, settled.digest()))
             journal.put(key, answer.to_dict())
         return answer
 

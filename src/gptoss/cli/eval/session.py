@@ -90,7 +90,7 @@ class Session:
         wishes, wanted = self.wishes, self.wishes.judge
         if wanted is None:
             return None, _nothing
-        asker, close = self.asker, _nothing
+        asker, name, close = self.asker, SELF, _nothing
         if wanted != SELF:
             asker = await server_asker(
                 [wanted],
@@ -99,10 +99,10 @@ class Session:
                 self.asker.at_once,
                 key_variable=JUDGE_KEY,
             )
-            close = asker.close
+            name, close = str(asker.identity["server_model"]), asker.close
         # Judges are asked for the likeliest judgement, with an effort that lets them compare.
         sampling = Sampling(effort="medium", temperature=0.0, seed=self.wishes.seed)
-        return KeptJudge(asker, sampling, lambda: self._folder), close
+        return KeptJudge(asker, name, sampling, lambda: self._folder), close
 
     def _open(self, name: str, judge: KeptJudge | None) -> Suite:
         wishes, model = self.wishes, self.model
@@ -113,9 +113,6 @@ class Session:
                 "count_tokens": lambda text: len(tokenizer.encode(text)),
                 "context": model.context,
             }
-        judge_name = wishes.judge or ""
-        if wishes.judge not in (None, SELF):
-            judge_name = wishes.judge_model or wishes.judge or ""
         return open_suite(
             name,
             SuiteOptions(
@@ -124,7 +121,7 @@ class Session:
                 seed=wishes.seed,
                 size=wishes.size,
                 judge=judge,
-                judge_name=judge_name,
+                judge_name="" if judge is None else judge.name,
                 sandbox_python=wishes.sandbox_python,
                 grader=wishes.grader,
                 since=wishes.since,
