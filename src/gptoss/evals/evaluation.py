@@ -18,6 +18,7 @@ from gptoss.evals.report import Evaluated, RunFacts, summarise, written
 from gptoss.evals.run import Run, RunSettings, Unwatched, Watcher
 from gptoss.evals.suite import Sample, Suite
 from gptoss.files.whole import whole_file
+from gptoss.harmony import Effort
 from gptoss.runtime.loaded_model import LoadedModel
 
 # The highest temperature that the APIs take.
@@ -46,7 +47,8 @@ class Evaluation:
     command: str = ""
 
     def __post_init__(self) -> None:
-        """Raise EvalError for a number by which nothing can be asked."""
+        """Raise EvalError for a number by which nothing can be asked, MessageError for an unknown effort."""
+        Effort.parse(self.effort)
         for name in ("repeats", "max_tokens"):
             if (count := getattr(self, name)) is not None and count < 1:
                 raise EvalError(f"got {name} {count}, wanted 1 or more")
