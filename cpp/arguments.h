@@ -98,7 +98,7 @@ Index row_stride(const Rows& out) {
 // An output's rounded form, of any type that products take.
 using RoundedOut = std::optional<nb::ndarray<nb::ndim<2>, nb::c_contig, nb::device::cpu>>;
 
-Rounded rounded_of(const RoundedOut& out, Index rows, Index width) {
+inline Rounded rounded_of(const RoundedOut& out, Index rows, Index width) {
   Rounded rounded;
   if (!out) return rounded;
   require(size(*out, 0) == rows, "rounded has the wrong shape");
@@ -128,15 +128,16 @@ auto dense(const Array<const Act, 2>& x, const std::optional<Array<const float, 
   return product;
 }
 
+// Entries of experts, sorted, times weights that make `features` of an input; a bias, where there is one, has been
+// checked.
 template <class Act>
-auto grouped(const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& rows,
-             const Array<const std::int32_t, 1>& offsets, const Array<const float, 2>& bias, const Array<float, 2>& out,
-             Index experts, Index features, const Swiglu& swiglu = {}) {
+auto entries_by_expert(const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& rows,
+                       const Array<const std::int32_t, 1>& offsets, const float* bias, const Array<float, 2>& out,
+                       Index experts, Index features, const Swiglu& swiglu = {}) {
   const Index entries = size(rows, 0), width = swiglu.is_wanted ? features / 2 : features;
   const Index in = inputs(x);
   require(features % kBlock == 0, "expert product: out-features must be a multiple of 32");
   require(size(out, 0) == entries && size(out, 1) == width, "expert product: out has the wrong shape");
-  require(size(bias, 0) == experts && size(bias, 1) == features, "expert product: bias has the wrong shape");
   require(experts <= kMaxExperts, "expert product: at most 1024 experts");
   require(size(offsets, 0) == experts + 1, "expert product: offsets must number experts + 1");
   require(offsets.data()[0] == 0 && offsets.data()[experts] == entries, "expert product: offsets must span entries");
@@ -144,8 +145,16 @@ auto grouped(const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& r
     require(offsets.data()[e] <= offsets.data()[e + 1], "expert product: offsets must not fall");
   require_between(rows, 0, size(x, 0), "expert product: a row is outside x");
   using Type = typename Stored<Act>::Type;
-  const Product<Type> product = {data(x.data()), rows.data(), entries, in, bias.data(), out.data(), width, swiglu};
+  const Product<Type> product = {data(x.data()), rows.data(), entries, in, bias, out.data(), width, swiglu};
   return GroupedProduct<Type>{product, offsets.data(), experts, features};
+}
+
+template <class Act>
+auto grouped(const Array<const Act, 2>& x, const Array<const std::int32_t, 1>& rows,
+             const Array<const std::int32_t, 1>& offsets, const Array<const float, 2>& bias, const Array<float, 2>& out,
+             Index experts, Index features, const Swiglu& swiglu = {}) {
+  require(size(bias, 0) == experts && size(bias, 1) == features, "expert product: bias has the wrong shape");
+  return entries_by_expert(x, rows, offsets, bias.data(), out, experts, features, swiglu);
 }
 
 template <class Act>
@@ -170,7 +179,7 @@ StoredMxfp4::Distances distances(const nb::ndarray<const std::uint8_t, nb::devic
           static_cast<Index>(array.stride(0))};
 }
 
-StoredMxfp4 stored_mxfp4(const Parts& blocks, const Parts& scales, bool is_paired) {
+inline StoredMxfp4 stored_mxfp4(const Parts& blocks, const Parts& scales, bool is_paired) {
   const Index num_parts = static_cast<Index>(blocks.size());
   require(0 < num_parts && num_parts <= kMostParts && blocks.size() == scales.size(),
           "pack_mxfp4: blocks and scales must be of one part or of two");
@@ -196,8 +205,8 @@ StoredMxfp4 stored_mxfp4(const Parts& blocks, const Parts& scales, bool is_paire
   return stored;
 }
 
-Combination combination(const Array<const float, 2>& x, const Array<const std::int32_t, 2>& entries,
-                        const Array<const float, 2>& weights, const Array<float, 2>& out) {
+inline Combination combination(const Array<const float, 2>& x, const Array<const std::int32_t, 2>& entries,
+                               const Array<const float, 2>& weights, const Array<float, 2>& out) {
   const Index tokens = size(entries, 0), k = size(entries, 1), width = size(out, 1);
   require(width % kBlock == 0, "combine: width must be a multiple of 32");
   require(size(x, 1) == width && size(out, 0) == tokens, "combine: shapes differ");

@@ -49,6 +49,8 @@ class Backend {
     return bf16_pairs_ && page_size % kPairRow == 0 && head_dim % kPairRow == 0;
   }
   int num_threads() const { return pool_.num_threads(); }
+  const Kernels* kernels() const { return kernels_; }
+  ThreadPool& pool() { return pool_; }
 
   void to_bf16(const float* x, Bf16* out, Index count);
   void to_bf16(const float* x, float* out, Index count);

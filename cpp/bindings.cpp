@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "arguments.h"
+#include "training.h"
+#include "training_bindings.h"
 
 using namespace nb::literals;
 
@@ -322,6 +324,7 @@ NB_MODULE(_kernels, module) {
   nb::class_<Recording>(module, "Recording").def(nb::init<>()).def("replay", [](const Recording& self) {
     without_gil([&] { self.replay(); });
   });
+  bind_training(module);
   nb::class_<Recorder>(module, "Backend")
       .def(
           "__init__",
@@ -338,6 +341,9 @@ NB_MODULE(_kernels, module) {
       .def_prop_ro("bf16_pairs", [](const Recorder& self) { return self.bf16_pairs(); })
       .def("attends_in_pairs", [](const Recorder& self, Index page_size,
                                   Index head_dim) { return self.attends_in_pairs(page_size, head_dim); })
+      // Uses the backend's threads.
+      .def(
+          "training", [](Recorder& self) { return Training(self); }, nb::keep_alive<0, 1>())
       .def(
           "record", [](Recorder& self, Recording* recording) { self.recording = recording; }, "recording"_a.none())
       .def("to_bf16", &to_bf16<Bits>, "x"_a.noconvert(), "out"_a.noconvert())

@@ -9,6 +9,17 @@ extern const Kernels kAvxVnni;
 extern const Kernels kAvx512Vnni;
 #endif
 
+namespace training {
+
+extern const TrainingKernels kBaseline;
+#if defined(__x86_64__)
+extern const TrainingKernels kAvx2;
+extern const TrainingKernels kAvxVnni;
+extern const TrainingKernels kAvx512Vnni;
+#endif
+
+}  // namespace training
+
 namespace {
 
 #if defined(__x86_64__)
@@ -50,6 +61,15 @@ const Kernels* find_table(const std::string& name) {
   for (const Kernels* table : runnable_tables())
     if (name == table->name) return table;
   return nullptr;
+}
+
+const TrainingKernels* training_table(const Kernels* table) {
+#if defined(__x86_64__)
+  if (table == &kAvx2) return &training::kAvx2;
+  if (table == &kAvxVnni) return &training::kAvxVnni;
+  if (table == &kAvx512Vnni) return &training::kAvx512Vnni;
+#endif
+  return table == &kBaseline ? &training::kBaseline : nullptr;
 }
 
 }  // namespace gptoss

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "training_kernels.h"
 
 namespace gptoss {
 
@@ -17,5 +18,8 @@ bool has_fast_bf16_dot(const Kernels* table);
 
 // The table of that name, or null if it is unknown or cannot run here.
 const Kernels* find_table(const std::string& name);
+
+// The training kernels of the same instruction set.
+const TrainingKernels* training_table(const Kernels* table);
 
 }  // namespace gptoss

@@ -7,21 +7,16 @@
 #pragma once
 
 #include "kernels/constants.h"
+#include "kernels/packed_block.h"
 #include "kernels/swiglu.h"
-#include "simd/isa.h"
 
 namespace gptoss {
 namespace {
 
-// A block is cut into quarters, of eight inputs each.
-constexpr Index kQuarters = 4;
 // Vectors of a group.
 constexpr Index kGroupVectors = kGroup / Isa::kLanes;
 // How far ahead of the decoded block memory is asked for: the hardware's own guess ends with each page.
 constexpr Index kPrefetchBytes = 4096;
-
-constexpr Index block_bytes(const PackedMxfp4*) { return 256; }
-constexpr Index block_bytes(const PackedInt8*) { return 512; }
 
 // Whether a block's sum becomes a float together with its scale.
 template <class Weights, class Act>
@@ -177,11 +172,6 @@ GPTOSS_INLINE void finish(const Product<Act>& p, Index entry, Index row, Index e
   }
   for (int v = 0; v < Vectors; ++v)
     if (row + v * Isa::kLanes < end) finish(p, entry, row + v * Isa::kLanes, end, sums[v]);
-}
-
-template <class Act>
-GPTOSS_INLINE const Act* input(const Product<Act>& p, Index entry) {
-  return p.x + (p.rows ? p.rows[entry] : entry) * (p.in / kValues<Act>);
 }
 
 template <class Weights, class Act>
