@@ -27,6 +27,8 @@ from gptoss.kernels.arrays import (
 )
 from gptoss.kernels.backend import Backend, Recording
 from gptoss.kernels.machine import available_threads, bf16_pairs, isas
+from gptoss.kernels.training import TrainingKernels
+from gptoss.kernels.training_backend import TrainingBackend
 
 __all__ = [
     "GROUP",
@@ -44,6 +46,8 @@ __all__ = [
     "Int64",
     "Recording",
     "StoredMxfp4",
+    "TrainingBackend",
+    "TrainingKernels",
     "available_threads",
     "bf16_pairs",
     "isas",

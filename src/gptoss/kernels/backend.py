@@ -76,6 +76,10 @@ class Backend:
         """Whether bfloat16 is multiplied in pairs. Results with and without differ by rounding."""
         return self._native.bf16_pairs
 
+    def training(self) -> _kernels.Training:
+        """The training kernels of the same instruction set, on the same threads; `TrainingBackend` documents them."""
+        return self._native.training()
+
     @contextmanager
     def record(self) -> Iterator[Recording]:
         """Within the block, also record this backend's calls, of one thread alone.
