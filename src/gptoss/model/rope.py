@@ -50,6 +50,11 @@ class RotaryTables:
         self._cos = np.empty((0, head_dim // 2), np.float32)
         self._sin = np.empty((0, head_dim // 2), np.float32)
 
+    @property
+    def num_pairs(self) -> int:
+        """Pairs of a head, head_dim / 2."""
+        return len(self._frequencies)
+
     def take(self, positions: Int64, cos: Float32, sin: Float32) -> None:
         """Cosines and sines of positions (tokens) to cos and sin, each (tokens, head_dim / 2)."""
         self._grow(int(positions.max(initial=-1)) + 1)
