@@ -30,21 +30,21 @@ class Oracle:
         if model.config.swiglu_alpha == 1.702:
             data.pop("swiglu_alpha", None)
         config = GptOssConfig(**data, attn_implementation="eager", experts_implementation="eager")
-        self._model = GptOssForCausalLM(config).eval()
+        self.model = GptOssForCausalLM(config).eval()
         state = {
             name: torch.from_numpy(bf16_to_float32(bits))
             for name, (_, bits) in model.named(BF16).items()
         }
-        self._model.load_state_dict(state)
+        self.model.load_state_dict(state)
 
     def logits(self, token_ids: NDArray[np.int64], dtype: torch.dtype | None = None) -> Float32:
         """(tokens, vocabulary) of one pass, in float32 where no other is named."""
         import torch
 
         with torch.no_grad():
-            output = self._model.to(dtype or torch.float32)(
+            output = self.model.to(dtype or torch.float32)(
                 torch.from_numpy(token_ids)[None]
             ).logits[0]
-        self._model.float()
+        self.model.float()
         result: Float32 = output.float().numpy()
         return result
