@@ -1,7 +1,7 @@
 // One table of training kernels; compiled once per instruction set, as table.cpp is.
 
+#include "training/attention_gradient.h"
 #include "training/dense_transposed.h"
-#include "training/sample_attention_gradient.h"
 #include "training/swiglu_gradient.h"
 #include "training/transposed_matmul.h"
 #include "training_kernels.h"

@@ -214,3 +214,11 @@ def test_nothing_that_counts_has_no_loss(model: PackedModel) -> None:
     assert loss == 0
     assert x.grad is not None
     assert (x.grad == 0).all()
+
+
+def test_buffers_do_not_grow(model: PackedModel) -> None:
+    using = arithmetic("bf16")
+    learn(model, using)
+    grown = using.workspace.num_grown
+    learn(model, using)
+    assert using.workspace.num_grown == grown
