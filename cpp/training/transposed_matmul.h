@@ -26,6 +26,15 @@ constexpr Index kTransposedEntries = 128;
 template <class Act>
 constexpr Index kStep = std::is_same_v<Act, float> ? Isa::kLanes : kBlock;
 
+GPTOSS_INLINE void store_decoded(float* p, Isa::F values) { Isa::store(p, values); }
+
+// An MXFP4 value has three binary digits, so that its lower half as a float is zero, also where it is subnormal.
+GPTOSS_INLINE void store_decoded(Bf16* p, Isa::F values) {
+  typedef std::uint16_t Halves __attribute__((vector_size(2 * Isa::kLanes)));
+  const Halves upper = __builtin_convertvector((Isa::U)values >> 16, Halves);
+  std::memcpy(p, &upper, sizeof upper);
+}
+
 // Decoded weights of a block of inputs and of some features: tiles of inputs, steps of features, inputs.
 template <class Act>
 struct TransposedPanel {
@@ -35,6 +44,7 @@ struct TransposedPanel {
   // Features [first, end) of a block of inputs.
   template <class Weights>
   GPTOSS_METHOD void decode(const Weights& weights, Index in_blocks, Index block, Index first, Index end) {
+    static_assert(std::is_same_v<Act, float> || std::is_same_v<Weights, PackedMxfp4>, "eight bits would be cut");
     constexpr Index kBytes = block_bytes(static_cast<Weights*>(nullptr));
     for (Index feature = first; feature < end; feature += Isa::kLanes) {
       const Index from = feature / kGroup * in_blocks + block, lane = feature % kGroup;
@@ -51,8 +61,8 @@ struct TransposedPanel {
         Isa::quarter(weights, static_cast<const float*>(nullptr), p + z * (kBytes / kQuarters), words);
         GPTOSS_UNROLL for (int i = 0; i < kWords; ++i) {
           const Index input = z * kWords + i;
-          Isa::store(out + (input / kTileInputs * kSteps * kTileInputs + input % kTileInputs) * kStep<Act>,
-                     (Isa::F)words[i] * scale);
+          store_decoded(out + (input / kTileInputs * kSteps * kTileInputs + input % kTileInputs) * kStep<Act>,
+                        (Isa::F)words[i] * scale);
         }
       }
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -47,18 +47,16 @@ class Case:
         return float(self.qkv.shape[2] ** -0.5)
 
     def forward(self, each: kernels.TrainingKernels) -> tuple[Array, Array]:
-        """Output and log sums, not a number where nothing is written."""
-        out = np.full(self.d_out.shape, np.nan, np.float32)
-        log_sums = np.full(out.shape[:2], np.nan, np.float32)
-        each.attention(
-            self.qkv,
-            self.starts,
-            self.sinks,
-            out,
-            log_sums,
-            window=self.window,
-            scale=self.scale,
-        )
+        """Output and log sums."""
+        return self.attended(each, self.qkv, self.sinks)
+
+    def attended(
+        self, each: kernels.TrainingKernels, qkv: Array, sinks: Array
+    ) -> tuple[Array, Array]:
+        """The same of other queries, keys, values and sinks; not a number where nothing is written."""
+        out = np.full(self.d_out.shape, np.nan, qkv.dtype)
+        log_sums = np.full(out.shape[:2], np.nan, qkv.dtype)
+        each.attention(qkv, self.starts, sinks, out, log_sums, window=self.window, scale=self.scale)
         return out, log_sums
 
     def backward(
@@ -197,6 +195,27 @@ def test_same_bits_for_any_threads_and_beside_any_samples(choice: Choice, window
         d_qkv, _ = alone.backward(training, out, log_sums)
         for got, wanted in zip((out, log_sums, d_qkv), results[0], strict=False):
             assert np.array_equal(got, wanted[begin:end])
+
+
+@pytest.mark.parametrize("window", [0, 5])
+def test_twin_is_the_derivative(training_twin: kernels.TrainingKernels, window: int) -> None:
+    """Along random directions, against differences in float64."""
+    case = Case.random(4, 2, 16, (0, 1, 14, 30), window)
+    random = np.random.default_rng(1)
+    qkv, sinks = case.qkv.astype(np.float64), case.sinks.astype(np.float64)
+
+    def loss(moved_qkv: Array, moved_sinks: Array) -> float:
+        out, _ = case.attended(training_twin, moved_qkv, moved_sinks)
+        return float((out * case.d_out).sum())
+
+    wide = replace(case, qkv=qkv, sinks=sinks)
+    d_qkv, d_sinks = wide.backward(training_twin, *case.attended(training_twin, qkv, sinks))
+    for _ in range(5):
+        along_qkv, along_sinks = (1e-6 * random.standard_normal(x.shape) for x in (qkv, sinks))
+        ahead = loss(qkv + along_qkv, sinks + along_sinks)
+        behind = loss(qkv - along_qkv, sinks - along_sinks)
+        slope = (d_qkv * along_qkv).sum() + (d_sinks * along_sinks).sum()
+        np.testing.assert_allclose((ahead - behind) / 2, slope, rtol=1e-6)
 
 
 def test_scores_that_are_far_apart(
