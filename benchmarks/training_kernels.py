@@ -1,8 +1,8 @@
 """Training's products, attention and one 20B layer, beside forward products: python -m benchmarks.training_kernels.
 
-Times are those of one core at work, so that other programs disturb them little; the peak of float32 products in
-registers is measured before, between and after. A layer has LoRA of rank 16 on its four attention matrices and on all
-experts; forward and backward of each half are one pass, as a step makes them.
+Times are those of one core at work, so that other programs disturb them little; the peak of products in registers, of
+what experts take on this processor, is measured before, between and after. A layer has LoRA of rank 16 on its four
+attention matrices and on all experts; forward and backward of each half are one pass, as a step makes them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from gptoss import kernels
 from gptoss.kernels import Backend, TrainingBackend
 from gptoss.kernels.bf16 import float32_to_bf16
 from gptoss.model.config import LayerType
+from gptoss.model.precision import Precision
 from gptoss.model.rope import RotaryTables
 from gptoss.model.synth import gpt_oss_20b
 from gptoss.model.weights import AttentionWeights, ExpertWeights, Linear, PackedExperts
@@ -66,21 +67,33 @@ def core_seconds(work: Callable[[], object]) -> float:
     return min(took)
 
 
-def peak(backend: Backend) -> float:
-    """Of float32, GFLOP/s a core."""
+def peak(arithmetic: Arithmetic) -> float:
+    """Of the products that experts have, GFLOP/s a core."""
+    inputs = "float32" if arithmetic.precision is Precision.FLOAT32 else "bfloat16"
     began = time.thread_time()
-    return backend.multiply(2_000_000, inputs="float32") / (time.thread_time() - began) / 1e9
+    done = arithmetic.backend.multiply(2_000_000, inputs=inputs)
+    return done / (time.thread_time() - began) / 1e9
 
 
-def experts_products(backend: Backend, entries: int, found: Speeds) -> None:
+def activations(arithmetic: Arithmetic, *shape: int) -> kernels.Activations:
+    """Random inputs as experts take them."""
+    x = floats(*shape)
+    if arithmetic.precision is Precision.FLOAT32:
+        return x
+    rounded = np.empty(shape, arithmetic.backend.activation_dtype)
+    arithmetic.backend.to_bf16(x, rounded)
+    return rounded
+
+
+def experts_products(arithmetic: Arithmetic, entries: int, found: Speeds) -> None:
     """The first projection of eight experts both ways, with so many entries each."""
     of_all, count = Experts.random(), 8
     packed, scales = of_all.packed[:count], of_all.scales[:count]
     offsets = np.arange(count + 1, dtype=np.int32) * np.int32(entries)
     order = np.arange(count * entries, dtype=np.int32)
-    x, d = floats(len(order), HIDDEN), floats(len(order), 2 * HIDDEN)
-    y, d_x = np.empty_like(d), np.empty_like(x)
-    training = TrainingBackend(backend)
+    x, d = (activations(arithmetic, len(order), width) for width in (HIDDEN, 2 * HIDDEN))
+    y, d_x = (np.empty(each.shape, np.float32) for each in (d, x))
+    backend, training = arithmetic.backend, arithmetic.training
     gflop = 2 * len(order) * 2 * HIDDEN * HIDDEN / 1e9
     bias = of_all.bias[:count]
     found.gflops[f"experts_forward_{entries}"] = gflop / core_seconds(
@@ -91,12 +104,12 @@ def experts_products(backend: Backend, entries: int, found: Speeds) -> None:
     )
 
 
-def dense_products(backend: Backend, entries: int, found: Speeds) -> None:
+def dense_products(arithmetic: Arithmetic, entries: int, found: Speeds) -> None:
     """The query matrix both ways, as stored."""
     weight = matrix(HEADS_WIDTH, HIDDEN)
     x, d = floats(entries, HIDDEN), floats(entries, HEADS_WIDTH)
     y, d_x = np.empty_like(d), np.empty_like(x)
-    training = TrainingBackend(backend)
+    backend, training = arithmetic.backend, arithmetic.training
     gflop = 2 * entries * weight.size / 1e9
     found.gflops[f"query_forward_{entries}"] = gflop / core_seconds(
         lambda: backend.matmul(x, weight, None, y)
@@ -106,10 +119,12 @@ def dense_products(backend: Backend, entries: int, found: Speeds) -> None:
     )
 
 
-def attention_core(backend: Backend, tokens: int, kind: LayerType, found: Speeds) -> None:
+def attention_core(
+    training: kernels.TrainingKernels, tokens: int, kind: LayerType, found: Speeds
+) -> None:
     """Attention alone: forward, and its gradient."""
     heads, dim = CONFIG.num_heads, CONFIG.head_dim
-    training, window = TrainingBackend(backend), window_of(kind)
+    window = window_of(kind)
     qkv = floats(tokens, heads + 2 * CONFIG.num_kv_heads, dim)
     starts, sinks = np.array([0, tokens], np.int32), np.zeros(heads, np.float32)
     out, d_out = np.empty((tokens, heads, dim), np.float32), floats(tokens, heads, dim)
@@ -139,9 +154,8 @@ def attention_core(backend: Backend, tokens: int, kind: LayerType, found: Speeds
         found.ms_per_token[f"attention_{kind.name.lower()}_{name}_{tokens}"] = 1e3 * took / tokens
 
 
-def layer(backend: Backend, tokens: int, found: Speeds) -> None:
+def layer(arithmetic: Arithmetic, tokens: int, found: Speeds) -> None:
     """Both halves of a layer with LoRA, forward and backward."""
-    arithmetic = Arithmetic(backend, TrainingBackend(backend))
     samples = Samples.of([tokens], RotaryTables(CONFIG.rope, CONFIG.head_dim))
     hidden = torch.randn(tokens, HIDDEN, requires_grad=True)
     for kind in (LayerType.FULL, LayerType.SLIDING):
@@ -238,22 +252,24 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     backend = Backend(isa=options.isa, threads=1)
-    found, peaks = Speeds({}, {}), [peak(backend)]
+    arithmetic = Arithmetic(backend, TrainingBackend(backend))
+    found, peaks = Speeds({}, {}), [peak(arithmetic)]
     for entries in ENTRIES:
-        experts_products(backend, entries, found)
-        dense_products(backend, entries, found)
-        peaks.append(peak(backend))
+        experts_products(arithmetic, entries, found)
+        dense_products(arithmetic, entries, found)
+        peaks.append(peak(arithmetic))
     for tokens in TOKENS:
         for kind in (LayerType.FULL, LayerType.SLIDING):
-            attention_core(backend, tokens, kind, found)
-        layer(backend, tokens, found)
-        peaks.append(peak(backend))
-    report(backend, statistics.median(peaks), found)
+            attention_core(arithmetic.training, tokens, kind, found)
+        layer(arithmetic, tokens, found)
+        peaks.append(peak(arithmetic))
+    report(arithmetic, statistics.median(peaks), found)
 
 
-def report(backend: Backend, of_machine: float, found: Speeds) -> None:
+def report(arithmetic: Arithmetic, of_machine: float, found: Speeds) -> None:
     """Print a table, and add to the committed results."""
-    title = f"{machine_name()}, {backend.isa}, one core: float32 peak {of_machine:.0f} GFLOP/s"
+    isa, precision = arithmetic.backend.isa, arithmetic.precision
+    title = f"{machine_name()}, {isa}, one core: {precision} peak {of_machine:.0f} GFLOP/s"
     table = Table("what", "GFLOP/s", "of peak", "ms a token", title=title)
     metrics: dict[str, object] = {"peak_gflops": round(of_machine, 1)}
     for name, value in found.gflops.items():
@@ -266,7 +282,7 @@ def report(backend: Backend, of_machine: float, found: Speeds) -> None:
         metrics[f"{name}_ms_per_token"] = round(value, 3)
         if name not in found.gflops:
             table.add_row(name, "", "", f"{value:.3f}")
-    common = {"isa": backend.isa, "threads": 1, "model": "20b", "precision": "float32"}
+    common = {"isa": isa, "threads": 1, "model": "20b", "precision": precision}
     append("training_kernels.csv", common, metrics)
     Console().print(table)
 

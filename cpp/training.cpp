@@ -45,6 +45,10 @@ void Training::bf16_transposed(const Product<float>& product, const Bf16* weight
             [&](Index begin, Index end) { kernels_->bf16_transposed(product, weight, in / kBlock, begin, end); });
 }
 
+void Training::add_product(const FloatProduct& product) {
+  pool_.run(num_pieces(product), 1, [&](Index begin, Index end) { kernels_->add_product(product, begin, end); });
+}
+
 void Training::swiglu_gradient(const float* gate_up, const float* d_out, float* d_gate_up, Index rows, Index width,
                                Swiglu swiglu) {
   pool_.run(rows, std::max(Index{1}, kValuesPerPiece / width), [&](Index begin, Index end) {

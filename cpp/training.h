@@ -15,6 +15,7 @@ class Training {
   void mxfp4_transposed(const GroupedProduct<Act>& grouped, const PackedMxfp4& weights);
   void int8_transposed(const Product<float>& product, const PackedInt8& weights, Index in);
   void bf16_transposed(const Product<float>& product, const Bf16* weight, Index in);
+  void add_product(const FloatProduct& product);
   void swiglu_gradient(const float* gate_up, const float* d_out, float* d_gate_up, Index rows, Index width,
                        Swiglu swiglu);
   void attention(const SampleAttention& attention);

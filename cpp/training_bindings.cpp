@@ -58,6 +58,27 @@ void bf16_transposed(Training& self, Array<const float, 2> x, Array<const Bits, 
   without_gil([&] { self.bf16_transposed(product, data(weight.data()), size(weight, 1)); });
 }
 
+using Strided = nb::ndarray<const float, nb::ndim<2>, nb::device::cpu>;
+
+void add_product(Training& self, Strided a, Strided b, Rows out) {
+  const Index rows = size(out, 0), columns = size(out, 1), steps = size(a, 1);
+  require(size(a, 0) == rows && size(b, 0) == steps && size(b, 1) == columns, "add_product: shapes differ");
+  require(columns % kGroup == 0, "add_product: columns must be a multiple of 16");
+  require(b.stride(1) == 1, "add_product: values of a row of b must be neighbours");
+  const Index stride = static_cast<Index>(b.stride(0));
+  const FloatProduct product = {a.data(),
+                                static_cast<Index>(a.stride(0)),
+                                static_cast<Index>(a.stride(1)),
+                                b.data(),
+                                stride,
+                                out.data(),
+                                row_stride(out),
+                                rows,
+                                columns,
+                                steps};
+  without_gil([&] { self.add_product(product); });
+}
+
 void swiglu_gradient(Training& self, Array<const float, 2> gate_up, Array<const float, 2> d_out,
                      Array<float, 2> d_gate_up, float alpha, float limit) {
   const Index rows = size(d_out, 0), width = size(d_out, 1);
@@ -129,6 +150,7 @@ void bind_training(nb::module_& module) {
            "out"_a.noconvert(), nb::kw_only(), "add"_a = false)
       .def("bf16_transposed", &bf16_transposed, "x"_a.noconvert(), "weight"_a.noconvert(), "out"_a.noconvert(),
            nb::kw_only(), "add"_a = false)
+      .def("add_product", &add_product, "a"_a.noconvert(), "b"_a.noconvert(), "out"_a.noconvert())
       .def("swiglu_gradient", &swiglu_gradient, "gate_up"_a.noconvert(), "d_out"_a.noconvert(),
            "d_gate_up"_a.noconvert(), nb::kw_only(), "alpha"_a, "limit"_a)
       .def("attention", &attention, "qkv"_a.noconvert(), "starts"_a.noconvert(), "sinks"_a.noconvert(),

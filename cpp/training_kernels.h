@@ -29,6 +29,24 @@ struct SampleAttentionGradient {
   float* d_sinks;      // (heads)
 };
 
+// c += a b, in floats: a has the elements a[i * a_row + k * a_step], so also those of a transpose; rows of b and c have
+// neighbours, `columns`, a multiple of kGroup.
+struct FloatProduct {
+  const float* a;
+  Index a_row, a_step;
+  const float* b;
+  Index b_stride;
+  float* c;
+  Index c_stride, rows, columns, steps;
+};
+
+// A piece of a product, in rows and columns: some tens of microseconds where there are some hundred steps.
+inline constexpr Index kPieceRows = 48, kPieceColumns = 128;
+
+inline Index column_pieces(const FloatProduct& p) { return (p.columns + kPieceColumns - 1) / kPieceColumns; }
+
+inline Index num_pieces(const FloatProduct& p) { return (p.rows + kPieceRows - 1) / kPieceRows * column_pieces(p); }
+
 // Tokens of one piece of attention, so that with the query heads of a KV head they are so many rows at most.
 inline constexpr Index kSampleRows = 256;
 
@@ -40,6 +58,8 @@ struct TrainingKernels {
   void (*int8_transposed)(const Product<float>&, const PackedInt8&, Index in_blocks, Index begin, Index end);
   // The same with weight (out, in) as stored.
   void (*bf16_transposed)(const Product<float>&, const Bf16* weight, Index in_blocks, Index begin, Index end);
+  // Pieces.
+  void (*add_product)(const FloatProduct&, Index begin, Index end);
   // Rows: the gradient of gate_up, interleaved, of that of swiglu's output (rows, width).
   void (*swiglu_gradient)(const float* gate_up, const float* d_out, float* d_gate_up, Index width, Swiglu, Index begin,
                           Index end);

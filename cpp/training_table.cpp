@@ -15,6 +15,7 @@ const TrainingKernels GPTOSS_TABLE = {
     .mxfp4_transposed_bf16 = packed_transposed<Bf16, PackedMxfp4>,
     .int8_transposed = packed_transposed<float, PackedInt8>,
     .bf16_transposed = bf16_transposed,
+    .add_product = add_pieces,
     .swiglu_gradient = swiglu_gradient,
     .sample_attention = sample_attention,
     .attention_shares = attention_shares,

@@ -4,6 +4,7 @@
 
 #include "kernels/constants.h"
 #include "simd/isa.h"
+#include "training_kernels.h"
 
 namespace gptoss {
 namespace {
@@ -52,6 +53,17 @@ void add_product(Left a, Right b, float* c, Index c_stride, Index rows, Index co
                                       c_stride, steps);
         });
     });
+}
+
+// Pieces [begin, end).
+void add_pieces(const FloatProduct& p, Index begin, Index end) {
+  for (Index piece = begin; piece < end; ++piece) {
+    const Index row = piece / column_pieces(p) * kPieceRows, column = piece % column_pieces(p) * kPieceColumns;
+    const Index rows = row + kPieceRows < p.rows ? kPieceRows : p.rows - row;
+    const Index columns = column + kPieceColumns < p.columns ? kPieceColumns : p.columns - column;
+    add_product(Left{p.a + row * p.a_row, p.a_row, p.a_step}, Right{p.b + column, p.b_stride},
+                p.c + row * p.c_stride + column, p.c_stride, rows, columns, p.steps);
+  }
 }
 
 }  // namespace

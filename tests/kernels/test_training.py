@@ -132,6 +132,31 @@ def test_dense_transposed(
         assert_within(results[0], results[1], sum_bound(features + 1, magnitudes))
 
 
+@pytest.mark.parametrize("rows", [1, 6, 131])
+@pytest.mark.parametrize(("steps", "columns"), [(1, 16), (40, 48), (300, 160)])
+def test_add_product(
+    training: kernels.TrainingKernels,
+    training_twin: kernels.TrainingKernels,
+    random: np.random.Generator,
+    rows: int,
+    steps: int,
+    columns: int,
+) -> None:
+    """Of rows as they lie and of a transpose, with parts of wider rows."""
+    a, b, before = (
+        floats(random, rows, steps),
+        floats(random, steps, columns + 3),
+        floats(random, rows, columns + 5),
+    )
+    magnitudes = np.abs(a) @ np.abs(b[:, :columns]) + np.abs(before[:, :columns])
+    for left in (a, np.ascontiguousarray(a.T).T):
+        got, wanted = before.copy(), before.copy()
+        training.add_product(left, b[:, :columns], got[:, :columns])
+        training_twin.add_product(left, b[:, :columns], wanted[:, :columns])
+        assert_within(got, wanted, np.pad(sum_bound(steps + 1, magnitudes), ((0, 0), (0, 5))))
+        assert np.array_equal(got[:, columns:], before[:, columns:])
+
+
 # Activation
 
 
@@ -195,6 +220,7 @@ def test_products_are_the_same_bits_for_any_threads_and_company(
         got, dense = np.empty((140, 96), np.float32), np.empty((140, 96), np.float32)
         training.mxfp4_transposed(x, rows, offsets, blocks, scales, got)
         training.bf16_transposed(values, weight, dense)
+        training.add_product(values, widened(weight), dense)
         results.append((got, dense))
     for got, dense in results[1:]:
         assert np.array_equal(got, results[0][0])
@@ -205,6 +231,7 @@ def test_products_are_the_same_bits_for_any_threads_and_company(
     )
     assert np.array_equal(alone[0], results[0][0][77])
     training.bf16_transposed(values[77:78], weight, alone)
+    training.add_product(values[77:78], widened(weight), alone)
     assert np.array_equal(alone[0], results[0][1][77])
 
 
@@ -218,5 +245,9 @@ def test_shapes_are_checked(training: kernels.TrainingKernels, random: np.random
         training.mxfp4_transposed(one, row + 1, offsets, blocks, scales, one.copy())
     with pytest.raises(ValueError, match="out-features"):
         training.bf16_transposed(one, np.zeros((48, 32), np.uint16), one.copy())
+    with pytest.raises(ValueError, match="shapes differ"):
+        training.add_product(one, one, one.copy())
+    with pytest.raises(ValueError, match="multiple of 16"):
+        training.add_product(one, np.zeros((32, 8), np.float32), np.zeros((1, 8), np.float32))
     with pytest.raises(ValueError, match="shapes differ"):
         training.swiglu_gradient(one, one, one.copy(), alpha=1.0, limit=1.0)

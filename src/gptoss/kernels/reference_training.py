@@ -45,6 +45,10 @@ class TrainingBackend:
         product = widen(x) @ widen(weight)
         out[...] = product + out if add else product
 
+    def add_product(self, a: Float32, b: Float32, out: Float32) -> None:
+        """out + a b."""
+        out[...] = out + a.astype(np.float64) @ b.astype(np.float64)
+
     def swiglu_gradient(
         self, gate_up: Float32, d_out: Float32, d_gate_up: Float32, *, alpha: float, limit: float
     ) -> None:

@@ -54,6 +54,14 @@ class TrainingKernels(Protocol):
         """x (tokens, out) times weight (out, in) bfloat16, to out (tokens, in) or added to it."""
         ...
 
+    def add_product(self, a: Float32, b: Float32, out: Float32) -> None:
+        """Add a (rows, steps) times b (steps, columns) to out (rows, columns).
+
+        `a` may have any strides, so be a transpose; rows of b and out may be parts of wider ones. Columns are a
+        multiple of 16.
+        """
+        ...
+
     def swiglu_gradient(
         self, gate_up: Float32, d_out: Float32, d_gate_up: Float32, *, alpha: float, limit: float
     ) -> None:

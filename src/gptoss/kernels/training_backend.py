@@ -39,6 +39,10 @@ class TrainingBackend:
         """x (tokens, out) times weight (out, in) bfloat16."""
         self._native.bf16_transposed(x, weight, out, add=add)
 
+    def add_product(self, a: Float32, b: Float32, out: Float32) -> None:
+        """Add a (rows, steps) times b (steps, columns) to out (rows, columns)."""
+        self._native.add_product(a, b, out)
+
     def swiglu_gradient(
         self, gate_up: Float32, d_out: Float32, d_gate_up: Float32, *, alpha: float, limit: float
     ) -> None:

@@ -115,7 +115,9 @@ def _inputs(ctx: Any, tensors: tuple[Tensor | None, ...]) -> MixtureInputs:
     assert x is not None
     assert weights is not None
     parts = [
-        None if a is None or b is None else ExpertMatrices(a, b, scale, ctx.num_experts)
+        None
+        if a is None or b is None
+        else ExpertMatrices(ctx.mixture.arithmetic, a, b, scale, ctx.num_experts)
         for a, b, scale in zip(adapters[::2], adapters[1::2], ctx.scales, strict=True)
     ]
     return MixtureInputs(x, ctx.ids, weights, *parts)

@@ -56,7 +56,7 @@ class Mixture:
     """The experts of one layer."""
 
     def __init__(self, arithmetic: Arithmetic, config: Config, weights: ExpertWeights) -> None:
-        self._arithmetic = arithmetic
+        self.arithmetic = arithmetic
         self._config = config
         self._weights = weights
         self._down_bias = torch.from_numpy(weights.down.bias)
@@ -70,7 +70,7 @@ class Mixture:
             tokens = entries.tokens[piece]
             _, _, inner = self._inner(given, expert, tokens)
             result = self._floats("result", len(tokens), self._config.hidden_size)
-            self._arithmetic.expert(inner.numpy(), self._weights.down, expert, result.numpy())
+            self.arithmetic.expert(inner.numpy(), self._weights.down, expert, result.numpy())
             if given.down is not None:
                 given.down.add(expert, inner, result)
             # An expert has a token once, so that no two rows meet.
@@ -87,7 +87,7 @@ class Mixture:
             inputs, gate_up, inner = self._inner(given, expert, tokens)
             d_result = self._gather("d_result", d_out, tokens)
             d_inner = self._floats("d_inner", *inner.shape)
-            self._arithmetic.expert_transposed(
+            self.arithmetic.expert_transposed(
                 d_result.numpy(), self._weights.down, expert, d_inner.numpy()
             )
             if given.down is not None:
@@ -110,7 +110,7 @@ class Mixture:
     ) -> None:
         """`piece`: inputs, gate_up, which becomes its own gradient, and the gradient of its swiglu."""
         inputs, gate_up, d_inner = piece
-        self._arithmetic.training.swiglu_gradient(
+        self.arithmetic.training.swiglu_gradient(
             gate_up.numpy(),
             d_inner.numpy(),
             gate_up.numpy(),
@@ -122,7 +122,7 @@ class Mixture:
         if d_x is None:
             return
         d_inputs = self._floats("d_inputs", *inputs.shape)
-        self._arithmetic.expert_transposed(
+        self.arithmetic.expert_transposed(
             gate_up.numpy(), self._weights.gate_up, expert, d_inputs.numpy()
         )
         if given.gate_up is not None:
@@ -137,10 +137,10 @@ class Mixture:
         inputs = self._gather("inputs", given.x, tokens)
         gate_up = self._floats("gate_up", len(tokens), 2 * width)
         inner = self._floats("inner", len(tokens), width)
-        self._arithmetic.expert(inputs.numpy(), self._weights.gate_up, expert, gate_up.numpy())
+        self.arithmetic.expert(inputs.numpy(), self._weights.gate_up, expert, gate_up.numpy())
         if given.gate_up is not None:
             given.gate_up.add(expert, inputs, gate_up)
-        self._arithmetic.backend.swiglu(
+        self.arithmetic.backend.swiglu(
             gate_up.numpy(),
             inner.numpy(),
             alpha=self._config.swiglu_alpha,
@@ -152,7 +152,7 @@ class Mixture:
         tokens = np.empty(ids.size, np.int32)
         offsets = np.empty(self._config.num_experts + 1, np.int32)
         of_choice = np.empty(ids.shape, np.int32)
-        self._arithmetic.backend.assign(ids, tokens, offsets, of_choice)
+        self.arithmetic.backend.assign(ids, tokens, offsets, of_choice)
         return _Entries(torch.from_numpy(tokens), offsets, torch.from_numpy(of_choice).long())
 
     def _gather(self, name: str, x: Tensor, tokens: Tensor) -> Tensor:
@@ -160,7 +160,7 @@ class Mixture:
         return torch.index_select(x, 0, tokens, out=out)
 
     def _floats(self, name: str, *shape: int) -> Tensor:
-        return torch.from_numpy(self._arithmetic.workspace.floats(name, *shape))
+        return torch.from_numpy(self.arithmetic.workspace.floats(name, *shape))
 
 
 def _by_entry(weights: Tensor, entries: _Entries) -> Tensor:
