@@ -102,6 +102,15 @@ def test_a_replayed_choice_is_the_same_bits(model: PackedModel) -> None:
     assert not torch.equal(other.added, first.added)
 
 
+@pytest.mark.parametrize("threads", [2, 7])
+def test_any_number_of_threads_is_the_same_bits(model: PackedModel, threads: int) -> None:
+    """Of the kernels; PyTorch has as many in both."""
+    one, several = (learn(model, arithmetic(threads=number)) for number in (1, threads))
+    assert torch.equal(one.added, several.added)
+    for got, wanted in zip(several.gradients, one.gradients, strict=True):
+        assert torch.equal(got, wanted)
+
+
 def test_experts_with_many_entries_are_cut(
     model: PackedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,8 @@ float32 they differ from those of dequantised weights by rounding alone.
     hidden = hidden + experts(normed, routing, lora.experts)
     loss = head_loss(arithmetic, final_norm(hidden), weights.head, targets, token_weights)
 
+PyTorch's own threads wait awake and take the cores from the kernels': a loop calls torch.set_num_threads(1).
+
 `ExpertsLayer` saves its input alone, and computes the first projection again in the backward pass; `AttentionLayer`
 saves its input, rotated queries, keys and values, and output: recompute it per layer from the residual where memory
 counts. `head_loss` computes its gradient in the forward pass, rows by rows, and keeps no logits.
