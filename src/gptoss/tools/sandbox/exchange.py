@@ -108,7 +108,6 @@ class Exchange:
         """The answer, in `timeout_s` and what it takes to end it. Does not end the process."""
         self._rest = memoryview(framed({"code": code, "nonce": self._nonce}))
         process = self._process
-        process.go_on()
         with selectors.DefaultSelector() as selector:
             for descriptor in (process.replies, process.stdout, process.stderr):
                 selector.register(descriptor, selectors.EVENT_READ)
@@ -116,8 +115,6 @@ class Exchange:
             selector.register(process.commands, selectors.EVENT_WRITE)
             self._loop(selector, time.monotonic() + timeout_s)
         if self._is_answered:
-            # Nobody watches between cells what its threads take of the processor, the disk and memory.
-            process.halt()
             self._drain()
         else:
             self._answer.reason = self._cause or Reason.KILLED

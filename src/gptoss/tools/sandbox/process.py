@@ -21,6 +21,9 @@ from gptoss.tools.sandbox.interpreter import Interpreter
 # A busy machine takes its time; a start takes some hundredths of a second.
 _START_S = 30.0
 _MOST_WORDS = 64 << 10
+_PAUSE_LOOK_S = 0.0002
+# States of a thread in /proc: stopped, traced, ended.
+_AT_REST = (b"T", b"t", b"Z", b"X")
 # Isolated from variables and the user's folders, without the code of `.pth` files, and without leaving byte code.
 _FLAGS = ("-I", "-S", "-B", "-c", BOOTSTRAP)
 
@@ -124,17 +127,24 @@ class Process:
         fields = self._stat()
         return int(fields[17]) if fields else 0
 
-    def halt(self) -> None:
-        """Let nothing of it run, threads that the code has left neither, until it is to go on."""
-        _signal(self._pidfd, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Let it run again; harmless where it does."""
-        _signal(self._pidfd, signal.SIGCONT)
-
     def interrupt(self) -> None:
         """As Ctrl-C does."""
         _signal(self._pidfd, signal.SIGINT)
+
+    def pause(self, most_s: float) -> bool:
+        """Have nothing of it run until `resume`, no thread and no timer; whether that was reached in this time."""
+        until = time.monotonic() + most_s
+        _signal(self._pidfd, signal.SIGSTOP)
+        # The code cannot refuse, but a write that has begun is carried out.
+        while not self._is_paused():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_PAUSE_LOOK_S)
+        return True
+
+    def resume(self) -> None:
+        """Have it go on; harmless when it was not paused."""
+        _signal(self._pidfd, signal.SIGCONT)
 
     def kill(self) -> None:
         """End it for good, and all that it is."""
@@ -155,6 +165,22 @@ class Process:
                 os.close(descriptor)
         self.commands = self.replies = self.stdout = self.stderr = self._info = -1
         self._whole = self._pidfd = -1
+
+    def _is_paused(self) -> bool:
+        """Whether each thread of it is stopped, or has ended."""
+        try:
+            for thread in os.listdir(f"/proc/{self.pid}/task"):
+                with (
+                    contextlib.suppress(FileNotFoundError, ProcessLookupError),
+                    open(f"/proc/{self.pid}/task/{thread}/stat", "rb") as file,
+                ):
+                    # Behind its name, which may have anything in it.
+                    if file.read().rpartition(b") ")[2][:1] not in _AT_REST:
+                        return False
+        except FileNotFoundError:
+            # All of it has ended.
+            return True
+        return True
 
     def _offer(self) -> None:
         """Have the kernel end this process before any other where memory is short: the server is worth more."""

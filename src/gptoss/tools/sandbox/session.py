@@ -210,10 +210,12 @@ class Session:
             return Output(Reason.INTERRUPTED, self.rung.name)
         with self._folders:
             before = self._data().entries()
-        assert self._sandbox.process is not None
+        process = self._sandbox.process
+        assert process is not None
+        process.resume()
         began = time.monotonic()
         exchange = Exchange(
-            self._sandbox.process,
+            process,
             self.limits,
             interruption=interruption,
             has_room=self._sandbox.has_room,
@@ -232,6 +234,9 @@ class Session:
         finally:
             self._current = None
         duration = time.monotonic() - began
+        # Nobody watches it between cells: a thread that went on could fill the disk, or keep a core.
+        if not answer.is_process_over and not process.pause(self.limits.grace_s):
+            answer.is_process_over = True
         notes = []
         with self._folders:
             if answer.is_process_over:
