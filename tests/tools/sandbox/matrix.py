@@ -26,6 +26,7 @@ from gptoss.tools.sandbox import Limits, Rung, Session, look_at
 from gptoss.tools.sandbox.rung import RungName
 from gptoss.tools.sandbox.syscalls import ARCHITECTURES, NUMBERS, number_of
 from tests.tools.sandbox.attacks import EXHAUSTIONS, METADATA, NOT_BARE, PRELUDE, REFUSALS
+from tests.tools.sandbox.confined import confined
 
 LIMITS = Limits(
     wall_s=20,
@@ -106,9 +107,10 @@ class Given:
         self.mine.chmod(0o644)
         self.key = f"sk-{secrets.token_hex(8)}"
         self.listeners = Listeners(self.folder)
-        # A descriptor that the host forgot to close in others.
-        self.held = os.open(secret, os.O_RDONLY)
-        os.set_inheritable(self.held, True)
+        # Descriptors that the host forgot to close in others.
+        self.held = [os.open(path, os.O_RDONLY) for path in (secret, self.outside)]
+        for descriptor in self.held:
+            os.set_inheritable(descriptor, True)
         architecture = ARCHITECTURES[platform.machine()]
         self.facts = {
             "secret": str(secret),
@@ -122,6 +124,7 @@ class Given:
             "unix": self.listeners.path,
             "unix_datagrams": self.listeners.datagrams,
             "abstract": self.listeners.name,
+            "shm": f"/dev/shm/{self.listeners.name}",
             "packages": str(Path(numpy.__file__).parents[1]),
             "numbers": {name: number_of(name, architecture) for name in NUMBERS},
         }
@@ -138,12 +141,13 @@ class Given:
         return [*arrived, *sorted(map(str, before ^ self._before))]
 
     def _seen(self) -> set[tuple[str, int, int, float]]:
-        packages = Path(self.facts["packages"], "gptoss_written.py")  # type: ignore[arg-type]
+        packages = Path(str(self.facts["packages"]), "gptoss_written.py")
         found = [*self.outside.rglob("*"), *([packages] if packages.exists() else [])]
         return {(str(p), s.st_size, s.st_mode, s.st_mtime) for p in found for s in [p.lstat()]}
 
     def close(self) -> None:
-        os.close(self.held)
+        for descriptor in self.held:
+            os.close(descriptor)
         self.listeners.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -152,6 +156,7 @@ def attacked(rung: Rung, given: Given) -> dict[str, Any]:
     """What became of each attack."""
     found: dict[str, Any] = {}
     with Session(rung, LIMITS) as session:
+        found["confined"] = confined(session)
         for name, code in REFUSALS.items():
             output = session.run(given.program(code), timeout_s=10)
             found[name] = {

@@ -50,6 +50,8 @@ def test_nothing_is_exhausted(matrix: Matrix, rung_name: RungName, user: str, na
     assert found["after"] == "alive\n"
     assert isinstance(found["data_bytes"], int)
     assert found["data_bytes"] <= 24 << 20
+    assert isinstance(found["seconds"], float)
+    assert found["seconds"] < 60
 
 
 @pytest.mark.parametrize("name", [name for name in REFUSALS if name not in NOT_BARE])

@@ -8,6 +8,7 @@ import pytest
 
 from gptoss.tools.sandbox import Reason, Session
 from gptoss.tools.sandbox.process import Process
+from tests.tools.sandbox.test_notebook import FORGE
 
 FILLS = """
 import threading, time

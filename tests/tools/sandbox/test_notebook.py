@@ -155,13 +155,31 @@ def test_an_interrupt_at_any_moment(session: Session) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["while True: pass", "10 ** (10 ** 8)", "import time; time.sleep(60)"]
+    "code",
+    [
+        "while True: pass",
+        "10 ** (10 ** 8)",
+        "import time; time.sleep(60)",
+        "import re; re.match('(a+)+$', 'a' * 60 + 'b')",
+    ],
 )
 def test_a_timeout_keeps_names(session: Session, code: str) -> None:
     session.run("kept = 5")
     output = session.run(code, timeout_s=0.2)
     assert output.reason is Reason.TIMEOUT
     assert "stopped after 0.2 s" in output.text()
+    assert session.run("kept").value == "5"
+
+
+@pytest.mark.parametrize("status", ["", "0", "3", "'text'"])
+def test_an_exit_keeps_names(session: Session, status: str) -> None:
+    """It is an exception like another, and ends the cell alone."""
+    session.run("kept = 5")
+    output = session.run(f"import sys\nsys.exit({status})")
+    assert (output.reason, output.is_state_lost) == (
+        Reason.FINISHED if status in ("", "0") else Reason.ERROR,
+        False,
+    )
     assert session.run("kept").value == "5"
 
 

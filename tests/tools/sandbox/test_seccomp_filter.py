@@ -202,6 +202,35 @@ def test_numbers_are_those_of_the_kernel(architecture: Architecture, header: str
     assert compared > 100
 
 
+# What a sandbox must not have, as it was found by attacks; apart from the lists of the filter itself.
+MUST_NOT = """
+fork vfork execve execveat clone3
+unshare setns chroot pivot_root mount umount2 move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr
+socket connect bind listen accept accept4 sendmsg sendmmsg recvmmsg
+ptrace process_vm_readv process_vm_writev process_madvise pidfd_open pidfd_getfd pidfd_send_signal kcmp
+bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register io_setup
+keyctl add_key request_key open_by_handle_at name_to_handle_at fanotify_init inotify_init1
+memfd_create memfd_secret shmget shmat semget msgget mq_open
+init_module finit_module delete_module kexec_load kexec_file_load swapon swapoff reboot
+settimeofday clock_settime clock_adjtime adjtimex acct quotactl syslog sethostname setdomainname personality
+symlink symlinkat link linkat mknod mknodat
+setxattr lsetxattr fsetxattr removexattr
+"""
+MUST_NOT_ON_HOST_FILES = """
+truncate chmod fchmod fchmodat fchmodat2 chown lchown fchown fchownat utime utimes futimesat utimensat fallocate
+"""
+
+
+@architectures
+def test_what_attacks_need_is_refused(architecture: Architecture) -> None:
+    refused = (EPERM, ENOSYS, ENOTSUP, None)
+    for name in MUST_NOT.split():
+        for on_host_files in (False, True):
+            assert of(architecture, name, on_host_files=on_host_files) in refused, name
+    for name in MUST_NOT_ON_HOST_FILES.split():
+        assert of(architecture, name, on_host_files=True) in refused, name
+
+
 def test_names_are_of_one_list() -> None:
     lists = (
         seccomp.REFUSED
