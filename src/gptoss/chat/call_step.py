@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import inspect
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from functools import partial
+from typing import Any
 
 from gptoss.chat.events import (
     ApprovalAsked,
@@ -75,6 +76,8 @@ class CallStep:
         self._known = known
         self._run: ToolRun | None = None
         self._is_cancelled = False
+        # Whoever waits for a person is told of the end by it.
+        self._wake: Callable[[], object] = lambda: None
 
     @property
     def waiting(self) -> ApprovalRequest | None:
@@ -123,6 +126,9 @@ class CallStep:
     def cancel(self) -> None:
         """End the call; from any thread, or a signal handler."""
         self._is_cancelled = True
+        # The loop may have closed.
+        with contextlib.suppress(RuntimeError):
+            self._wake()
         if self._run is not None:
             self._run.cancel()
 
@@ -152,12 +158,12 @@ class CallStep:
         return Decision(False, _USED)
 
     def _ask(self, request: ApprovalRequest) -> Decision:
-        if self._policy.approve is None:
+        if self._policy.approve is None or self._is_cancelled:
             return Decision(False, _NOBODY)
         try:
             answer = self._policy.approve(request)
             if inspect.isawaitable(answer):
-                return _decision(asyncio.run(_awaited(answer)))
+                return _decision(asyncio.run(self._unless_cancelled(answer)))
             return _decision(answer)
         # Whatever it is that asks: it has not said yes.
         except Exception as error:
@@ -165,20 +171,38 @@ class CallStep:
 
     async def _ask_async(self, request: ApprovalRequest) -> Decision:
         approve = self._policy.approve
-        if approve is None:
+        if approve is None or self._is_cancelled:
             return Decision(False, _NOBODY)
         try:
             async with asyncio.timeout(self._policy.approve_s) as limit:
                 if inspect.iscoroutinefunction(approve):
-                    return _decision(await approve(request))
-                answer = await on_own_thread(partial(approve, request))
-                return _decision(await answer if inspect.isawaitable(answer) else answer)
+                    return _decision(await self._unless_cancelled(approve(request)))
+                answer = await self._unless_cancelled(on_own_thread(partial(approve, request)))
+                if inspect.isawaitable(answer):
+                    answer = await self._unless_cancelled(answer)
+                return _decision(answer)
         except TimeoutError as error:
             if not limit.expired():
                 return _failed(error)
             return Decision(False, f"nobody has allowed it within {self._policy.approve_s:g} s")
         except Exception as error:
             return _failed(error)
+
+    async def _unless_cancelled(self, answer: Awaitable[object]) -> object:
+        """An answer that is waited for; None where the call is ended before it comes."""
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = lambda: loop.call_soon_threadsafe(ended.set)
+        if self._is_cancelled:
+            ended.set()
+        asking: asyncio.Future[object] = asyncio.ensure_future(answer)
+        tasks: list[asyncio.Future[Any]] = [asking, loop.create_task(ended.wait())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return asking.result() if asking.done() else None
+        finally:
+            self._wake = lambda: None
+            for task in tasks:
+                task.cancel()
 
     def _begin(self, decision: Decision, loop: asyncio.AbstractEventLoop | None) -> ToolRun | None:
         """Run the call, or say why it is not run."""
@@ -190,14 +214,14 @@ class CallStep:
         if self.is_beyond:
             self.result = ToolResult(_BEYOND, Ending.SKIPPED)
             return None
+        if self._is_cancelled:
+            self.result = ToolResult("the call was stopped before it began", Ending.CANCELLED)
+            return None
         if not decision.is_approved:
             why = f": {decision.reason}" if decision.reason else ""
             self.result = ToolResult(
                 f"error: the call was not allowed{why}. Nothing was done.", Ending.DENIED
             )
-            return None
-        if self._is_cancelled:
-            self.result = ToolResult("the call was stopped before it began", Ending.CANCELLED)
             return None
         self._run = ToolRun(self.tool, self.call.text, min(self._max_s, self.tool.max_s), loop)
         if self._is_cancelled:
@@ -213,8 +237,3 @@ def _failed(error: Exception) -> Decision:
 
 def _decision(answer: object) -> Decision:
     return answer if isinstance(answer, Decision) else Decision(answer is True)
-
-
-async def _awaited(answer: object) -> object:
-    assert inspect.isawaitable(answer)
-    return await answer
