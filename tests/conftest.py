@@ -151,8 +151,12 @@ class ScriptedTransformer(Transformer):
         if "<|start|>assistant" in decode(fed) and script[0] in ends:
             # The end of the turn, or of the call, before was forced.
             del script[0]
+        whole = decode(script)
         for count in range(len(fed) - 1, 0, -1):
             forced = decode(fed[-count:])
+            if "\ufffd" not in forced and not whole.startswith(forced):
+                # Otherwise the script would be read again for each token of a prompt.
+                continue
             num = next(
                 (n for n in range(len(script) + 1) if len(decode(script[:n])) >= len(forced)), 0
             )
