@@ -36,6 +36,7 @@ FOREIGN_NAMES = frozenset(
         "gptoss.cut_calls",
         "gptoss.not_enforced",
         "gptoss.ignored",
+        "gptoss.capped",
         # Made by examples of a guide.
         "mine.py",
         "dot.svg",

@@ -292,7 +292,8 @@ class ResponseWriter(StreamWriter[TurnEvent | Progress, list[ResponseEvent]]):
     def _finish(self, reply: Reply) -> list[ResponseEvent]:
         self._response.usage = usage_of(reply)
         extension = extension_of(reply, self._wanted.ignored)
-        self._response.gptoss = ResponseExtension(**dict(extension), cut_calls=self._cut_calls)
+        said = {name: getattr(extension, name) for name in extension.model_fields_set}
+        self._response.gptoss = ResponseExtension(**said, cut_calls=self._cut_calls)
         if reply.finish_reason is FinishReason.CANCELLED and not self.is_cancelled:
             return self.fail(ApiError(503, "the server ended before the response was finished"))
         ended = self._numbered(self._runs.close())

@@ -8,8 +8,9 @@ from typing import Annotated
 from pydantic import Field
 
 from gptoss import chat
+from gptoss.chat.tool_policy import Cap
 from gptoss.engine.sampling_params import MAX_SEED
-from gptoss.server.replies import Count, Reply
+from gptoss.server.replies import ABSENT, Count, Reply
 
 
 class Loop(Reply):
@@ -77,11 +78,14 @@ class Extension(Reply):
     ignored: list[str]
     """Fields of the request that were taken and do nothing, by their places; of one in many objects, the first."""
     timings: Timings
+    capped: Cap = ABSENT
+    """Which limit of calls that the server runs was used up before the answer, where one was."""
 
 
 def extension_of(reply: chat.Reply, ignored: Sequence[str] = ()) -> Extension:
     """That of a finished turn; `ignored`: fields of the request that do nothing."""
     loop = reply.loop
+    more = {} if reply.capped is None else {"capped": reply.capped}
     return Extension(
         seed=reply.seed,
         reasoning_cut=reply.is_reasoning_cut,
@@ -90,4 +94,5 @@ def extension_of(reply: chat.Reply, ignored: Sequence[str] = ()) -> Extension:
         not_enforced=list(reply.not_enforced),
         ignored=list(ignored),
         timings=Timings.model_validate(reply.timings.to_dict()),
+        **more,
     )
