@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -203,6 +204,9 @@ def of_hosted_tools(scripted: Callable[[str], Asker]) -> None:
         asker.ask("POST", CHAT, sums(tools=tools, stream=is_streamed, **pictures))
     cut = sums(tools=[python], max_tokens=6)
     scripted(RUN.format("print(1)")).both(CHAT, cut)
+    for path, ask in ((CHAT, sums), (RESPONSES, asked)):
+        only = ask(tools=[python], max_tool_calls=1)
+        assert "capped" in json.dumps(scripted(RUN.format("1") + FINAL).ask("POST", path, only))
     made = scripted(script).ask("POST", RESPONSES, asked(tools=tools, **outputs))
     whole = {"type": "mcp", "server_label": "gptoss"}
     for choice in ({**whole, "name": "add"}, whole):
