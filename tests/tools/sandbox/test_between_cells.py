@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gptoss.tools.sandbox import Reason, Session
+from gptoss.tools.sandbox import Reason, Session, process
 from gptoss.tools.sandbox.process import Process
 from tests.tools.sandbox.test_notebook import FORGE
 
@@ -74,6 +74,7 @@ def test_one_that_cannot_be_paused_is_ended(
 ) -> None:
     session.run("x = 1")
     monkeypatch.setattr(Process, "_is_paused", lambda _: False)
+    monkeypatch.setattr(process, "_PAUSE_S", 0.1)
     output = session.run("x")
     assert (output.value, output.is_state_lost) == ("1", True)
     assert "all variables with it" in output.text()

@@ -21,7 +21,8 @@ from gptoss.tools.sandbox.interpreter import Interpreter
 # A busy machine takes its time; a start takes some hundredths of a second.
 _START_S = 30.0
 _MOST_WORDS = 64 << 10
-_PAUSE_LOOK_S = 0.0002
+# A busy machine may take as long to let a process stop.
+_PAUSE_S, _PAUSE_LOOK_S = 30.0, 0.0002
 # States of a thread in /proc: stopped, traced, ended.
 _AT_REST = (b"T", b"t", b"Z", b"X")
 # Isolated from variables and the user's folders, without the code of `.pth` files, and without leaving byte code.
@@ -131,9 +132,9 @@ class Process:
         """As Ctrl-C does."""
         _signal(self._pidfd, signal.SIGINT)
 
-    def pause(self, most_s: float) -> bool:
-        """Have nothing of it run until `resume`, no thread and no timer; whether that was reached in this time."""
-        until = time.monotonic() + most_s
+    def pause(self) -> bool:
+        """Have nothing of it run until `resume`, no thread and no timer; whether that was reached."""
+        until = time.monotonic() + _PAUSE_S
         _signal(self._pidfd, signal.SIGSTOP)
         # The code cannot refuse, but a write that has begun is carried out.
         while not self._is_paused():

@@ -235,7 +235,7 @@ class Session:
             self._current = None
         duration = time.monotonic() - began
         # Nobody watches it between cells: a thread that went on could fill the disk, or keep a core.
-        if not answer.is_process_over and not process.pause(self.limits.grace_s):
+        if not answer.is_process_over and not process.pause():
             answer.is_process_over = True
         notes = []
         with self._folders:

@@ -74,7 +74,8 @@ class Workplace:
             # It has ended.
             return sum(taken.values())
         except OSError:
-            return None
+            # Of one that has just ended nothing is shown to its own user either.
+            return sum(taken.values()) if _has_ended(pid) else None
         return sum(taken.values())
 
     def _make(self, name: str) -> Path:
@@ -91,6 +92,14 @@ def _mapped_bytes(pid: int, place: str, most: int) -> int:
         return os.stat(f"/proc/{pid}/map_files/{place}").st_blocks * 512
     except PermissionError:
         return most
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1]
+    except OSError:
+        return True
+    return state in (b"Z", b"X")
 
 
 def open_folder(path: Path | str) -> int:
