@@ -166,6 +166,10 @@ class SandboxError(GptossError):
     """No sandbox can be built on this machine, or a file of one cannot be read or written as asked."""
 
 
+class DataError(GptossError):
+    """A file of rows that a user brings cannot be read."""
+
+
 class EvalError(GptossError):
     """Data of an evaluation cannot be read, or a run cannot be begun, continued or compared as asked."""
 

@@ -23,13 +23,13 @@ from gptoss.evals.code.running import tested
 from gptoss.evals.code.verdict import Case
 from gptoss.evals.data.cells import text_of
 from gptoss.evals.data.packed import unpacked
-from gptoss.evals.data.rows import Place, Row
 from gptoss.evals.data.table import Table, Wanted, find_files
 from gptoss.evals.extraction.fenced import last_block
 from gptoss.evals.extraction.leaks import without_leaks
 from gptoss.evals.grade import Grade, Item
 from gptoss.evals.question import Question
 from gptoss.evals.suite import Ask, ProtocolCard, Sample, Source
+from gptoss.files.rows import Place, Row
 from gptoss.tools.sandbox import choose_rung
 
 NAME = "livecodebench"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from gptoss.errors import EvalError, listed
 from gptoss.evals.data.cells import text_of
-from gptoss.evals.data.rows import UNREADABLE, Digest, Row, rows_of
 from gptoss.evals.suite import Source
+from gptoss.files.rows import UNREADABLE, Digest, Row, rows_of
 
 _SUFFIXES = (".parquet", ".jsonl", ".json", ".csv")
 _DUPLICATES = "rows with the id of an earlier one"
