@@ -43,7 +43,11 @@ def write_safetensors(
         raise cannot_write(path, error) from None
 
 
-def write_arrays(path: str | Path, tensors: Mapping[str, tuple[str, NDArray[Any]]]) -> None:
+def write_arrays(
+    path: str | Path,
+    tensors: Mapping[str, tuple[str, NDArray[Any]]],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Write whole arrays: name to dtype (safetensors' name; uint16 bits for BF16) and array.
 
     Raises OutputError when the file cannot be written.
@@ -53,7 +57,7 @@ def write_arrays(path: str | Path, tensors: Mapping[str, tuple[str, NDArray[Any]
         for name, (dtype, array) in tensors.items()
     }
     specs = [TensorSpec(name, tensors[name][0], array.shape) for name, array in arrays.items()]
-    write_safetensors(path, specs, lambda spec: [arrays[spec.name]])
+    write_safetensors(path, specs, lambda spec: [arrays[spec.name]], metadata)
 
 
 def write_text(path: str | Path, text: str) -> None:
