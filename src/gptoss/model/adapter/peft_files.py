@@ -119,8 +119,8 @@ def write_adapter(
 def _config_text(adapter: Adapter, base: str | None) -> str:
     each = list(adapter.matrices())
     # PEFT warns of patterns that name experts, although it follows them.
-    of_experts = [lora for _, lora in each if isinstance(lora, ExpertLora)]
-    common = of_experts or [lora for _, lora in each]
+    of_experts = [(name, lora) for name, lora in each if isinstance(lora, ExpertLora)]
+    common = [lora for _, lora in of_experts or each]
     rank = Counter(lora.rank for lora in common).most_common(1)[0][0]
     alpha = Counter(_alpha(lora) for lora in common).most_common(1)[0][0]
     modules = sorted({name for layer in adapter.layers for name in layer.attention})
