@@ -41,8 +41,12 @@ class AttentionLayer:
         )
         sinks = self._sinks if lora.sinks is None else lora.sinks
         qkv = self._project(normed, lora)
+        if samples.rows is not None:
+            qkv = qkv.index_select(0, samples.rows)
         attended = _Attend.apply(self._arithmetic, samples, self._window, qkv, sinks)  # type: ignore[no-untyped-call]
         flat = cast(Tensor, attended).flatten(1)
+        if samples.own is not None:
+            flat = flat.index_select(0, samples.own)
         out = linears(self._arithmetic, flat, (weights.output,))
         return out if lora.output is None else out + lora.output(flat)
 

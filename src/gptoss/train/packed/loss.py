@@ -16,14 +16,21 @@ ROWS = 128
 
 
 def head_loss(
-    arithmetic: Arithmetic, normed: Tensor, head: Matrix, targets: Tensor, weights: Tensor
+    arithmetic: Arithmetic,
+    normed: Tensor,
+    head: Matrix,
+    targets: Tensor,
+    weights: Tensor,
+    *,
+    losses: Tensor | None = None,
 ) -> Tensor:
     """The sum of each token's cross-entropy times its weight; tokens of weight zero cost nothing.
 
     normed (tokens, hidden) is the final norm's output; targets (tokens) int64 and weights (tokens) float32 are of the
-    token after each. Divide by what a mean should count.
+    token after each. Divide by what a mean should count. `losses` (tokens) takes those that
+    count, unweighted.
     """
-    return cast(Tensor, _HeadLoss.apply(arithmetic, head, normed, targets, weights))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _HeadLoss.apply(arithmetic, head, normed, targets, weights, losses))  # type: ignore[no-untyped-call]
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -37,6 +44,7 @@ class _HeadLoss(torch.autograd.Function):
         normed: Tensor,
         targets: Tensor,
         weights: Tensor,
+        each: Tensor | None,
     ) -> Tensor:
         vocabulary = head.num_rows if isinstance(head, Int8Matrix) else len(head)
         counted = weights.nonzero().flatten()
@@ -51,6 +59,8 @@ class _HeadLoss(torch.autograd.Function):
             log_sums = logits.logsumexp(dim=1, keepdim=True)
             losses = log_sums - logits.gather(1, target)
             total += (losses * weight).sum(dtype=torch.float64)
+            if each is not None:
+                each[rows] = losses[:, 0]
             if gradient is None:
                 continue
             d_logits = logits.sub_(log_sums).exp_()
@@ -62,6 +72,6 @@ class _HeadLoss(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_loss: Tensor) -> tuple[None, None, Tensor, None, None]:
+    def backward(ctx: Any, d_loss: Tensor) -> tuple[None, None, Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        return None, None, gradient * d_loss, None, None
+        return None, None, gradient * d_loss, None, None, None

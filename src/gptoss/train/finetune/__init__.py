@@ -1,0 +1,1 @@
+"""Fine-tuning of LoRA over a model's packed weights: what learns, the pass over all layers, the loop."""
