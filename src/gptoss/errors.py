@@ -170,6 +170,10 @@ class DataError(GptossError):
     """A file of rows that a user brings cannot be read."""
 
 
+class TrainingError(GptossError):
+    """Fine-tuning cannot begin, go on or end as asked."""
+
+
 class EvalError(GptossError):
     """Data of an evaluation cannot be read, or a run cannot be begun, continued or compared as asked."""
 

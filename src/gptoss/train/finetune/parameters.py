@@ -88,12 +88,10 @@ class AdapterParameters:
         options, layer = self.options, LayerParameters()
         if number in options.attention:
             scale = options.alpha / options.rank
-            layer.attention = AttentionLora(
-                *(
-                    Lora(*self._matrices(name, options.rank, 1, generator), scale)
-                    for name in _FIELDS
-                )
+            query, key, value, output = (
+                Lora(*self._matrices(name, options.rank, 1, generator), scale) for name in _FIELDS
             )
+            layer.attention = AttentionLora(query, key, value, output)
         if number in options.experts:
             scale = options.expert_alpha / options.expert_rank
             count = self._config.num_experts

@@ -49,6 +49,7 @@ class Stack:
         self._config, self._weights, self._arithmetic = config, weights, arithmetic
         self.parameters = parameters
         self.first = parameters.options.first
+        self.hidden_size = config.hidden_size
         self._rotary = RotaryTables(config.rope, config.head_dim)
         self._norm = torch.from_numpy(weights.norm)
         self._layers = [
@@ -142,7 +143,9 @@ class Stack:
             found = losses[torch.from_numpy(pack.kinds == kind.number)]
             if len(found):
                 of_kind[kind] = float(found.sum(dtype=torch.float64)), len(found)
-        return total, PackLoss(float(total.detach()), float(weights.sum(dtype=torch.float64)), of_kind)
+        return total, PackLoss(
+            float(total.detach()), float(weights.sum(dtype=torch.float64)), of_kind
+        )
 
     def _samples(self, pack: Pack) -> Samples:
         ranges = [(*piece.context, (piece.start, piece.end)) for piece in pack.pieces]
