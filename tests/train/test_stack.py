@@ -10,8 +10,8 @@ from torch import Tensor
 from gptoss.train.data.loss_weights import TokenKind
 from gptoss.train.data.packs import Pack, packed
 from gptoss.train.data.samples import Sample
-from gptoss.train.finetune.parameters import AdapterParameters, LoraOptions
-from gptoss.train.finetune.stack import Stack
+from gptoss.train.tuning.parameters import AdapterParameters, LoraOptions
+from gptoss.train.tuning.stack import Stack
 from tests.model.random_model import RandomModel, random_config
 from tests.train.adapted_model import DequantisedModel, PackedModel, Text, random_adapters, written
 

@@ -15,11 +15,11 @@ from gptoss.errors import OutputError, TrainingError
 from gptoss.model.adapter.peft_files import read_adapter
 from gptoss.train.data.packs import Pack, packed
 from gptoss.train.data.samples import Sample
-from gptoss.train.finetune.checkpoint import NAME as CHECKPOINT
-from gptoss.train.finetune.options import TrainingOptions
-from gptoss.train.finetune.parameters import AdapterParameters, LoraOptions
-from gptoss.train.finetune.stack import Stack
-from gptoss.train.finetune.trainer import Destination, StepReport, Trainer, Unwatched
+from gptoss.train.tuning.checkpoint import NAME as CHECKPOINT
+from gptoss.train.tuning.options import TrainingOptions
+from gptoss.train.tuning.parameters import AdapterParameters, LoraOptions
+from gptoss.train.tuning.stack import Stack
+from gptoss.train.tuning.trainer import Destination, StepReport, Trainer, Unwatched
 from tests.model.random_model import RandomModel, random_config
 from tests.train.adapted_model import PackedModel, written
 

@@ -18,8 +18,8 @@ from gptoss.model.rope import RotaryTables
 from gptoss.model.weights import ModelWeights
 from gptoss.train.data.loss_weights import TokenKind
 from gptoss.train.data.packs import Pack
-from gptoss.train.finetune.parameters import AdapterParameters
 from gptoss.train.packed import Arithmetic, AttentionLayer, ExpertsLayer, Samples, head_loss
+from gptoss.train.tuning.parameters import AdapterParameters
 
 
 @dataclass(frozen=True, slots=True)

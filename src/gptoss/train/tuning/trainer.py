@@ -18,10 +18,10 @@ from gptoss.errors import OutputError, TrainingError
 from gptoss.model.adapter.peft_files import write_adapter
 from gptoss.train.data.loss_weights import TokenKind
 from gptoss.train.data.packs import Pack
-from gptoss.train.finetune.checkpoint import Checkpoint, Progress
-from gptoss.train.finetune.options import TrainingOptions
-from gptoss.train.finetune.prefix_store import PrefixStore
-from gptoss.train.finetune.stack import PackLoss, Stack
+from gptoss.train.tuning.checkpoint import Checkpoint, Progress
+from gptoss.train.tuning.options import TrainingOptions
+from gptoss.train.tuning.prefix_store import PrefixStore
+from gptoss.train.tuning.stack import PackLoss, Stack
 
 METRICS = "metrics.csv"
 _COLUMNS = (
