@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from gptoss.engine import EngineOptions
 from gptoss.files.gguf import GgufFile
+from gptoss.kernels import Backend
 from gptoss.model.checkpoint import Checkpoint, open_checkpoint
 from gptoss.model.packed_file import lock_in_memory
 from gptoss.model.packing import Packing, WeightType
 from gptoss.model.transformer import Transformer
+from gptoss.model.weights import ModelWeights
 from gptoss.runtime.fitting import fit
 from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.runtime.locating import locate_model
@@ -96,6 +99,32 @@ def open_model(options: ModelOptions, on_packing: OnPacking | None = None) -> Lo
     )
     model.load_s = time.perf_counter() - began
     return model
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A checkpoint's weights as the kernels read them, without an engine: for training."""
+
+    name: str
+    checkpoint: Checkpoint
+    tokenizer: Tokenizer
+    weights: ModelWeights
+    backend: Backend
+
+
+def open_base(options: ModelOptions, on_packing: OnPacking | None = None) -> Base:
+    """Open a checkpoint's weights: `model`, `threads`, `isa`, `weights`, which are `stored` by default here, and
+    `weights_cache`. `on_packing` and errors as of `open_model`.
+    """
+    name, directory = locate_model(options.model, budget=options.budget())
+    backend = options.backend()
+    weight_type = WeightType.parse(options.weights or WeightType.STORED)
+    checkpoint = open_checkpoint(directory)
+    tokenizer = _open_tokenizer(checkpoint)
+    tokenizer.check_fits(checkpoint.config.vocab_size)
+    packing = Packing(checkpoint.config, checkpoint.weights, weight_type, backend)
+    arrays = packed_arrays(checkpoint, packing, weight_type, options.weights_cache, on_packing)
+    return Base(name, checkpoint, tokenizer, packing.assemble(arrays), backend)
 
 
 def _open_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
