@@ -186,7 +186,7 @@ def test_rows_that_are_none_are_counted(
 def test_a_line_that_is_no_json_is_named(nano_tokenizer: Tokenizer, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(f'{json.dumps({"messages": PAIR})}\n\n{{"messages": [\n')
-    with pytest.raises(DataError, match=r"line 3 of .*rows.jsonl is no JSON object"):
+    with pytest.raises(DataError, match=r"line 3 of .*rows.jsonl cannot be read: "):
         read_dataset([path], nano_tokenizer, Rendering(weights=LossWeights.parse()), max_length=99)
 
 

@@ -138,10 +138,9 @@ def _samples(path: Path, row: Row, reading: _Reading) -> Iterator[Sample]:
     """The samples of a row that are learnt; the rest is counted."""
     place, report = f"{path.name}:{row.number}", reading.report
     if row.values is None:
+        what = "line" if row.place is not None else "row"
         raise DataError(
-            f"line {row.number} of {path} is no JSON object; mend or remove it"
-            if row.place is not None
-            else f"row {row.number} of {path} cannot be read: it has other fields than the rest; mend or remove it"
+            f"{what} {row.number} of {path} cannot be read: {row.reason}; mend or remove it"
         )
     is_empty = True
     try:
