@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from gptoss.cli.tools import Toolbox
     from gptoss.runtime import LoadedModel, ModelOptions
+    from gptoss.runtime.loading import Base
 
 
 def open_model(options: ModelOptions) -> LoadedModel:
@@ -34,6 +35,18 @@ def open_model(options: ModelOptions) -> LoadedModel:
     for warning in caught:
         notice(warning.message)
     return loaded
+
+
+def open_base(options: ModelOptions) -> Base:
+    """The model's weights alone, ready; packing them is shown, and what it warns of is said."""
+    from gptoss.runtime import loading
+
+    with warnings.catch_warnings(record=True) as caught, _packing_bar() as progress:
+        warnings.simplefilter("always", UserWarning)
+        base = loading.open_base(options, _PackingProgress(progress).show)
+    for warning in caught:
+        notice(warning.message)
+    return base
 
 
 def announce(loaded: LoadedModel, options: ModelOptions) -> None:

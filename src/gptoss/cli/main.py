@@ -18,6 +18,7 @@ from gptoss.cli.complete import complete
 from gptoss.cli.doctor import doctor
 from gptoss.cli.eval.command import evaluation
 from gptoss.cli.export import export
+from gptoss.cli.finetune.command import finetune
 from gptoss.cli.fit import fit
 from gptoss.cli.info import info
 from gptoss.cli.models import models
@@ -41,7 +42,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (chat, complete, serve, pull, doctor, export, info, fit, bench, sandbox, synth):
+_COMMANDS = (
+    *(chat, complete, serve, pull, doctor, export, info, fit, bench),
+    *(sandbox, synth, finetune),
+)
+for command in _COMMANDS:
     app.command(cls=SourcedCommand)(command)
 app.add_typer(evaluation, name="eval")
 app.add_typer(models, name="models")

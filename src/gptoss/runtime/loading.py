@@ -14,7 +14,7 @@ from gptoss.model.packed_file import lock_in_memory
 from gptoss.model.packing import Packing, WeightType
 from gptoss.model.transformer import Transformer
 from gptoss.model.weights import ModelWeights
-from gptoss.runtime.fitting import fit
+from gptoss.runtime.fitting import fit, weights_of
 from gptoss.runtime.loaded_model import LoadedModel
 from gptoss.runtime.locating import locate_model
 from gptoss.runtime.options import ModelOptions
@@ -103,13 +103,14 @@ def open_model(options: ModelOptions, on_packing: OnPacking | None = None) -> Lo
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A checkpoint's weights as the kernels read them, without an engine: for training."""
+    """A checkpoint's weights as the kernels read them, without an engine: for training. `num_bytes`: of all weights."""
 
     name: str
     checkpoint: Checkpoint
     tokenizer: Tokenizer
     weights: ModelWeights
     backend: Backend
+    num_bytes: int
 
 
 def open_base(options: ModelOptions, on_packing: OnPacking | None = None) -> Base:
@@ -124,7 +125,9 @@ def open_base(options: ModelOptions, on_packing: OnPacking | None = None) -> Bas
     tokenizer.check_fits(checkpoint.config.vocab_size)
     packing = Packing(checkpoint.config, checkpoint.weights, weight_type, backend)
     arrays = packed_arrays(checkpoint, packing, weight_type, options.weights_cache, on_packing)
-    return Base(name, checkpoint, tokenizer, packing.assemble(arrays), backend)
+    found = weights_of(checkpoint, weight_type)
+    num_bytes = found.resident + found.embedding
+    return Base(name, checkpoint, tokenizer, packing.assemble(arrays), backend, num_bytes)
 
 
 def _open_tokenizer(checkpoint: Checkpoint) -> Tokenizer:

@@ -11,6 +11,7 @@ import numpy as np
 
 from gptoss.errors import DataError, MessageError, SchemaError, listed
 from gptoss.files.rows import Digest, Row, rows_of
+from gptoss.harmony import Effort
 from gptoss.tokenizer import Tokenizer
 from gptoss.train.data.columns import chat_row
 from gptoss.train.data.loss_weights import TokenKind
@@ -80,7 +81,8 @@ class DataReport:
             self.tokens_of[kind] += int(count)
             self.learnt_of[kind] += int(learnt)
         own = learnt_of[TokenKind.FINAL.number] + learnt_of[TokenKind.TOOLS.number]
-        self.without_thought += bool(own and not all_of[TokenKind.ANALYSIS.number])
+        thinks = sample.effort is not Effort.LOW
+        self.without_thought += bool(thinks and own and not all_of[TokenKind.ANALYSIS.number])
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ class Sample:
     kinds        (tokens,) uint8, numbers of TokenKind
     weights      (tokens,) float32, of the loss of predicting the token from those before it
     row, turn    where it is from
+    effort       that its system message names
     num_cut      tokens that were left out at its end
     """
 
@@ -36,6 +37,7 @@ class Sample:
     weights: npt.NDArray[np.float32]
     row: int
     turn: int
+    effort: Effort = Effort.MEDIUM
     num_cut: int = 0
 
     def __len__(self) -> int:
@@ -100,7 +102,8 @@ def samples_of(
         if own and weight:
             segments = render_for_training(whole[: own[-1] + 1], tokenizer)
             learnt = {id(whole[i]) for i in own}
-            yield _sample(segments, learnt, rendering.weights, weight, (number, turn))
+            made = _sample(segments, learnt, rendering.weights, weight, (number, turn))
+            yield replace(made, effort=system.effort or rendering.effort)
 
 
 def _sample(

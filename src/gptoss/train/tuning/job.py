@@ -20,6 +20,7 @@ from gptoss.train.data.packs import Pack, packed
 from gptoss.train.data.samples import Rendering, Sample
 from gptoss.train.packed import Arithmetic
 from gptoss.train.tuning.layer_choice import layers_of
+from gptoss.train.tuning.memory import TuningMemory, plan_tuning
 from gptoss.train.tuning.options import TrainingOptions
 from gptoss.train.tuning.parameters import AdapterParameters, LoraOptions
 from gptoss.train.tuning.stack import Stack
@@ -153,6 +154,17 @@ class Job:
             watcher,
             keeps_prefix=self.options.keeps_prefix,
         )
+
+    def memory(self) -> TuningMemory:
+        """Bytes that it takes at most."""
+        config, longest = self.base.checkpoint.config, max(map(len, (*self.packs, *self.held_out)))
+        return plan_tuning(config, self.base.num_bytes, self.lora, longest)
+
+    def layers_each_step(self) -> int:
+        """Layers that a step computes, in both directions, where nothing is kept."""
+        num_layers = self.base.checkpoint.config.num_layers
+        each = num_layers + num_layers - self.lora.first
+        return each * min(self.options.training.packs_per_step, len(self.packs))
 
     def _decisive(self) -> str:
         """All options that change what is learnt."""

@@ -150,6 +150,9 @@ class Trainer:
         Raises TrainingError for a loss that is no number, OutputError where a file cannot be written, and what the
         watcher raises.
         """
+        # The kernels have threads of their own: those of PyTorch would wait awake beside them.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
         store = self._prefix_store()
         began, before, saved = time.monotonic(), self.progress.seconds, time.monotonic()
         try:
@@ -166,6 +169,7 @@ class Trainer:
                     self.save()
                     saved = now
         finally:
+            torch.set_num_threads(threads)
             if store is not None:
                 store.close()
             self.save()
