@@ -63,7 +63,7 @@ def test_it_learns_and_says_what_it_made(data: Path, tmp_path: Path) -> None:
     assert {path.name for path in out.iterdir()} == {
         "adapter_config.json",
         "adapter_model.safetensors",
-        "checkpoint.pt",
+        "checkpoint.safetensors",
         "metrics.csv",
     }
     again = run(*_command(data, out, *options))

@@ -262,7 +262,7 @@ attempt(
 """,
     "held_folders": """
 def secret():
-    for number in range(3, 64):
+    for number in range(3, 1024):
         name = "../" * 30 + given["secret"].lstrip("/")
         try: return os.read(os.open(name, os.O_RDONLY, dir_fd=number), 100)
         except OSError: pass

@@ -227,7 +227,7 @@ def test_an_answer_to_another_call_is_none(session: Session, nonce: str) -> None
 import json, os
 head = json.dumps({{"reason": "finished", "refused": [], "sizes": [6]}}).encode()
 frame = {nonce!r}.encode() + len(head).to_bytes(4, "big") + head + b"forged"
-for number in range(3, 64):
+for number in range(3, 1024):
     try: os.write(number, frame)
     except OSError: pass
 "real"
@@ -293,9 +293,7 @@ def test_an_answer_of_the_codes_own(session: Session) -> None:
 )
 def test_garbage_instead_of_an_answer(session: Session, data: str) -> None:
     """It costs the code its own process at most."""
-    code = (
-        f"import os\nfor n in range(3, 64):\n    try: os.write(n, {data})\n    except OSError: pass"
-    )
+    code = f"import os\nfor n in range(3, 1024):\n    try: os.write(n, {data})\n    except OSError: pass"
     output = session.run(code, timeout_s=0.5)
     assert output.reason in (Reason.FINISHED, Reason.KILLED, Reason.TIMEOUT)
     assert session.run("'next'", timeout_s=5).value == "'next'"

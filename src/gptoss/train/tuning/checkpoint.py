@@ -1,19 +1,25 @@
-"""Where a run of fine-tuning stands, in one file that is whole at any time."""
+"""Where a run of fine-tuning stands, in one file that is whole at any time: safetensors, the rest in its metadata."""
 
 from __future__ import annotations
 
-import pickle
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from gptoss.errors import OutputError, TrainingError
-from gptoss.files.whole import whole_file
+from gptoss.errors import CheckpointError, OutputError, TrainingError
+from gptoss.model.safetensors import SafetensorsFile
+from gptoss.model.safetensors_writer import write_arrays
 
-NAME = "checkpoint.pt"
+NAME = "checkpoint.safetensors"
+_KEY = "gptoss_checkpoint"
+# What AdamW keeps of each parameter, and the prefix of its tensors.
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass(slots=True)
@@ -40,50 +46,50 @@ class Progress:
 
 @dataclass(slots=True)
 class Checkpoint:
-    """All that a run goes on from; `identity`: what must be the same then."""
+    """All that a run goes on from.
+
+    identity    what must be the same then
+    parameters  by their names
+    moments     AdamW's, of each parameter: `exp_avg`, `exp_avg_sq`; none before the first step
+    """
 
     identity: Mapping[str, str]
-    parameters: dict[str, torch.Tensor]
-    optimizer: dict[str, Any]
+    parameters: Mapping[str, Tensor]
+    moments: Mapping[str, Mapping[str, Tensor]]
     progress: Progress = field(default_factory=Progress)
 
     def write(self, folder: Path) -> None:
         """Write it in the place of the one before. Raises OutputError; that one is whole then."""
-        path = folder / NAME
-        state = {
-            "identity": dict(self.identity),
-            "parameters": self.parameters,
-            "optimizer": self.optimizer,
-            "progress": asdict(self.progress),
-        }
+        tensors = {f"parameter/{name}": tensor for name, tensor in self.parameters.items()}
+        for name, moments in self.moments.items():
+            tensors |= {f"{kind}/{name}": moments[kind] for kind in _MOMENTS}
+        told = {"identity": dict(self.identity), "progress": asdict(self.progress)}
+        arrays = {name: ("F32", tensor.detach().numpy()) for name, tensor in tensors.items()}
         try:
-            with whole_file(path) as file:
-                torch.save(state, file)
-        # torch raises its own error when a stream cannot be written.
-        except (OSError, RuntimeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "no space is left"
+            write_arrays(folder / NAME, arrays, {_KEY: json.dumps(told)})
+        except OutputError as error:
             raise OutputError(
-                f"cannot write {path}: {reason or error}; the checkpoint before it is whole: make room, and go on with "
-                "the same command"
+                f"{error}; the checkpoint before it is whole: make room, and go on with the same command"
             ) from None
 
     @classmethod
     def read(cls, folder: Path, identity: Mapping[str, str]) -> Checkpoint | None:
         """The one in a folder; None: there is none. Raises TrainingError for a damaged one, or one of another run."""
         path = folder / NAME
-        try:
-            state = torch.load(path, weights_only=True, map_location="cpu")
-            found = cls(
-                state["identity"],
-                state["parameters"],
-                state["optimizer"],
-                Progress(**state["progress"]),
-            )
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except (OSError, RuntimeError, pickle.UnpicklingError, KeyError, TypeError, EOFError) as e:
+        try:
+            file = SafetensorsFile(path)
+            told = json.loads(file.metadata[_KEY])
+            found = cls(
+                {str(name): str(value) for name, value in told["identity"].items()},
+                _of_kind(file, "parameter"),
+                _moments(file),
+                Progress(**told["progress"]),
+            )
+        except (CheckpointError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrainingError(
-                f"{path} cannot be read ({type(e).__name__}); remove it to begin anew, or choose another folder"
+                f"{path} cannot be read ({type(error).__name__}); remove it to begin anew, or choose another folder"
             ) from None
         for name, value in identity.items():
             if (before := found.identity.get(name)) != value:
@@ -92,3 +98,25 @@ class Checkpoint:
                     "or choose another folder"
                 )
         return found
+
+
+def state_of(checkpoint: Checkpoint, name: str) -> dict[str, Any]:
+    """AdamW's state of a parameter; none before the first step."""
+    moments = checkpoint.moments.get(name)
+    if moments is None:
+        return {}
+    return {"step": torch.tensor(float(checkpoint.progress.step)), **moments}
+
+
+def _moments(file: SafetensorsFile) -> dict[str, dict[str, Tensor]]:
+    found = {kind: _of_kind(file, kind) for kind in _MOMENTS}
+    return {name: {kind: found[kind][name] for kind in _MOMENTS} for name in found[_MOMENTS[0]]}
+
+
+def _of_kind(file: SafetensorsFile, kind: str) -> dict[str, Tensor]:
+    """Copies: the file is replaced while they are in use."""
+    names = [name for name in file.tensors if name.startswith(f"{kind}/")]
+    return {
+        name.partition("/")[2]: torch.from_numpy(np.array(file.read(name), np.float32))
+        for name in names
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,7 +78,7 @@ class AdapterParameters:
         """A copy, as adapters are written."""
         return Adapter(tuple(self._stored(layer) for layer in self.layers), base)
 
-    def load(self, state: dict[str, Tensor]) -> None:
+    def load(self, state: Mapping[str, Tensor]) -> None:
         """Take values by their names, as `named` gives them."""
         with torch.no_grad():
             for name, tensor in self.named():

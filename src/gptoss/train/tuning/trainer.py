@@ -18,7 +18,7 @@ from gptoss.errors import OutputError, TrainingError
 from gptoss.model.adapter.peft_files import write_adapter
 from gptoss.train.data.loss_weights import TokenKind
 from gptoss.train.data.packs import Pack
-from gptoss.train.tuning.checkpoint import Checkpoint, Progress
+from gptoss.train.tuning.checkpoint import Checkpoint, Progress, state_of
 from gptoss.train.tuning.options import TrainingOptions
 from gptoss.train.tuning.prefix_store import PrefixStore
 from gptoss.train.tuning.stack import PackLoss, Stack
@@ -178,9 +178,10 @@ class Trainer:
 
     def save(self) -> None:
         """Write checkpoint and metrics. Raises OutputError."""
-        parameters = {name: tensor.detach() for name, tensor in self._stack.parameters.named()}
-        state = self._optimizer.state_dict()
-        Checkpoint(self._to.identity, parameters, state, self.progress).write(self._to.folder)
+        parameters = dict(self._stack.parameters.named())
+        state = self._optimizer.state
+        moments = {name: state[each] for name, each in parameters.items() if each in state}
+        Checkpoint(self._to.identity, parameters, moments, self.progress).write(self._to.folder)
         table = io.StringIO(newline="")
         writer = csv.writer(table)
         writer.writerow(_COLUMNS)
@@ -197,7 +198,9 @@ class Trainer:
         if found is None:
             return
         self._stack.parameters.load(found.parameters)
-        self._optimizer.load_state_dict(found.optimizer)
+        for name, tensor in self._stack.parameters.named():
+            if state := state_of(found, name):
+                self._optimizer.state[tensor] = state
         self.progress = found.progress
         path = self._to.folder / METRICS
         if path.exists():
