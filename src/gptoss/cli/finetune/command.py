@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json as json_module
 import signal
 from pathlib import Path
@@ -167,12 +168,10 @@ def finetune(
 
 
 def _require_torch() -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("torch") is None:
         raise TrainingError(
             'fine-tuning needs PyTorch, which is not installed: `pip install "gptoss[train]"`'
-        ) from None
+        )
 
 
 def _opened(options: ModelOptions, wanted: JobOptions) -> Job:
