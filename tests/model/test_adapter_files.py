@@ -225,7 +225,7 @@ TENSORS: dict[str, tuple[Callable[[Named], object], str]] = {
     ),
     "per expert": (
         lambda t: t.update({X + ".0.gate_up_proj.lora_A.weight": torch.ones(4, HIDDEN)}),
-        "adapter convert",
+        r"not be used: .*experts\.0\.gate_up_proj",
     ),
     "A alone": (lambda t: t.pop(Q + ".lora_B.weight"), "q_proj has lora_A alone"),
     "another shape": (

@@ -203,7 +203,7 @@ class _Layers:
             raise CheckpointError(
                 f"{self._folder / MATRICES} has matrices that this model has no place for, so they would not be used: "
                 f"{listed(strange[:_MOST_NAMED])}{more}; wanted PEFT's names for a gpt-oss of "
-                f"{len(self._attention)} layers (`gptoss adapter convert` reads those of other programs)"
+                f"{len(self._attention)} layers"
             )
         for (layer, attention, inner), pair in sorted(pairs.items(), key=str):
             where = f"layers.{layer}." + (
