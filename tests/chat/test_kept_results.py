@@ -97,11 +97,12 @@ def test_another_turns_results_are_not_read(scripted_nano: Script) -> None:
     other = "secret " * 200
     texts = iter([other, TEXT])
     tool = Tool(ToolDescription("look"), run=lambda _: next(texts))
-    chat = talk(scripted_nano(call() + ANSWER + call() + read(1, 9) + read(2, 0) + ANSWER), tool)
+    chat = talk(scripted_nano(call() + ANSWER + call() + read(2, 9) + read(1, 0) + ANSWER), tool)
     chat.send("?")
     reply = chat.send("?")
     assert told(reply)[1].startswith(TEXT[9:30])
-    assert told(reply)[2] == "error: got the result 2, wanted 1 to 1"
+    earlier = "got the result 1, which is of an earlier turn and not kept; make its call again"
+    assert told(reply)[2] == f"error: {earlier}"
     assert "secret" not in "".join(told(reply))
 
 
@@ -112,12 +113,25 @@ def test_another_turns_results_are_not_read(scripted_nano: Script) -> None:
             '{"result":1,"start":999999}',
             f"error: got the start 999999, wanted 0 to {len(TEXT) - 1}",
         ),
-        ('{"result":3,"start":0}', "error: got the result 3, wanted 1 to 1"),
+        (
+            '{"result":3,"start":0}',
+            "error: got the result 3, wanted 1 to 1, as results name it",
+        ),
     ],
 )
 def test_what_is_not_there_is_told(scripted_nano: Script, arguments: str, text: str) -> None:
     reply = talk(scripted_nano(call() + call(arguments, "read_result") + ANSWER)).send("?")
     assert (told(reply)[1], reply.tool_runs[1].result.ending) == (text, Ending.ERROR)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "{", "[1, 2]", "{}", '{"result":1}', '{"result":true,"start":0}', "[" * 9999]
+)
+def test_other_arguments_are_told(arguments: str) -> None:
+    kept = KeptResults()
+    assert kept.keep(TEXT) == 1
+    with pytest.raises(ValueError, match="got other arguments, wanted"):
+        kept.place_of(arguments)
 
 
 def test_reading_on_counts_as_any_call(scripted_nano: Script) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TypeVar
 
 from gptoss import harmony
@@ -58,27 +59,39 @@ class RoundMaker:
         self._is_gone = is_gone
         self._declared = harmony.declared_recipients(request.conversation)
 
+    @cached_property
+    def num_said(self) -> int:
+        """Tokens of the conversation that the turn begins with. Raises ContextLengthError for more than the context."""
+        model = self._model
+        return len(self._request.prompt(LimitedTokenizer(model.tokenizer, model.context)))
+
     def first(
-        self, behind: Sequence[harmony.Message] = (), is_over: Callable[[], bool] | None = None
+        self,
+        behind: Sequence[harmony.Message] = (),
+        is_over: Callable[[], bool] | None = None,
+        *,
+        has_tools: bool = True,
+        reader: Tool | None = None,
     ) -> list[Round]:
         """The rounds that the turn begins with, in all its ways.
 
-        behind   results of calls that the conversation ends with
+        behind   results of calls that the conversation ends with: the rules are those of a round behind results then
         is_over  asked meanwhile: whether nobody waits for it any more; None: `is_gone` is
+        has_tools, reader  as of `following`
 
         Raises RequestError, before anything is generated and before more than that is read, for a conversation that
         does not fit, and SchemaError for rules that cannot be kept or a beginning that breaks them.
         """
         compiled, request = self._compiled, self._request
         is_gone = is_over or self._is_gone
-        if compiled is None and request.grammar:
-            compiled = self._model.turns.compile(request.rules, is_gone)
-        reader = LimitedTokenizer(self._model.tokenizer, self._model.context, is_gone)
-        prompt = request.prompt(reader)
-        if behind:
-            asked = replace(request, messages=[*request.messages, *behind])
-            prompt = asked.prompt(reader)
-        start = len(prompt) - len(continuation_ids(request.continuation, reader))
+        rules = self._later_rules(has_tools=has_tools, reader=reader) if behind else request.rules
+        if request.grammar and (compiled is None or rules != request.rules):
+            compiled = self._model.turns.compile(rules, is_gone)
+        tokenizer = LimitedTokenizer(self._model.tokenizer, self._model.context, is_gone)
+        # It counts all that it encodes: each text once.
+        asked = replace(request, messages=[*request.messages, *behind]) if behind else request
+        prompt = asked.prompt(tokenizer)
+        start = len(prompt) - len(continuation_ids(request.continuation, tokenizer))
         held = self._constraints(compiled, prompt, start, is_gone)
         limits = request.limits
         budgets = [self._budget(start, limits.reasoning_tokens, each) for each in held]
@@ -89,10 +102,11 @@ class RoundMaker:
             for index, (budget, constraints) in enumerate(zip(budgets, held, strict=True))
         ]
         not_enforced = compiled.not_enforced if compiled is not None else ()
+        further = () if reader is None else (reader.recipient,)
         return [
             Round(
                 generation,
-                self._parser(prompt[start:]),
+                self._parser(prompt[start:], further),
                 budget,
                 limits.stop,
                 not_enforced,

@@ -55,7 +55,7 @@ class ToolLoop:
         self._set = request.tools
         self._tools = request.tools.tool_by_recipient
         self._declared = tuple(request.tools.kinds)
-        self._kept = KeptResults()
+        self._kept = KeptResults(m.text for m in request.messages if m.role is Role.TOOL)
         self._policy = request.policy
         self._limits = request.policy.limits
         self._decisions = {digest: deque(each) for digest, each in request.policy.decisions.items()}

@@ -156,7 +156,10 @@ class Turn:
             # Those behind it run after it, or not at all.
             steps = (self._loop.step(each, number) for number, each in self._queue)
             self._approvals = tuple(
-                each.waiting or each.request(_BEHIND) for each in steps if each.tool is not None
+                each.waiting or each.request(_BEHIND)
+                for each in steps
+                # To read on in a result is nobody's to allow.
+                if each.tool is not None and each.tool is not self._loop.reader
             )
             self._queue.clear()
             self._goes_on = False
@@ -204,7 +207,12 @@ class Turn:
     def _made(self, results: Sequence[Message], used: Usage) -> Round:
         """The round behind results, generating. Raises GptossError, also where nobody waits for it any more."""
         if self._round is None:
-            return self._maker.first(results, self._is_over)[0]
+            return self._maker.first(
+                results,
+                self._is_over,
+                has_tools=self._loop.has_tools,
+                reader=self._loop.reader,
+            )[0]
         return self._maker.following(
             self._round.token_ids,
             results,
@@ -233,7 +241,9 @@ class Turn:
             return
         assert self._round is not None or self._num_before
         num_prompt = self._num_result_tokens
-        num_prompt += 0 if self._round is None else len(self._round.token_ids)
+        # Behind calls that a conversation ends with, all of it was said before this turn.
+        said = self._maker.num_said if self._round is None else len(self._round.token_ids)
+        num_prompt += said
         result, event = self._loop.take(step, num_prompt)
         self._results.append(result)
         self._num_result_tokens += self._loop.last_tokens

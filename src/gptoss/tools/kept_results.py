@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from gptoss.harmony import ToolDescription
@@ -10,6 +12,9 @@ from gptoss.tools.invocation import Invocation
 from gptoss.tools.result import Ending, ToolResult
 from gptoss.tools.tool import FUNCTIONS, Tool
 
+# How a result names another; no number has more digits, whatever a tool's own text says.
+_NUMBER = re.compile(r'functions\.read_result with \{"result":(\d{1,6}),')
+_PAGE_CHARACTERS = 1 << 17
 # Of all that is kept for a turn.
 _MOST_CHARACTERS = 1 << 24
 _NAME = "read_result"
@@ -31,9 +36,14 @@ READER = Tool(
 
 
 class KeptResults:
-    """The long results of one turn; no other turn has them."""
+    """The long results of one turn; no other turn has them, and a pause for an approval ends one in this sense.
 
-    def __init__(self) -> None:
+    told  what the model was told before: numbers go on behind those of earlier results, which are kept no more
+    """
+
+    def __init__(self, told: Iterable[str] = ()) -> None:
+        named = (int(number) for text in told for number in _NUMBER.findall(text))
+        self._before = max(named, default=0)
         self._texts: list[str] = []
         self._num_characters = 0
         self.reader = replace(READER, run=self._read)
@@ -47,25 +57,47 @@ class KeptResults:
             return None
         self._num_characters += len(text)
         self._texts.append(text)
-        return len(self._texts)
+        return self._before + len(self._texts)
 
     def place_of(self, arguments: str) -> tuple[str, int]:
         """The text that a call asks for, and from where on. Raises ValueError for one that is not there."""
-        asked = json.loads(arguments)
-        number, start = asked["result"], asked["start"]
-        if not isinstance(number, int) or not 1 <= number <= len(self._texts):
-            raise ValueError(f"got the result {number!r}, wanted 1 to {len(self._texts)}")
-        text = self._texts[number - 1]
-        if not isinstance(start, int) or not 0 <= start < len(text):
-            raise ValueError(f"got the start {start!r}, wanted 0 to {len(text) - 1}")
+        number, start = _asked(arguments)
+        if 1 <= number <= self._before:
+            raise ValueError(
+                f"got the result {number}, which is of an earlier turn and not kept; make its call again"
+            )
+        if not 0 < number - self._before <= len(self._texts):
+            first, last = self._before + 1, self._before + len(self._texts)
+            raise ValueError(
+                f"got the result {number}, wanted {first} to {last}, as results name it"
+            )
+        text = self._texts[number - self._before - 1]
+        if not 0 <= start < len(text):
+            raise ValueError(f"got the start {start}, wanted 0 to {len(text) - 1}")
         return text, start
 
     def _read(self, invocation: Invocation) -> ToolResult:
         try:
             text, start = self.place_of(invocation.arguments)
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             return ToolResult(f"error: {error}", Ending.ERROR)
-        return ToolResult(text[start:])
+        # More than is ever shown at once; what is shown is cut where the model's next page begins.
+        return ToolResult(text[start : start + _PAGE_CHARACTERS])
+
+
+def _asked(arguments: str) -> tuple[int, int]:
+    """Number and start that a call has. Raises ValueError."""
+    try:
+        asked = json.loads(arguments)
+    except (ValueError, RecursionError):
+        asked = None
+    found = [asked.get(name) if isinstance(asked, dict) else None for name in ("result", "start")]
+    number, start = (x if isinstance(x, int) and not isinstance(x, bool) else None for x in found)
+    if number is None or start is None:
+        raise ValueError(
+            'got other arguments, wanted {"result": number, "start": number}, as the line in the result has them'
+        )
+    return number, start
 
 
 def how_to_read_on(number: int, start: int) -> str:
