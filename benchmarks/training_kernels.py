@@ -50,7 +50,7 @@ RANDOM = np.random.default_rng(0)
 
 @dataclass(frozen=True)
 class Speeds:
-    """What was measured, by metric."""
+    """Measured values by the names of their metrics; units are in the names."""
 
     gflops: dict[str, float]
     ms_per_token: dict[str, float]
@@ -68,7 +68,7 @@ def core_seconds(work: Callable[[], object]) -> float:
 
 
 def peak(arithmetic: Arithmetic) -> float:
-    """Of the products that experts have, GFLOP/s a core."""
+    """GFLOP/s a core of the products that experts have, by metric."""
     inputs = "float32" if arithmetic.precision is Precision.FLOAT32 else "bfloat16"
     began = time.thread_time()
     done = arithmetic.backend.multiply(2_000_000, inputs=inputs)

@@ -196,7 +196,7 @@ class ToolLoop:
         return clipped(result.text, self._tokenizer, most, *self._hint(result))
 
     def _hint(self, result: ToolResult) -> tuple[Callable[[int], str], ...]:
-        """What the model is told of how to see the rest of a result; none where it cannot."""
+        """Return how the model is told to see the rest of a result, by where it is cut; nothing where it cannot."""
         if result.whole is not None:
             return (lambda _: f"the whole is in {result.whole}",)
         if not self._set.has_reader:

@@ -186,7 +186,7 @@ def _opened(options: ModelOptions, wanted: JobOptions) -> Job:
 
 
 def _show(job: Job, screen: Screen, samples: int = 0) -> None:
-    """What is learnt, with some samples, and what it takes."""
+    """Write what is learnt, with some samples, and the memory that it takes."""
     from gptoss.cli.finetune.preview import show_report, show_sample
     from gptoss.train.tuning.memory import describe, num_parameters
 

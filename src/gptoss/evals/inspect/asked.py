@@ -1,4 +1,4 @@
-"""What inspect-ai asks of a model -> the turn that is asked for."""
+"""Requests of inspect-ai to a model -> the turns that they ask for."""
 
 from __future__ import annotations
 
